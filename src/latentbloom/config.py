@@ -1,0 +1,205 @@
+"""Settings: typed, frozen, and saved with every run.
+
+A value of `None` means "choose it from the data and the machine"; the run folder's
+`config.json` holds what was chosen.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from latentbloom.errors import ConfigError, RunFolderError
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Weight = Annotated[float, Field(ge=0.0)]
+Count = Annotated[int, Field(ge=1)]
+Size = Literal[32, 64, 96, 128]
+
+PerceptualName = Literal["vgg16", "squeezenet", "efficientnet-lite0", "none"]
+Prediction = Literal["eps", "v", "x0", "flow"]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class DataSettings(Settings):
+    """Which pictures, and how they are cut to one shape."""
+
+    source: str = Field("", description="Folder, or name of a built-in source")
+    size: Size | None = Field(None, description="Height and width of the model's pictures, pixels")
+    channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour; default as found")
+    fit: Literal["crop", "squeeze"] = Field("crop", description="What non-square pictures undergo")
+    mirror: bool = Field(True, description="Train on mirrored pictures, too")
+    val_share: Share = Field(0.1, description="Share kept for validation when there is no val/")
+    cache_mb: Count = Field(256, description="Bound of the cache of decoded pictures, MB")
+
+
+class AutoencoderConfig(Settings):
+    """Shape of the autoencoder."""
+
+    size: Size = Field(64, description="Height and width of the pictures, pixels")
+    channels: Literal[1, 3] = Field(3, description="Channels of the pictures")
+    latent_channels: Count = Field(4, description="Channels of the latent map, at size/8")
+    width: Annotated[int, Field(ge=16, multiple_of=4)] = Field(
+        128, description="Channels at a quarter of the pictures' size"
+    )
+    blocks: Count = Field(2, description="Residual blocks a level")
+
+
+class VaeGanSettings(Settings):
+    """Losses, phases and pace of stage 1. Starts are fractions of the stage's budget."""
+
+    batch_size: Count = Field(32, description="Images a step, over all processes")
+    lr: Positive = Field(1e-3, description="Peak learning rate of the autoencoder")
+    discriminator_lr: Positive = Field(4e-4, description="Peak learning rate of the discriminator")
+    perceptual: PerceptualName = Field("efficientnet-lite0", description="Perceptual network")
+    perceptual_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        0.5, description="Share of each batch that the perceptual network sees"
+    )
+    reconstruction_weight: Weight = Field(1.0, description="Weight of the mean absolute error")
+    perceptual_weight: Weight = Field(0.5, description="Weight of the perceptual distance")
+    kl_weight: Weight = Field(1e-3, description="Final weight of the KL, nats a latent number")
+    adversarial_weight: Weight = Field(
+        0.3, description="Adversarial gradient's size, relative to the other terms at the pixels"
+    )
+    kl_start: Share = Field(0.02, description="Where the KL begins to rise")
+    kl_full: Share = Field(0.15, description="Where the KL has its full weight")
+    discriminator_start: Share = Field(0.30, description="Where the discriminator starts")
+    adversarial_start: Share = Field(0.33, description="Where the autoencoder feels it")
+    adversarial_full: Share = Field(0.45, description="Where it feels it at full weight")
+
+
+class DenoiserConfig(Settings):
+    """Shape of the denoising transformer."""
+
+    width: Annotated[int, Field(ge=32, multiple_of=32)] = Field(
+        384, description="Numbers a token"
+    )
+    depth: Count = Field(10, description="Transformer blocks")
+    head_width: Count = Field(64, description="Numbers an attention head")
+    patch: Count = Field(2, description="Side of the latent patch that is one token")
+
+
+class DiffusionSettings(Settings):
+    """Objective and pace of stage 2."""
+
+    batch_size: Count = Field(128, description="Latents a step, over all processes")
+    lr: Positive = Field(1e-3, description="Peak learning rate")
+    weight_decay: Weight = Field(0.01, description="AdamW's weight decay")
+    schedule: Literal["flow", "linear", "cosine"] = Field("flow", description="Noise schedule")
+    prediction: Prediction = Field("flow", description="What the network predicts")
+    times: Literal["uniform", "logit-normal"] = Field(
+        "logit-normal", description="Which times are trained most"
+    )
+    weighting: Literal["uniform", "min-snr"] = Field("uniform", description="Weight of a time")
+    drop_all: Share = Field(0.1, description="Chance that a picture is trained unconditionally")
+    drop_each: Share = Field(
+        0.1, description="Chance that one of several factors is hidden, each for itself"
+    )
+
+
+class SamplingSettings(Settings):
+    """What `sample` uses when nothing else is said."""
+
+    sampler: str = Field("dpm++", description="Solver; see `latentbloom sample --help`")
+    num_steps: Count = Field(20, description="Solver steps")
+    guidance: Weight = Field(1.75, description="1 plain conditional, 0 unconditional, above stronger")
+
+
+class TrainSettings(Settings):
+    """Budget, pace and machine."""
+
+    minutes: Positive | None = Field(20.0, description="All of it: training, scores and report")
+    vae_gan_images: Count | None = Field(None, description="Stage 1 budget in images")
+    diffusion_images: Count | None = Field(None, description="Stage 2 budget in images")
+    seed: int = Field(0, description="Decides everything random")
+    precision: Literal["fp32", "bf16"] | None = Field(None, description="Default: the faster one")
+    ema_share: Positive = Field(
+        0.05, description="Width of the weight average, as a share of the images seen so far"
+    )
+    warmup_share: Share = Field(0.03, description="Share of a stage in which the rate rises")
+    decay_start: Share = Field(0.6, description="Where the learning rate begins to fall")
+    checkpoint_seconds: Positive = Field(60.0, description="Time between saves")
+    preview_seconds: Positive = Field(120.0, description="Time between preview pictures")
+    log_seconds: Positive = Field(2.0, description="Time between lines of metrics.jsonl")
+
+
+class RunConfig(Settings):
+    """Everything that a run was asked to do."""
+
+    data: DataSettings = DataSettings()
+    autoencoder: AutoencoderConfig | None = None
+    vae_gan: VaeGanSettings = VaeGanSettings()
+    denoiser: DenoiserConfig | None = None
+    diffusion: DiffusionSettings = DiffusionSettings()
+    sampling: SamplingSettings = SamplingSettings()
+    train: TrainSettings = TrainSettings()
+
+    def updated(self, overrides: dict[str, Any]) -> RunConfig:
+        """A copy with dotted names replaced, for example {"diffusion.lr": 1e-4}.
+
+        Raises:
+            ConfigError: A name is unknown or a value does not fit.
+        """
+        tree = self.model_dump()
+        for dotted, value in overrides.items():
+            node: Any = tree
+            *parents, leaf = dotted.split(".")
+            for parent in parents:
+                if not isinstance(node, dict) or parent not in node:
+                    raise ConfigError(f"No setting is called '{dotted}'. {_known(tree)}")
+                if node[parent] is None:  # a section that is chosen later: start from its defaults
+                    node[parent] = {}
+                node = node[parent]
+            node[leaf] = value
+        return parse_config(tree)
+
+    def save(self, path: Path) -> None:
+        """Write JSON."""
+        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def parse_config(tree: dict[str, Any], where: str = "the settings") -> RunConfig:
+    """Check a tree of settings.
+
+    Raises:
+        ConfigError: Names each field, what was found and what is allowed.
+    """
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']} (found {e['input']!r})"
+            for e in error.errors()
+        ]
+        raise ConfigError(f"In {where}:\n" + "\n".join(lines)) from None
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read a configuration that `RunConfig.save` wrote, or one written by hand.
+
+    Raises:
+        RunFolderError: There is no such file, or it is no JSON.
+        ConfigError: A field is unknown or does not fit.
+    """
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunFolderError(f"{path} does not exist.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunFolderError(f"{path} is no JSON: {error}.") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} holds a {type(tree).__name__}, not an object of settings.")
+    return parse_config(tree, where=str(path))
+
+
+def _known(tree: dict[str, Any]) -> str:
+    return f"Sections: {', '.join(tree)}; `latentbloom fit --help-config` lists every setting."

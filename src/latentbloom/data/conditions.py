@@ -1,0 +1,176 @@
+"""What a picture can be asked to show: factors, their values, and "any".
+
+A batch carries `cond: dict[name, LongTensor (B,)]`, one entry a factor. The null value of a
+factor, written "any", is the index after its last value. Only this module knows that.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from latentbloom.errors import ConditionError
+
+if TYPE_CHECKING:
+    import torch
+
+Cond: TypeAlias = "dict[str, torch.Tensor]"
+
+ANY = "any"
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One thing that pictures are labelled with.
+
+    Arguments:
+        name: What is asked for, for example "smiling" or "species".
+        values: The words that it can take, in a fixed order.
+    """
+
+    name: str
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.values)) != len(self.values):
+            raise ConditionError(f"Factor '{self.name}' lists a value twice: {list(self.values)}.")
+        if ANY in self.values:
+            raise ConditionError(
+                f"Factor '{self.name}' has a value called '{ANY}', which is the word for "
+                "'not said'. Rename that label."
+            )
+
+    @property
+    def null_index(self) -> int:
+        """The index that stands for "any"."""
+        return len(self.values)
+
+    @property
+    def num_embeddings(self) -> int:
+        """How many rows an embedding of this factor needs, "any" included."""
+        return len(self.values) + 1
+
+    def index(self, word: str) -> int:
+        """The index of a value's word; "any" is known to every factor."""
+        if word == ANY:
+            return self.null_index
+        if word not in self.values:
+            raise ConditionError(
+                f"'{word}' is no value of '{self.name}'. Known values: "
+                f"{', '.join(self.values)} (or {ANY}).{_did_you_mean(word, self.values)}"
+            )
+        return self.values.index(word)
+
+    def word(self, index: int) -> str:
+        """The word of an index."""
+        return ANY if index == self.null_index else self.values[index]
+
+
+@dataclass(frozen=True)
+class ConditionSpec:
+    """The ordered factors of a data set. Saved with every checkpoint."""
+
+    factors: tuple[Factor, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the factors, in order."""
+        return tuple(factor.name for factor in self.factors)
+
+    def factor(self, name: str) -> Factor:
+        """The factor of that name."""
+        for factor in self.factors:
+            if factor.name == name:
+                return factor
+        known = ", ".join(self.names) or "none"
+        raise ConditionError(
+            f"'{name}' is no condition of this model. Known conditions: {known}."
+            f"{_did_you_mean(name, self.names)}"
+        )
+
+    def parse(self, texts: str | Sequence[str]) -> dict[str, str]:
+        """Read "smiling=yes,glasses=no", or several such pieces, into words.
+
+        Raises:
+            ConditionError: A piece is not NAME=VALUE, or names something unknown.
+        """
+        pieces = [texts] if isinstance(texts, str) else list(texts)
+        words: dict[str, str] = {}
+        for piece in itertools.chain.from_iterable(text.split(",") for text in pieces):
+            if not piece.strip():
+                continue
+            name, equals, value = (part.strip() for part in piece.partition("="))
+            if not equals:
+                example = self._example()
+                raise ConditionError(f"'{piece.strip()}' is not NAME=VALUE, as in {example}.")
+            self.factor(name).index(value)
+            words[name] = value
+        return words
+
+    def encode(self, words: Mapping[str, str] | None, n: int) -> Cond:
+        """`n` equal rows of the words asked for; a factor not named is "any".
+
+        Returns:
+            For each factor a LongTensor (n,).
+        """
+        import torch
+
+        words = dict(words or {})
+        for name in words:
+            self.factor(name)
+        return {
+            f.name: torch.full((n,), f.index(words.get(f.name, ANY)), dtype=torch.long)
+            for f in self.factors
+        }
+
+    def words(self, cond: Cond) -> list[dict[str, str]]:
+        """Rows of indices back to words, one dict a row."""
+        rows = zip(*(cond[f.name].tolist() for f in self.factors), strict=True)
+        return [
+            {f.name: f.word(i) for f, i in zip(self.factors, row, strict=True)} for row in rows
+        ]
+
+    def null_like(self, cond: Cond) -> Cond:
+        """The same number of rows with every factor "any"."""
+        import torch
+
+        return {f.name: torch.full_like(cond[f.name], f.null_index) for f in self.factors}
+
+    def drop(self, cond: Cond, masks: Mapping[str, torch.Tensor]) -> Cond:
+        """Set a factor to "any" in the rows where its mask (B,) is true."""
+        import torch
+
+        return {
+            f.name: torch.where(masks[f.name], f.null_index, cond[f.name]) for f in self.factors
+        }
+
+    def known(self, name: str, indices: torch.Tensor) -> torch.Tensor:
+        """Mask (B,) of the rows whose value of that factor is known, that is not "any"."""
+        return indices != self.factor(name).null_index
+
+    def combinations(self) -> Iterator[dict[str, str]]:
+        """Every combination of values, the last factor running fastest."""
+        for values in itertools.product(*(f.values for f in self.factors)):
+            yield dict(zip(self.names, values, strict=True))
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """A list of {"name", "values"}: a list, because the order counts."""
+        return [{"name": f.name, "values": list(f.values)} for f in self.factors]
+
+    @classmethod
+    def from_json(cls, data: Sequence[Mapping[str, Any]]) -> ConditionSpec:
+        """The inverse of `to_json`."""
+        return cls(tuple(Factor(d["name"], tuple(d["values"])) for d in data))
+
+    def _example(self) -> str:
+        if not self.factors:
+            return "smiling=yes"
+        return f"{self.factors[0].name}={self.factors[0].values[0]}"
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
