@@ -129,9 +129,7 @@ class ConditionSpec:
     def words(self, cond: Cond) -> list[dict[str, str]]:
         """Rows of indices back to words, one dict a row."""
         rows = zip(*(cond[f.name].tolist() for f in self.factors), strict=True)
-        return [
-            {f.name: f.word(i) for f, i in zip(self.factors, row, strict=True)} for row in rows
-        ]
+        return [{f.name: f.word(i) for f, i in zip(self.factors, row, strict=True)} for row in rows]
 
     def null_like(self, cond: Cond) -> Cond:
         """The same number of rows with every factor "any"."""

@@ -1,0 +1,1 @@
+"""Sources of labelled pictures, their audit, and the set that training reads."""
