@@ -1,0 +1,32 @@
+"""The mathematics of diffusion: schedules, conversions, objective, guidance, sampling.
+
+Nothing here knows what the numbers mean: pixels and latents are treated alike.
+docs/notation.md lists the symbols and the conventions.
+"""
+
+from latentbloom.diffusion.denoiser import Denoiser, X0Denoiser
+from latentbloom.diffusion.guidance import Guided
+from latentbloom.diffusion.noise import generators_for, noise_for
+from latentbloom.diffusion.objective import diffusion_loss, drop_conditions, sample_times
+from latentbloom.diffusion.sampling import State, sample, sample_states
+from latentbloom.diffusion.schedule import SCHEDULES, Schedule, make_schedule
+from latentbloom.diffusion.solvers import SAMPLERS, describe_samplers
+
+__all__ = [
+    "SAMPLERS",
+    "SCHEDULES",
+    "Denoiser",
+    "Guided",
+    "Schedule",
+    "State",
+    "X0Denoiser",
+    "describe_samplers",
+    "diffusion_loss",
+    "drop_conditions",
+    "generators_for",
+    "make_schedule",
+    "noise_for",
+    "sample",
+    "sample_states",
+    "sample_times",
+]

@@ -1,0 +1,157 @@
+"""What the denoiser is trained on: the loss, the times, and the conditions that are hidden.
+
+Everything random comes in as an argument, so that each function is the same on every machine
+and a test can hold it against a formula.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from latentbloom.diffusion.denoiser import Cond, Denoiser
+from latentbloom.diffusion.parameterisation import prediction_target, x0_gain
+from latentbloom.errors import ConfigError
+
+if TYPE_CHECKING:
+    from latentbloom.data.conditions import ConditionSpec
+
+Times = Literal["uniform", "logit-normal"]
+Weighting = Literal["uniform", "min-snr"]
+
+
+def diffusion_loss(
+    denoiser: Denoiser,
+    x0: Tensor,
+    cond: Cond,
+    t: Tensor,
+    eps: Tensor,
+    weighting: str = "uniform",
+) -> Tensor:
+    """Weighted squared error of the denoiser's prediction, one number a picture.
+
+        x_t = alpha_t x0 + sigma_t eps
+        loss = w(t) mean((prediction(x_t, t, cond) - target(x0, eps))^2)
+
+    Arguments:
+        denoiser: The denoiser; the error is taken in the space that it predicts in.
+        x0: Clean pictures or normalised latents (B, ...).
+        cond: LongTensor (B,) for each factor, some set to "any" by `drop_conditions`.
+        t: Times (B,) in [0, 1]; those outside the schedule's [t_min, t_max] are moved there.
+        eps: Standard normal noise of x0's shape.
+        weighting: "uniform" (w = 1) or "min-snr", see `loss_weight`.
+
+    Returns:
+        The loss (B,), float32 or better, without unit; the caller averages.
+
+    Raises:
+        ConfigError: The weighting is unknown.
+    """
+    t, alpha, sigma = denoiser.scales(x0, t)
+    x0, eps = x0.to(t.dtype), eps.to(t.dtype)
+    x_t = alpha * x0 + sigma * eps
+    target = prediction_target(denoiser.kind, x0, eps, alpha, sigma)
+    error = (denoiser.prediction(x_t, t, cond) - target).square().flatten(1).mean(dim=1)  # (B,)
+    return loss_weight(weighting, denoiser.kind, alpha.flatten(), sigma.flatten()) * error
+
+
+def loss_weight(
+    weighting: str, kind: str, alpha: Tensor, sigma: Tensor, *, gamma: float = 5.0
+) -> Tensor:
+    """Weight of a time, for squared errors in the space of the prediction.
+
+    "uniform" is 1. "min-snr" weighs the squared error of x0_hat with min(SNR, gamma), whatever
+    is predicted; for eps this is min(SNR, gamma) / SNR, for v on a variance-preserving schedule
+    min(SNR, gamma) / (SNR + 1).
+
+    Arguments:
+        weighting: "uniform" or "min-snr".
+        kind: What is predicted.
+        alpha: Signal scale (B,).
+        sigma: Noise scale (B,), positive.
+        gamma: Where the SNR is cut off, without unit.
+
+    Returns:
+        Weights (B,).
+
+    Raises:
+        ConfigError: The weighting is unknown.
+
+    Source: Hang et al., Efficient Diffusion Training via Min-SNR Weighting Strategy
+    (arXiv:2303.09556), section 3.4.
+    """
+    if weighting == "uniform":
+        return torch.ones_like(alpha)
+    if weighting == "min-snr":
+        snr = (alpha / sigma).square()
+        return snr.clamp(max=gamma) * x0_gain(kind, alpha, sigma).square()
+    raise ConfigError(
+        f"'{weighting}' is no weighting. Choose one of: {', '.join(get_args(Weighting))}."
+    )
+
+
+def sample_times(
+    kind: str, u: Tensor, *, stratified: bool = False, mean: float = 0.0, std: float = 1.0
+) -> Tensor:
+    """Times to train at, from uniform random numbers.
+
+    "uniform": t = u. "logit-normal": t = sigmoid(mean + std z), z the standard normal quantile
+    of u; it puts the effort in the middle, where the choice between pictures is made. With
+    `stratified`, row i uses (i + u_i) / B in place of u_i: each batch covers all times evenly,
+    and the loss of a batch fluctuates less.
+
+    Arguments:
+        kind: "uniform" or "logit-normal".
+        u: Uniform numbers in [0, 1), shape (B,), float32 or float64.
+        stratified: One number from each of B equal intervals, in rising order.
+        mean: Mean of logit(t), only for "logit-normal".
+        std: Standard deviation of logit(t), positive, only for "logit-normal".
+
+    Returns:
+        Times (B,) in [0, 1], of u's dtype.
+
+    Raises:
+        ConfigError: The kind is unknown.
+
+    Source: Esser et al., Scaling Rectified Flow Transformers (arXiv:2403.03206), eq. 19;
+    Kingma et al., Variational Diffusion Models (arXiv:2107.00630), appendix I.1.
+    """
+    if stratified:
+        u = (torch.arange(len(u), dtype=u.dtype, device=u.device) + u) / len(u)
+    if kind == "uniform":
+        return u
+    if kind == "logit-normal":
+        tiny = torch.finfo(u.dtype).eps  # the quantiles of 0 and 1 are infinite
+        z = math.sqrt(2) * torch.erfinv(2 * u.clamp(tiny, 1 - tiny) - 1)
+        return torch.sigmoid(mean + std * z)
+    raise ConfigError(
+        f"'{kind}' is no way to choose times. Choose one of: {', '.join(get_args(Times))}."
+    )
+
+
+def drop_conditions(
+    spec: ConditionSpec, cond: Cond, u: Tensor, *, drop_all: float, drop_each: float = 0.0
+) -> Cond:
+    """Hide conditions, so that the network also learns what it is to know less.
+
+    A row loses all factors at once with probability `drop_all`: that trains the unconditional
+    estimate which guidance needs. Where there are several factors, each is also lost for itself
+    with probability `drop_each`: that trains "any" for one of them.
+
+    Arguments:
+        spec: The factors; it alone knows what "any" is.
+        cond: LongTensor (B,) for each factor.
+        u: Uniform numbers in [0, 1), shape (B, 1 + number of factors).
+        drop_all: Probability in [0, 1].
+        drop_each: Probability in [0, 1]; without effect when there is one factor.
+
+    Returns:
+        New conditions, of the same shapes.
+    """
+    everything = u[:, 0] < drop_all
+    each = drop_each if len(spec.names) > 1 else 0.0
+    masks = {name: everything | (u[:, 1 + i] < each) for i, name in enumerate(spec.names)}
+    return spec.drop(cond, masks)

@@ -1,0 +1,144 @@
+"""From noise to pictures, step by step: one generator that everything else looks at.
+
+The solver and the model need not share a schedule. Two Gaussian noise schedules with the same
+signal-to-noise ratio differ by a factor alone, so at each evaluation the solver's point x_s at
+(alpha_s, sigma_s) is the model's
+
+    t: log-SNR of the model at t = log(alpha_s^2 / sigma_s^2),
+    x_t = x_s alpha_t / alpha_s.
+
+The factor is computed as the ratio of sqrt(alpha^2 + sigma^2), which is the same number and
+stays finite at alpha_s = 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentbloom.diffusion.denoiser import Cond, X0Denoiser
+from latentbloom.diffusion.schedule import Schedule
+from latentbloom.diffusion.solvers import make_solver
+
+
+@dataclass(frozen=True)
+class State:
+    """A moment on the way from noise to picture.
+
+    Attributes:
+        t: Time in the model's schedule: close to 1 at the first state, 0 at the last.
+        x_t: Where the path is (B, ...), in the model's scale: alpha_t x0 + sigma_t eps.
+        x0_hat: What the denoiser makes of it (B, ...); at the last state x_t itself.
+        step: Number of this state: 0, 1, ..., num_steps.
+        num_steps: Number of steps of the run, so that step / num_steps is its progress.
+    """
+
+    t: float
+    x_t: Tensor
+    x0_hat: Tensor
+    step: int
+    num_steps: int
+
+
+@torch.no_grad()  # as a decorator it is safe on a generator: the caller's mode is kept in between
+def sample_states(
+    denoiser: X0Denoiser,
+    x_1: Tensor,
+    cond: Cond,
+    *,
+    sampler: str = "dpm++",
+    num_steps: int = 20,
+    shift: float = 1.0,
+    generators: Sequence[torch.Generator] | None = None,
+) -> Iterator[State]:
+    """Denoise, and show every state on the way.
+
+    Arguments:
+        denoiser: A denoiser, guided or not, in evaluation mode.
+        x_1: Standard normal noise (B, ...), for example from `noise_for`. float64 is kept by
+            ddpm and ddim; the other solvers of diffusers step in float32.
+        cond: LongTensor (B,) for each factor, on x_1's device.
+        sampler: A name in `SAMPLERS`.
+        num_steps: Steps, at least 1. The denoiser is asked once a step, by "heun" twice but
+            for the last. "ddpm" with 1000 on a "linear" model is DDPM's ancestral sampling.
+        shift: Above 1, more of the steps are spent on high noise; see `time_grid`.
+        generators: One for each row, for samplers that add noise ("ddpm"); each row draws from
+            its own alone, so a picture does not depend on its batch.
+
+    Yields:
+        num_steps + 1 states; the last has t = 0 and the pictures.
+
+    Raises:
+        ConfigError: The sampler is unknown, or a number is out of range.
+        ValueError: The sampler adds noise and there is not one generator a row.
+    """
+    solver = make_solver(sampler, denoiser.schedule, num_steps, shift=shift)
+    if solver.stochastic and (generators is None or len(generators) != len(x_1)):
+        raise ValueError(
+            f"'{sampler}' adds noise at each step: give it one generator a row ({len(x_1)}), "
+            "for example generators_for(seed, indices)."
+        )
+    x_s = x_1.to(torch.promote_types(x_1.dtype, torch.float32))
+    x_s = x_s * math.hypot(*solver.levels[0])  # the spread of unit-variance data at that level
+    step = 0
+    for i, level in enumerate(solver.levels):
+        t, scale = bridge(denoiser.schedule, *level)
+        x_t = x_s * scale
+        times = torch.full((len(x_t),), t, dtype=x_t.dtype, device=x_t.device)
+        x0_hat = denoiser(x_t, times, cond)
+        if solver.shows[i]:
+            yield State(t, x_t, x0_hat, step, num_steps)
+            step += 1
+        x_s = solver.step(i, x0_hat, x_s, generators or ())
+    yield State(0.0, x_s, x_s, num_steps, num_steps)
+
+
+def bridge(schedule: Schedule, alpha_s: float, sigma_s: float) -> tuple[float, float]:
+    """Where a solver's level lies on the model's schedule.
+
+    Arguments:
+        schedule: The model's schedule.
+        alpha_s: The solver's signal scale, at least 0.
+        sigma_s: The solver's noise scale, positive.
+
+    Returns:
+        (t, scale): the time of equal signal-to-noise ratio, inside [t_min, t_max], and the
+        factor that takes x_s to x_t.
+    """
+    log_snr = 2 * (math.log(alpha_s) - math.log(sigma_s)) if alpha_s > 0 else -math.inf
+    t = schedule.t_from_log_snr(torch.tensor(log_snr, dtype=torch.float64))
+    alpha_t, sigma_t = schedule(t)
+    return float(t), math.hypot(float(alpha_t), float(sigma_t)) / math.hypot(alpha_s, sigma_s)
+
+
+def sample(
+    denoiser: X0Denoiser,
+    x_1: Tensor,
+    cond: Cond,
+    *,
+    sampler: str = "dpm++",
+    num_steps: int = 20,
+    shift: float = 1.0,
+    generators: Sequence[torch.Generator] | None = None,
+) -> Tensor:
+    """The pictures of the last state of `sample_states`; arguments and errors are the same.
+
+    Returns:
+        x0 (B, ...), of x_1's dtype, at least float32.
+    """
+    x0 = x_1
+    for state in sample_states(
+        denoiser,
+        x_1,
+        cond,
+        sampler=sampler,
+        num_steps=num_steps,
+        shift=shift,
+        generators=generators,
+    ):
+        x0 = state.x_t
+    return x0
