@@ -1,0 +1,109 @@
+"""`latentbloom fit`: everything from labelled pictures to a model and its report."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from pathlib import Path
+
+from latentbloom.cli.settings import add_all_settings, add_setting, overrides_of, settings_table
+from latentbloom.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.usage = "latentbloom fit SOURCE [options] [--section.setting VALUE ...]"
+    parser.epilog = (
+        "The same command again goes on where an earlier one stopped. Every other setting has a\n"
+        "dotted option, for example --diffusion.lr 1e-4: see `latentbloom fit --help-config`."
+    )
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="folder whose sub-folders are the labels, folder with labels.csv, or the name of a "
+        "built-in source such as synthetic-flowers",
+    )
+    parser.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: runs/SOURCE)")
+    parser.add_argument("--preset", metavar="NAME", help="see `latentbloom presets`")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings as JSON, such as a run's config.json"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, and stop there"
+    )
+    parser.add_argument("--help-config", action=_HelpConfig, help="list every setting and stop")
+    budget = parser.add_argument_group("budget")
+    budget.add_argument(
+        "--minutes",
+        type=_minutes,
+        metavar="N",
+        help="all of it, scores and report included (default: 20)",
+    )
+    add_setting(budget, "--images-1", "train.vae_gan_images", "end stage 1 after N images instead")
+    add_setting(
+        budget, "--images-2", "train.diffusion_images", "end stage 2 after N images instead"
+    )
+    often = parser.add_argument_group("often used settings")
+    add_setting(often, "--size", "data.size")
+    add_setting(often, "--fit", "data.fit")
+    add_setting(often, "--perceptual", "vae_gan.perceptual")
+    add_setting(often, "--seed", "train.seed")
+    add_all_settings(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; returns the exit code."""
+    _check_preset(args.preset)
+    overrides = overrides_of(args)
+    budgets = ("train.vae_gan_images", "train.diffusion_images")
+    if args.minutes is None and all(name in overrides for name in budgets):
+        overrides.setdefault("train.minutes", None)  # the images alone say when to end
+
+    from rich.console import Console
+
+    from latentbloom.pipeline import fit
+
+    fit(
+        args.source,
+        out=args.out,
+        minutes=args.minutes,
+        preset=args.preset,
+        config=args.config,
+        overrides=overrides,
+        dry_run=args.dry_run,
+        console=Console(),
+    )
+    return 0
+
+
+def _check_preset(name: str | None) -> None:
+    from latentbloom.presets import PRESETS
+
+    if name is not None and name not in PRESETS:
+        close = difflib.get_close_matches(name, PRESETS, n=3)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise ConfigError(f"No preset is called '{name}'. Presets: {', '.join(PRESETS)}.{hint}")
+
+
+class _HelpConfig(argparse.Action):
+    """Prints the settings and ends, as --help does."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from rich.console import Console
+
+        Console().print(settings_table())
+        parser.exit()
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0.0 < minutes < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not allowed. Allowed: a number above 0.")
+    return minutes

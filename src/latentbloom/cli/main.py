@@ -1,0 +1,137 @@
+"""The command line: finds the command, runs it, and turns errors for people into exit codes.
+
+Each command is a module beside this one with `add_arguments(parser)` and `run(args) -> int`. Only
+the module of the command that is asked for is imported, and what is heavy it imports in `run`, so
+that every `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import io
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import NamedTuple, Protocol, cast
+
+from latentbloom import __version__
+from latentbloom.errors import LatentbloomError
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+class Command(NamedTuple):
+    """Where a command lives, and what it does in one line."""
+
+    module: str
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "fit": Command("latentbloom.cli.fit", "train a model on labelled pictures, and report on it"),
+    "sample": Command("latentbloom.cli.sample", "draw new pictures that meet a condition"),
+    "audit": Command("latentbloom.cli.audit", "look through labelled pictures before training"),
+    "presets": Command("latentbloom.cli.presets", "list the ready-made settings"),
+}
+
+
+class CommandModule(Protocol):
+    """What a command's module offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's options."""
+        ...
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; returns the exit code."""
+        ...
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that offers the nearest known word for one that it does not know."""
+
+    def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse; ends with a message about words that mean nothing here."""
+        parsed, unknown = self.parse_known_args(words)
+        if unknown:
+            word = next((w for w in unknown if w.startswith("-")), unknown[0]).partition("=")[0]
+            known = [flag for flag in self._option_string_actions if flag.startswith("--")]
+            what = "option" if word.startswith("-") else "argument"
+            self.error(f"unknown {what} '{word}'.{_did_you_mean(word, known)}")
+        return parsed
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns its exit code.
+
+    Arguments:
+        argv: The words after the program's name; those of the process when left out.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an odd file name must not end a run
+    try:
+        return _run(sys.argv[1:] if argv is None else list(argv))
+    except LatentbloomError as error:
+        _print_error(str(error))
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        _print_error("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # as in `latentbloom presets | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+
+
+def _run(words: list[str]) -> int:
+    name = next((word for word in words if not word.startswith("-")), None)
+    top = _top_parser()
+    if name is None:
+        top.parse_all(words)  # --help and --version end here
+        top.print_help()
+        return 0
+    if name not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        top.error(f"unknown command '{name}'.{_did_you_mean(name, COMMANDS)} Commands: {known}.")
+    before = words[: words.index(name)]
+    top.parse_all(before)
+    command = COMMANDS[name]
+    module = cast(CommandModule, import_module(command.module))
+    parser = _Parser(
+        prog=f"latentbloom {name}",
+        description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    return module.run(parser.parse_all(words[len(before) + 1 :]))
+
+
+def _top_parser() -> _Parser:
+    width = max(map(len, COMMANDS)) + 2
+    lines = (f"  {name:<{width}}{command.summary}" for name, command in COMMANDS.items())
+    parser = _Parser(
+        prog="latentbloom",
+        usage="latentbloom [--version] COMMAND ...",
+        description="Labelled pictures in; a controllable generative model, its pictures, its "
+        "scores and a report out.",
+        epilog="commands:\n" + "\n".join(lines) + "\n\n"
+        "`latentbloom COMMAND --help` explains a command. A first try that needs no data:\n"
+        "  latentbloom fit synthetic-flowers --minutes 8 --out runs/demo",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"latentbloom {__version__}")
+    return parser
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def _print_error(message: str) -> None:
+    print(f"latentbloom: {message}", file=sys.stderr)

@@ -1,0 +1,86 @@
+"""`latentbloom sample`: new pictures from a trained run."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from latentbloom.cli.settings import find_setting
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = (
+        "Picture k depends on the seed and on k alone: it is the same at any -n and batch size."
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder that `fit` made")
+    parser.add_argument(
+        "--cond",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what the pictures are to show; may be given several times, or as A=x,B=y; "
+        "what is not named is left open",
+    )
+    parser.add_argument("-n", type=_count, default=16, help="number of pictures (default: 16)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--guidance",
+        type=float,
+        metavar="W",
+        help="1 plain conditional, 0 unconditional, above 1 stronger (default: the model's)",
+    )
+    parser.add_argument("--steps", type=_count, metavar="N", help="default: the model's")
+    sampler = find_setting("sampling.sampler")
+    parser.add_argument(
+        "--sampler",
+        type=sampler.parse,
+        metavar="NAME",
+        help=f"{sampler.allowed} (default: the model's)",
+    )
+    parser.add_argument("--batch-size", type=_count, default=64, metavar="N", help="default: 64")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: a folder in RUN/samples named by what"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw the pictures; returns the exit code."""
+    from rich.console import Console
+
+    from latentbloom.model import load
+
+    model = load(args.run)
+    words = model.spec.parse(args.cond)
+    records = model.sample(
+        cond=words,
+        n=args.n,
+        seed=args.seed,
+        guidance=args.guidance,
+        num_steps=args.steps,
+        sampler=args.sampler,
+        batch_size=args.batch_size,
+    )
+    out = args.out or args.run / "samples" / _folder_name(words, args.seed)
+    records.save(out)
+    noun = "picture" if args.n == 1 else "pictures"
+    Console().print(f"{args.n} {noun} in {out}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _folder_name(words: dict[str, str], seed: int) -> str:
+    said = "_".join(f"{name}-{value}" for name, value in words.items()) or "any"
+    return re.sub(r"[^\w.-]+", "-", f"{said}_seed{seed}")
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not allowed. Allowed: a whole number of at least 1."
+        )
+    return count
