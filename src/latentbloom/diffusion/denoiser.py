@@ -83,9 +83,8 @@ class Denoiser(nn.Module):
             x0_hat, in x_t's shape and dtype.
         """
         t, alpha, sigma = self.scales(x_t, t)
-        answer = self.prediction(x_t, t, cond)
-        x0_hat = to_x0(self.kind, answer, x_t.to(answer.dtype), alpha, sigma)
-        return x0_hat.to(x_t.dtype)
+        answer = self._ask(x_t, t, torch.rsqrt(alpha**2 + sigma**2), cond)
+        return to_x0(self.kind, answer, x_t.to(answer.dtype), alpha, sigma).to(x_t.dtype)
 
     def prediction(self, x_t: Tensor, t: Tensor, cond: Cond) -> Tensor:
         """What the backbone says, in the space that it is trained in; arguments as `forward`.
@@ -94,15 +93,7 @@ class Denoiser(nn.Module):
             The prediction of this denoiser's kind, in x_t's shape, float32 or better.
         """
         t, alpha, sigma = self.scales(x_t, t)
-        c_in = torch.rsqrt(alpha**2 + sigma**2)
-        weight = next((p for p in self.backbone.parameters() if p.is_floating_point()), c_in)
-        # Half-precision weights get half-precision pictures, but never a rounded time.
-        t = t.to(torch.promote_types(torch.float32, weight.dtype))
-        with torch.autocast(
-            x_t.device.type, dtype=self.autocast_dtype, enabled=self.autocast_dtype is not None
-        ):
-            answer = self.backbone((c_in * x_t).to(weight.dtype), t, cond)
-        return answer.to(c_in.dtype)
+        return self._ask(x_t, t, torch.rsqrt(alpha**2 + sigma**2), cond)
 
     def scales(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Time (B,) inside [t_min, t_max], and alpha_t and sigma_t that broadcast against x_t.
@@ -116,3 +107,14 @@ class Denoiser(nn.Module):
     def with_backbone(self, backbone: nn.Module) -> Denoiser:
         """The same denoiser around another backbone, for example one with averaged weights."""
         return Denoiser(backbone, self.schedule, self.kind, autocast_dtype=self.autocast_dtype)
+
+    def _ask(self, x_t: Tensor, t: Tensor, c_in: Tensor, cond: Cond) -> Tensor:
+        """The backbone's answer, with the casts on the way in and out in one place."""
+        weight = next((p for p in self.backbone.parameters() if p.is_floating_point()), c_in)
+        # Half-precision weights get half-precision pictures, but never a rounded time.
+        times = t.to(torch.promote_types(torch.float32, weight.dtype))
+        with torch.autocast(
+            x_t.device.type, dtype=self.autocast_dtype, enabled=self.autocast_dtype is not None
+        ):
+            answer = self.backbone((c_in * x_t).to(weight.dtype), times, cond)
+        return answer.to(c_in.dtype)

@@ -39,7 +39,7 @@ class Guided(nn.Module):
         ConfigError: The interval is not 0 <= low <= high <= 1.
 
     Source: Ho and Salimans, Classifier-Free Diffusion Guidance (arXiv:2207.12598), eq. 6;
-    interval: Kynkäänniemi et al. (arXiv:2404.07724), eq. 5.
+    interval: Kynkäänniemi et al., Applying Guidance in a Limited Interval (arXiv:2404.07724).
     """
 
     def __init__(

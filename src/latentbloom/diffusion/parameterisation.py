@@ -4,7 +4,7 @@ With x_t = alpha x0 + sigma eps, four targets carry the same information:
 
     eps:   the noise
     x0:    the picture
-    v:     alpha eps - sigma x0         (rotation; Salimans and Ho, arXiv:2202.00512, eq. 11)
+    v:     alpha eps - sigma x0         (rotation; Salimans and Ho, arXiv:2202.00512, section 4)
     flow:  u = eps - x0                 (velocity of the straight line; arXiv:2209.03003)
 
 Each is a linear function of (x0, eps), hence so is the way back. For v it divides by

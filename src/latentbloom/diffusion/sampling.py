@@ -22,7 +22,7 @@ from torch import Tensor
 
 from latentbloom.diffusion.denoiser import Cond, X0Denoiser
 from latentbloom.diffusion.schedule import Schedule
-from latentbloom.diffusion.solvers import make_solver
+from latentbloom.diffusion.solvers import Solver, make_solver
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,6 @@ class State:
     num_steps: int
 
 
-@torch.no_grad()  # as a decorator it is safe on a generator: the caller's mode is kept in between
 def sample_states(
     denoiser: X0Denoiser,
     x_1: Tensor,
@@ -69,8 +68,9 @@ def sample_states(
         generators: One for each row, for samplers that add noise ("ddpm"); each row draws from
             its own alone, so a picture does not depend on its batch.
 
-    Yields:
-        num_steps + 1 states; the last has t = 0 and the pictures.
+    Returns:
+        An iterator over num_steps + 1 states; the last has t = 0 and the pictures. Nothing is
+        computed before it is asked for, but bad arguments are refused at once.
 
     Raises:
         ConfigError: The sampler is unknown, or a number is out of range.
@@ -82,6 +82,18 @@ def sample_states(
             f"'{sampler}' adds noise at each step: give it one generator a row ({len(x_1)}), "
             "for example generators_for(seed, indices)."
         )
+    return _run(denoiser, x_1, cond, solver, num_steps, generators or ())
+
+
+@torch.no_grad()  # as a decorator it is safe on a generator: between states the caller's mode holds
+def _run(
+    denoiser: X0Denoiser,
+    x_1: Tensor,
+    cond: Cond,
+    solver: Solver,
+    num_steps: int,
+    generators: Sequence[torch.Generator],
+) -> Iterator[State]:
     x_s = x_1.to(torch.promote_types(x_1.dtype, torch.float32))
     x_s = x_s * math.hypot(*solver.levels[0])  # the spread of unit-variance data at that level
     step = 0
@@ -93,7 +105,7 @@ def sample_states(
         if solver.shows[i]:
             yield State(t, x_t, x0_hat, step, num_steps)
             step += 1
-        x_s = solver.step(i, x0_hat, x_s, generators or ())
+        x_s = solver.step(i, x0_hat, x_s, generators)
     yield State(0.0, x_s, x_s, num_steps, num_steps)
 
 
