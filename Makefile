@@ -1,0 +1,61 @@
+# `make demo` and `make test` need Python 3.11 or later and make, nothing else.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN ?= runs/demo
+MINUTES ?= 8
+
+# More threads than two do not help tests that are this small.
+export OMP_NUM_THREADS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format docs bench clean distclean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+# The stamp makes the second call quick; it is out of date when the dependencies are.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or later is needed, and '$(PYTHON)' is not. Try: make PYTHON=/path/to/python3.11" >&2; \
+	  exit 1; }
+	"$(PYTHON)" -m venv "$(VENV)"
+	"$(BIN)/python" -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	"$(BIN)/python" -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+install: $(VENV)/.installed ## make .venv and install the package with its tools
+
+demo: $(VENV)/.installed ## train on pictures that the program draws, and write a report
+	"$(BIN)/latentbloom" fit synthetic-flowers --minutes $(MINUTES) --out "$(RUN)"
+	@echo "Open this in a browser: $(RUN)/report.html"
+
+test: lint ## everything that CI checks
+	"$(BIN)/python" -m pytest
+
+lint: $(VENV)/.installed ## style, format and types
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/pyrefly" check --python-interpreter-path "$(BIN)/python"
+
+format: $(VENV)/.installed ## put the code into shape
+	"$(BIN)/ruff" check --fix .
+	"$(BIN)/ruff" format .
+
+docs: $(VENV)/.installed-docs ## docs/_build/html
+	"$(BIN)/sphinx-build" --fail-on-warning --keep-going -q docs docs/_build/html
+	@echo "Open this in a browser: docs/_build/html/index.html"
+
+bench: $(VENV)/.installed ## measure speed and quality, side by side with others
+	"$(BIN)/python" -m bench
+
+clean: ## remove what the tools left
+	rm -rf build dist docs/_build .pytest_cache .ruff_cache .hypothesis
+	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## remove the environment, too
+	rm -rf "$(VENV)"
