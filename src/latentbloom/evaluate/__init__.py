@@ -1,0 +1,5 @@
+"""Scores with error bars: how real pictures look, how they obey, and whether they are copies.
+
+Everything here reads finished pictures or a finished model; nothing is trained that a generator
+could learn from.
+"""

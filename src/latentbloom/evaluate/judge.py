@@ -1,0 +1,210 @@
+"""A judge: says what a picture shows, taught by real training pictures alone.
+
+It decides whether a sample meets what was asked. No generator is ever trained with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latentbloom.data.conditions import ConditionSpec
+from latentbloom.errors import LatentbloomError
+from latentbloom.evaluate.features import GRID_BLOCKS, Features, Progress
+
+EPOCHS = 10
+BATCH = 128
+MIN_STEPS = 300
+LEARNING_RATE = 1e-3
+FEATURE_DROPOUT = 0.3
+LABEL_SMOOTHING = 0.05
+CHANNELS = {10: 88, 14: 120, 19: 208}
+"""Channels of the blocks in `GRID_BLOCKS`."""
+
+
+def _views() -> tuple[slice, slice]:
+    """The earlier maps together and the last one alone: two opinions, averaged."""
+    cells = [CHANNELS[block] * 16 for block in GRID_BLOCKS]
+    return slice(0, sum(cells[:-1])), slice(sum(cells[:-1]), sum(cells))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge says about N pictures under one factor.
+
+    Arguments:
+        factor: Name of the factor.
+        probabilities: float32 (N, values), rows sum to 1.
+    """
+
+    factor: str
+    probabilities: np.ndarray
+
+    @property
+    def answer(self) -> np.ndarray:
+        """int64 (N,): index of the likeliest value."""
+        return self.probabilities.argmax(axis=1)
+
+
+class Judge:
+    """Linear classifiers on frozen features: for each factor, the mean of two views.
+
+    Each view is scaled by its training mean and deviation. Classes weigh the same, however
+    many pictures they have, so that accuracy is fair to the rare ones.
+
+    Arguments:
+        spec: The factors.
+        tensors: For each factor and view, "weight", "bias", "mean" and "deviation".
+    """
+
+    def __init__(self, spec: ConditionSpec, tensors: dict[str, Tensor]) -> None:
+        self.spec = spec
+        self.tensors = tensors
+
+    def judge(self, features: Features) -> dict[str, Verdict]:
+        """A verdict a factor."""
+        verdicts = {}
+        for factor in self.spec.factors:
+            total = torch.zeros(len(features), len(factor.values))
+            for index, view in enumerate(_views()):
+                key = f"{factor.name}/{index}"
+                x = _scale(
+                    features.grid[:, view],
+                    self.tensors[f"{key}/mean"],
+                    self.tensors[f"{key}/deviation"],
+                )
+                logits = F.linear(x, self.tensors[f"{key}/weight"], self.tensors[f"{key}/bias"])
+                total += logits.softmax(dim=1)
+            verdicts[factor.name] = Verdict(factor.name, (total / len(_views())).numpy())
+        return verdicts
+
+    def save(self, folder: Path) -> None:
+        """Write judge.safetensors and judge.json."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = folder / f".judge-{os.getpid()}.safetensors"
+        save_file({k: v.contiguous() for k, v in self.tensors.items()}, beside)
+        beside.replace(folder / "judge.safetensors")
+        (folder / "judge.json").write_text(json.dumps({"factors": self.spec.to_json()}))
+
+    @classmethod
+    def load(cls, folder: Path) -> Judge | None:
+        """The judge of a folder, or None when there is none that can be read."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            factors = json.loads((folder / "judge.json").read_text())["factors"]
+            tensors = load_file(folder / "judge.safetensors")
+        except (OSError, ValueError, KeyError, SafetensorError):
+            return None
+        return cls(ConditionSpec.from_json(factors), tensors)
+
+
+def train_judge(
+    features: Features,
+    labels: np.ndarray,
+    spec: ConditionSpec,
+    *,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+) -> Judge:
+    """Teach a judge.
+
+    Arguments:
+        features: Of N real training pictures.
+        labels: int64 (N, factors), an index a factor, `null_index` where unknown.
+        spec: The factors.
+        seed: Of batches and dropout.
+        on_progress: Called with each finished classifier.
+
+    Raises:
+        LatentbloomError: A factor has labelled pictures of fewer than two values.
+    """
+    tensors: dict[str, Tensor] = {}
+    total = len(spec.factors) * len(_views())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for column, factor in enumerate(spec.factors):
+            known = labels[:, column] != factor.null_index
+            y = torch.from_numpy(labels[known, column])
+            if len(torch.unique(y)) < 2:
+                raise LatentbloomError(
+                    f"No judge for '{factor.name}': the training pictures show "
+                    f"{len(torch.unique(y))} of its values ({', '.join(factor.values)}), and "
+                    "telling them apart takes two or more."
+                )
+            rows = np.flatnonzero(known)
+            for index, view in enumerate(_views()):
+                x = features.grid[rows, view]
+                for name, tensor in _fit_linear(x, y, len(factor.values)).items():
+                    tensors[f"{factor.name}/{index}/{name}"] = tensor
+                if on_progress is not None:
+                    done = column * len(_views()) + index + 1
+                    on_progress("judge", done, total)
+    return Judge(spec, tensors)
+
+
+def _scale(x: np.ndarray, mean: Tensor, deviation: Tensor) -> Tensor:
+    """Zero mean and unit deviation in training; what lies far out is pulled in."""
+    return ((torch.from_numpy(x.astype(np.float32)) - mean) / deviation).clamp_(-6.0, 6.0)
+
+
+def _fit_linear(x: np.ndarray, y: Tensor, values: int) -> dict[str, Tensor]:
+    """Weighted logistic regression by AdamW with dropped features and a triangular rate."""
+    mean = torch.from_numpy(x.mean(axis=0, dtype=np.float32))
+    deviation = torch.from_numpy(x.std(axis=0, dtype=np.float32)) + 1e-4
+    n, width = x.shape
+    counts = torch.bincount(y, minlength=values).float()
+    weight = torch.where(counts > 0, n / (values * counts.clamp(min=1.0)), 0.0)
+    layer = nn.Linear(width, values)
+    optimiser = torch.optim.AdamW(layer.parameters(), lr=LEARNING_RATE, weight_decay=1e-3)
+    steps = max(MIN_STEPS, EPOCHS * n // BATCH)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
+    for _ in range(steps):
+        rows = torch.randint(0, n, (min(BATCH, n),))
+        batch = _scale(x[rows.numpy()], mean, deviation)
+        logits = layer(F.dropout(batch, FEATURE_DROPOUT))
+        loss = F.cross_entropy(logits, y[rows], weight=weight, label_smoothing=LABEL_SMOOTHING)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        rate.step()
+    state = {name: tensor.detach().clone() for name, tensor in layer.state_dict().items()}
+    return {**state, "mean": mean, "deviation": deviation}
+
+
+def recalls(answer: np.ndarray, truth: np.ndarray, values: int) -> list[float]:
+    """For each value, the share of its pictures that are recognised; NaN where there are none.
+
+    Arguments:
+        answer: int64 (N,).
+        truth: int64 (N,), each in [0, values).
+        values: How many values.
+    """
+    return [
+        float((answer[truth == value] == value).mean()) if (truth == value).any() else float("nan")
+        for value in range(values)
+    ]
+
+
+def confusion(answer: np.ndarray, truth: np.ndarray, values: int) -> list[list[int]]:
+    """Counts: row is the truth (what was asked), column what the judge sees."""
+    table = np.zeros((values, values), np.int64)
+    np.add.at(table, (truth, answer), 1)
+    return table.tolist()
+
+
+def mean_of_known(shares: Sequence[float]) -> float:
+    """Mean of the values that are there; NaN when none is."""
+    there = [s for s in shares if not np.isnan(s)]
+    return float(np.mean(there)) if there else float("nan")
