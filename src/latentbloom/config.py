@@ -68,7 +68,10 @@ class VaeGanSettings(Settings):
     perceptual_weight: Weight = Field(0.5, description="Weight of the perceptual distance")
     kl_weight: Weight = Field(1e-3, description="Final weight of the KL, nats a latent number")
     adversarial_weight: Weight = Field(
-        0.3, description="Adversarial gradient's size, relative to the other terms at the pixels"
+        0.5, description="Adversarial push, relative to that of the other losses"
+    )
+    discriminator_width: Annotated[int, Field(ge=8)] = Field(
+        64, description="Channels of the discriminator's first map"
     )
     kl_start: Share = Field(0.02, description="Where the KL begins to rise")
     kl_full: Share = Field(0.15, description="Where the KL has its full weight")
@@ -80,9 +83,7 @@ class VaeGanSettings(Settings):
 class DenoiserConfig(Settings):
     """Shape of the denoising transformer."""
 
-    width: Annotated[int, Field(ge=32, multiple_of=32)] = Field(
-        384, description="Numbers a token"
-    )
+    width: Annotated[int, Field(ge=32, multiple_of=32)] = Field(384, description="Numbers a token")
     depth: Count = Field(10, description="Transformer blocks")
     head_width: Count = Field(64, description="Numbers an attention head")
     patch: Count = Field(2, description="Side of the latent patch that is one token")
@@ -111,7 +112,9 @@ class SamplingSettings(Settings):
 
     sampler: str = Field("dpm++", description="Solver; see `latentbloom sample --help`")
     num_steps: Count = Field(20, description="Solver steps")
-    guidance: Weight = Field(1.75, description="1 plain conditional, 0 unconditional, above stronger")
+    guidance: Weight = Field(
+        1.75, description="1 plain conditional, 0 unconditional, above stronger"
+    )
 
 
 class TrainSettings(Settings):

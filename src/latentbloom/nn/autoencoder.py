@@ -23,7 +23,7 @@ class Posterior(NamedTuple):
     std: Tensor
 
     def sample(self, eps: Tensor) -> Tensor:
-        """mean + std * eps, with `eps` standard normal noise of the same shape."""
+        """Mean + std * eps, with `eps` standard normal noise of the same shape."""
         return self.mean + self.std * eps
 
 
@@ -108,8 +108,10 @@ class Autoencoder(nn.Module):
     def encode(self, images: Tensor) -> Posterior:
         """Posterior over normalised latents."""
         mean, std = self.encode_raw(images)
-        return Posterior((mean - self._column(self.shift)) / self._column(self.scale),
-                         std / self._column(self.scale))
+        return Posterior(
+            (mean - self._column(self.shift)) / self._column(self.scale),
+            std / self._column(self.scale),
+        )
 
     def decode(self, z: Tensor) -> Tensor:
         """Pictures in [-1, 1] of normalised latents (B, C, h, w)."""

@@ -38,6 +38,7 @@ class ResBlock(nn.Module):
         self.conv2 = zero_init(conv3x3(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
         h = self.conv1(F.leaky_relu(x, 0.1))
         return x + self.conv2(F.leaky_relu(h, 0.1))  # (B, C, H, W)
 
@@ -50,6 +51,7 @@ class Downsample(nn.Module):
         self.conv = nn.Conv2d(in_channels, out_channels, kernel_size=2, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', H/2, W/2)."""
         return self.conv(x)
 
 
@@ -62,6 +64,7 @@ class Upsample(nn.Module):
         _same_for_each_subpixel(self.conv, 4)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', 2H, 2W)."""
         return F.pixel_shuffle(self.conv(x), 2)
 
 

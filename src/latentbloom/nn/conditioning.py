@@ -20,15 +20,14 @@ class ConditionEmbedding(nn.Module):
     def __init__(self, spec: ConditionSpec, width: int) -> None:
         super().__init__()
         self.names = spec.names
-        self.tables = nn.ModuleList(nn.Embedding(f.num_embeddings, width) for f in spec.factors)
-        for table in self.tables:
+        tables = [nn.Embedding(f.num_embeddings, width) for f in spec.factors]
+        for table in tables:
             nn.init.normal_(table.weight, std=0.02)
+        self.tables = nn.ModuleList(tables)
 
     def forward(self, cond: Cond) -> Tensor:
         """Shape (B, width)."""
-        vectors = [
-            table(cond[name]) for name, table in zip(self.names, self.tables, strict=True)
-        ]
+        vectors = [table(cond[name]) for name, table in zip(self.names, self.tables, strict=True)]
         return torch.stack(vectors).sum(dim=0)
 
 

@@ -1,6 +1,8 @@
-"""PatchGAN discriminator: a verdict for each patch, not one for the whole picture."""
+"""PatchGAN discriminators: a verdict for each patch, not one for the whole picture."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -8,44 +10,96 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 
-class PatchDiscriminator(nn.Module):
-    """Four convolutions that judge overlapping patches of about 30 pixels.
+class PixelHead(nn.Module):
+    """Four convolutions that judge overlapping patches of pixels.
 
-    Spectral normalisation bounds its slope, which the hinge loss needs when batches are small.
-    Source: Isola et al. 2017, arXiv:1611.07004, section 3.2.2; Miyato et al. 2018,
-    arXiv:1802.05957.
+    Source: Isola et al. 2017, arXiv:1611.07004, section 3.2.2.
 
     Arguments:
         channels: Channels of the pictures.
         width: Channels of the first map; doubled at each halving.
     """
 
-    def __init__(self, channels: int, width: int = 64) -> None:
+    def __init__(self, channels: int, width: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             [
                 spectral_norm(nn.Conv2d(channels, width, 4, stride=2, padding=1)),
                 spectral_norm(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)),
-                spectral_norm(nn.Conv2d(2 * width, 4 * width, 3, stride=1, padding=1)),
+                spectral_norm(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1)),
                 spectral_norm(nn.Conv2d(4 * width, 1, 3, stride=1, padding=1)),
             ]
         )
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (B, C, H, W) to scores (B, 1, H/8, W/8)."""
+        for layer in self.layers[:-1]:
+            x = F.leaky_relu(layer(x), 0.2)
+        return self.layers[-1](x)
+
+
+class FeatureHead(nn.Module):
+    """Judges each place of a frozen network's feature map with its neighbours.
+
+    Arguments:
+        channels: Channels of the map.
+        width: Channels inside.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [
+                spectral_norm(nn.Conv2d(channels, width, 3, padding=1)),
+                spectral_norm(nn.Conv2d(width, width, 3, padding=1)),
+                spectral_norm(nn.Conv2d(width, 1, 1)),
+            ]
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, h, w) to scores (B, 1, h, w)."""
+        x = F.normalize(x, dim=1) * x.shape[1] ** 0.5
+        for layer in self.layers[:-1]:
+            x = F.leaky_relu(layer(x), 0.2)
+        return self.layers[-1](x)
+
+
+class PatchDiscriminator(nn.Module):
+    """Scores for patches of pixels and, where given, for places of feature maps.
+
+    Pretrained features tell real from made within a few hundred steps, where pixels alone need many
+    thousand. Source: Sauer et al. 2021, arXiv:2111.01007; spectral normalisation, which bounds the
+    slope that the hinge loss needs bounded: Miyato et al. 2018, arXiv:1802.05957.
+
+    Arguments:
+        channels: Channels of the pictures.
+        feature_channels: Channels of each feature map; empty for pixels alone.
+        width: Channels of the first pixel map and of the feature heads.
+    """
+
+    def __init__(self, channels: int, feature_channels: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.pixels = PixelHead(channels, width)
+        self.heads = nn.ModuleList(FeatureHead(c, width) for c in feature_channels)
+
+    def forward(self, images: Tensor, maps: Sequence[Tensor]) -> list[Tensor]:
         """Scores, positive for real.
 
         Arguments:
             images: Shape (B, C, H, W), values in [-1, 1].
+            maps: Feature maps of those pictures, or of the first ones of them.
 
         Returns:
-            Shape (B, 1, H/4, W/4), one score a patch.
+            One tensor (B', 1, h, w) a head, the pixels' first.
         """
-        h = images
-        for layer in self.layers[:-1]:
-            h = F.leaky_relu(layer(h), 0.2)
-        return self.layers[-1](h).float()
+        scores = [self.pixels(images)]
+        scores += [head(x) for head, x in zip(self.heads, maps, strict=True)]
+        return [score.float() for score in scores]
 
 
-def build_discriminator(channels: int, width: int = 64) -> PatchDiscriminator:
+def build_discriminator(
+    channels: int, feature_channels: Sequence[int], width: int
+) -> PatchDiscriminator:
     """A discriminator laid out for fast convolutions."""
-    return PatchDiscriminator(channels, width).to(memory_format=torch.channels_last)
+    model = PatchDiscriminator(channels, feature_channels, width)
+    return model.to(memory_format=torch.channels_last)

@@ -102,18 +102,20 @@ def load_checkpoint(
             missing, cut short or altered, or a name is not in it.
     """
     folder = Path(folder)
-    for _ in range(5):
+    for _ in range(20):
         before = stamp(folder)
         try:
-            return _read(folder, names)
+            found = _read(folder, names)
         except (CheckpointError, OSError, SafetensorError) as error:
-            # A run in progress may have put a newer one in place while this one was read.
-            if stamp(folder) != before:
-                time.sleep(0.05)
-                continue
-            if isinstance(error, CheckpointError):
-                raise
-            raise CheckpointError(f"Checkpoint {folder} cannot be read: {error}.") from error
+            if stamp(folder) == before:
+                if isinstance(error, CheckpointError):
+                    raise
+                raise CheckpointError(f"Checkpoint {folder} cannot be read: {error}.") from error
+        else:
+            if stamp(folder) == before:
+                return found
+        # A run that is going on put a newer one in place while this one was read.
+        time.sleep(0.02)
     raise CheckpointError(
         f"Checkpoint {folder} kept changing while it was read: wait for the run that writes it."
     )

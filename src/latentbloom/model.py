@@ -1,0 +1,315 @@
+"""A trained model, ready to be asked for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from latentbloom.config import AutoencoderConfig, DenoiserConfig, DiffusionSettings, RunConfig
+from latentbloom.data.conditions import ConditionSpec
+from latentbloom.data.pixels import to_uint8
+from latentbloom.diffusion import (
+    Denoiser,
+    Guided,
+    State,
+    generators_for,
+    noise_for,
+    sample_states,
+)
+from latentbloom.errors import CheckpointError, ConditionError, ConfigError
+from latentbloom.nn.autoencoder import Autoencoder, Posterior, build_autoencoder
+from latentbloom.records import Moment, Record, Records
+from latentbloom.run import RunFolder
+from latentbloom.train.checkpoint import load_checkpoint
+from latentbloom.train.latent_diffusion import build_denoiser
+from latentbloom.train.machine import default_device
+
+if TYPE_CHECKING:
+    from latentbloom.data.conditions import Cond
+
+Asked = Mapping[str, str] | Sequence[Mapping[str, str]] | None
+
+CHUNK = 16
+
+
+class Model:
+    """Autoencoder and denoiser of one run.
+
+    Pictures are always computed in groups of `CHUNK`, filled up where fewer are asked: a picture
+    then is the same to the bit whatever else was asked for with it.
+
+    Arguments:
+        config: Settings of the run.
+        spec: The factors that can be asked for.
+        autoencoder: Decodes latents.
+        denoiser: Makes latents.
+        device: Where to compute.
+        autocast_dtype: Lower precision for the networks, or None.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        spec: ConditionSpec,
+        autoencoder: Autoencoder,
+        denoiser: Denoiser,
+        *,
+        device: torch.device | None = None,
+        autocast_dtype: torch.dtype | None = None,
+    ) -> None:
+        self.config = config
+        self.spec = spec
+        self.device = device or default_device()
+        self.autoencoder = autoencoder.to(self.device).eval().requires_grad_(False)
+        self.denoiser = denoiser.to(self.device).eval().requires_grad_(False)
+        self.denoiser.autocast_dtype = autocast_dtype
+        self.autocast_dtype = autocast_dtype
+
+    @property
+    def size(self) -> int:
+        """Height and width of the pictures, in pixels."""
+        return self.autoencoder.config.size
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+        return self.autoencoder.config.channels
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Posterior:
+        """Posterior over normalised latents of pictures (B, C, H, W) in [-1, 1]."""
+        parts = [self._encode(part) for part in images.split(64)]
+        means, stds = zip(*parts, strict=True)
+        return Posterior(torch.cat(means), torch.cat(stds))
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """Pictures (B, C, H, W) in [-1, 1] of normalised latents (B, C, h, w), on the CPU."""
+        return torch.cat([self._decode(part) for part in z.split(CHUNK)])
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """Pictures through the autoencoder and back, by the posterior's mean."""
+        return self.decode(self.encode(images).mean)
+
+    def sample(
+        self,
+        cond: Asked = None,
+        n: int = 16,
+        seed: int = 0,
+        *,
+        guidance: float | None = None,
+        num_steps: int | None = None,
+        sampler: str | None = None,
+        batch_size: int = 64,
+        path: bool = False,
+    ) -> Records:
+        """Make pictures.
+
+        Arguments:
+            cond: Words by factor, for example {"smiling": "yes"}; or one such dict a picture. A
+                factor left out may be anything.
+            n: How many, at least 1.
+            seed: With a picture's number it decides the picture; nothing else does.
+            guidance: 1 plain conditional, 0 unconditional, above 1 stronger; default as trained.
+            num_steps: Solver steps; default as trained.
+            sampler: Name in `latentbloom.diffusion.SAMPLERS`; default as trained.
+            batch_size: Pictures computed between two reports of progress; changes no picture.
+            path: Keep all states on the way.
+
+        Returns:
+            The pictures, in order.
+
+        Raises:
+            ConditionError: A factor or a value is unknown, or there are not `n` dicts.
+            ConfigError: The sampler is unknown, or a number is out of range.
+        """
+        asked = self._asked(cond, n)
+        chosen = self.config.sampling.model_copy(
+            update={
+                key: value
+                for key, value in (
+                    ("guidance", guidance),
+                    ("num_steps", num_steps),
+                    ("sampler", sampler),
+                )
+                if value is not None
+            }
+        )
+        records: list[Record] = []
+        for start in range(0, n, max(1, batch_size)):
+            part = range(start, min(start + max(1, batch_size), n))
+            for first in range(part.start, part.stop, CHUNK):
+                indices = list(range(first, min(first + CHUNK, part.stop)))
+                rows = [asked[i] for i in indices]
+                states = self.states(
+                    rows,
+                    indices,
+                    seed,
+                    guidance=chosen.guidance,
+                    num_steps=chosen.num_steps,
+                    sampler=chosen.sampler,
+                )
+                records += self._records(rows, indices, seed, states, path)
+        return Records(
+            records,
+            {
+                "sampler": chosen.sampler,
+                "num_steps": chosen.num_steps,
+                "guidance": chosen.guidance,
+                "seed": seed,
+            },
+        )
+
+    def states(
+        self,
+        asked: Sequence[Mapping[str, str]],
+        indices: Sequence[int],
+        seed: int,
+        *,
+        guidance: float,
+        num_steps: int,
+        sampler: str,
+    ) -> Iterator[State]:
+        """The states of at most `CHUNK` pictures; each has `CHUNK` rows, the first asked for.
+
+        Arguments:
+            asked: What each picture shall show.
+            indices: Numbers of the pictures in the request.
+            seed: Seed of the request.
+            guidance: Strength of the conditions.
+            num_steps: Solver steps.
+            sampler: Name of the solver.
+        """
+        filled = list(indices) + [indices[-1]] * (CHUNK - len(indices))
+        words = list(asked) + [asked[-1]] * (CHUNK - len(asked))
+        x_1 = noise_for(seed, filled, self.autoencoder.latent_shape).to(self.device)
+        return sample_states(
+            Guided(self.denoiser, self.spec, guidance),
+            x_1,
+            self._cond(words),
+            sampler=sampler,
+            num_steps=num_steps,
+            generators=generators_for(seed, filled),
+        )
+
+    def _records(
+        self,
+        asked: Sequence[Mapping[str, str]],
+        indices: Sequence[int],
+        seed: int,
+        states: Iterator[State],
+        path: bool,
+    ) -> list[Record]:
+        kept: list[State] = []
+        last: State | None = None
+        for last in states:
+            if path:
+                kept.append(last)
+        assert last is not None
+        z = last.x_t.cpu()
+        pixels = to_uint8(self.decode(last.x_t)).permute(0, 2, 3, 1).numpy()
+        return [
+            Record(
+                pixels[row].copy(),
+                dict(asked[row]),
+                seed,
+                index,
+                z[row].clone(),
+                tuple(Moment(s.t, s.x_t[row].cpu(), s.x0_hat[row].cpu()) for s in kept),
+            )
+            for row, index in enumerate(indices)
+        ]
+
+    def _asked(self, cond: Asked, n: int) -> list[dict[str, str]]:
+        if n < 1:
+            raise ConfigError(f"n is {n}; at least 1 picture can be asked for.")
+        if cond is None or isinstance(cond, Mapping):
+            asked = [dict(cond or {})] * n
+        else:
+            asked = [dict(one) for one in cond]
+            if len(asked) != n:
+                raise ConditionError(
+                    f"{len(asked)} conditions for n={n} pictures; give one each, or one for all."
+                )
+        for one in {tuple(sorted(a.items())): a for a in asked}.values():
+            self.spec.encode(one, 1)  # refuses unknown words
+        return asked
+
+    def _cond(self, asked: Sequence[Mapping[str, str]]) -> Cond:
+        rows = [self.spec.encode(one, 1) for one in asked]
+        return {
+            name: torch.cat([row[name] for row in rows]).to(self.device) for name in self.spec.names
+        }
+
+    def _encode(self, images: Tensor) -> Posterior:
+        x = images.to(self.device, memory_format=torch.channels_last)
+        with self._autocast():
+            mean, std = self.autoencoder.encode(x)
+        return Posterior(mean.float().cpu(), std.float().cpu())
+
+    def _decode(self, z: Tensor) -> Tensor:
+        rows = len(z)
+        filled = torch.cat([z, z[-1:].expand(CHUNK - rows, -1, -1, -1)]).to(self.device)
+        with self._autocast():
+            images = self.autoencoder.decode(filled.contiguous(memory_format=torch.channels_last))
+        return images[:rows].float().cpu().contiguous()
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self.autocast_dtype is not None
+        return torch.autocast(self.device.type, dtype=self.autocast_dtype, enabled=enabled)
+
+
+def load(run: Path | str, *, device: str | None = None) -> Model:
+    """The finished model of a run folder, or the newest usable one of an unfinished run.
+
+    Arguments:
+        run: The run folder.
+        device: "cpu", "cuda", "mps"; default the best one there is.
+
+    Raises:
+        RunFolderError: It is no run folder, or the run has not come to a model yet.
+        CheckpointError: A checkpoint is broken, or the two do not belong together.
+    """
+    folder = RunFolder(Path(run))
+    config = folder.load_config()
+    autoencoder, fingerprint = load_autoencoder(folder.autoencoder)
+    tensors, meta = load_checkpoint(folder.denoiser)
+    if meta["autoencoder"] != fingerprint:
+        raise CheckpointError(
+            f"{folder.denoiser} was trained on the latents of another autoencoder "
+            f"({meta['autoencoder'][:12]}) than {folder.autoencoder} ({fingerprint[:12]}). "
+            "Put the two that belong together into one run folder."
+        )
+    spec = ConditionSpec.from_json(meta["spec"])
+    denoiser = build_denoiser(
+        DenoiserConfig(**meta["config"]),
+        DiffusionSettings(**meta["settings"]),
+        spec,
+        autoencoder.latent_shape,
+    )
+    denoiser.backbone.load_state_dict(tensors["ema"] if "ema" in tensors else tensors["model"])
+    where = torch.device(device) if device else default_device()
+    low = config.train.precision == "bf16"
+    return Model(
+        config,
+        spec,
+        autoencoder,
+        denoiser,
+        device=where,
+        autocast_dtype=torch.bfloat16 if low else None,
+    )
+
+
+def load_autoencoder(folder: Path) -> tuple[Autoencoder, str]:
+    """A finished autoencoder and its fingerprint."""
+    tensors, meta = load_checkpoint(folder, ["model"])
+    autoencoder = build_autoencoder(AutoencoderConfig(**meta["config"]))
+    try:
+        autoencoder.load_state_dict(tensors["model"])
+    except RuntimeError as error:
+        raise CheckpointError(f"{folder} does not fit its own meta.json: {error}") from None
+    return autoencoder, meta["fingerprint"]

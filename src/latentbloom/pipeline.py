@@ -1,0 +1,150 @@
+"""`fit`: from a labelled set of pictures to a model, its pictures, its scores and a report."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentbloom.config import RunConfig, load_config, parse_config
+from latentbloom.errors import ConfigError, RunFolderError
+from latentbloom.presets import build_preset
+from latentbloom.run import RunFolder, default_run, write_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from latentbloom.data.audit import Audit
+    from latentbloom.data.source import Source
+    from latentbloom.model import Model
+    from latentbloom.train.planner import Plan
+
+
+def fit(
+    source: str | Path,
+    *,
+    out: Path | str | None = None,
+    minutes: float | None = None,
+    preset: str | None = None,
+    config: Path | str | None = None,
+    overrides: dict[str, Any] | None = None,
+    dry_run: bool = False,
+    console: Console | None = None,
+) -> Model | None:
+    """Train a model on a source and leave everything about it in a run folder.
+
+    The same call again goes on where an earlier one stopped, and does nothing when that one was
+    done.
+
+    Arguments:
+        source: Folder of labelled pictures, or the name of a built-in source.
+        out: Run folder; default runs/NAME-OF-SOURCE.
+        minutes: Time for all of it, scores and report included; default 20.
+        preset: Name of a starting configuration, default "swift".
+        config: JSON file of settings, instead of a preset.
+        overrides: Dotted settings, for example {"diffusion.lr": 1e-4}; they win.
+        dry_run: Audit and plan only.
+        console: Where to talk; default the terminal.
+
+    Returns:
+        The model; None after a dry run, or when stopped before there was one.
+
+    Raises:
+        LatentbloomError: Something a user can mend; the message says how.
+    """
+    from rich.console import Console
+
+    began = time.monotonic()
+    console = console or Console()
+    request = _request(str(source), minutes, preset, config, overrides or {})
+    folder = RunFolder(Path(out) if out else default_run(str(source)))
+    folder.check_free()
+
+    from latentbloom.train.fitting import Fitting
+
+    fitting = Fitting(folder, console, began)
+    if folder.started():
+        resolved, plan, audit, opened = _resume(folder, request, console)
+    else:
+        opened, audit = _audit(request, folder, console, dry_run=dry_run)
+        resolved, plan = fitting.plan(request, opened, audit)
+        if dry_run:
+            return None
+        _begin(folder, request, resolved, plan)
+    if dry_run:
+        console.print(f"{folder.path} has begun; the same command without --dry-run goes on.")
+        return None
+    return fitting.run(resolved, plan, opened, audit)
+
+
+def _request(
+    source: str,
+    minutes: float | None,
+    preset: str | None,
+    config: Path | str | None,
+    overrides: dict[str, Any],
+) -> RunConfig:
+    if preset and config:
+        raise ConfigError("Give a preset or a file of settings, not both.")
+    base = load_config(Path(config)) if config else build_preset(preset or "swift")
+    wanted = {"data.source": source, **overrides}
+    if minutes is not None:
+        wanted["train.minutes"] = minutes
+    return base.updated(wanted)
+
+
+def _audit(
+    request: RunConfig, folder: RunFolder, console: Console, *, dry_run: bool
+) -> tuple[Source, Audit]:
+    from latentbloom.data.audit import audit_source, audit_table
+    from latentbloom.data.source import open_source
+    from latentbloom.train.machine import default_device
+
+    data = request.data
+    opened = open_source(data.source, seed=request.train.seed, val_share=data.val_share)
+    with console.status("Looking at every picture ..."):
+        audit = audit_source(opened, device_type=default_device().type)
+    console.print(audit_table(audit))
+    if not dry_run:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        audit.save(folder.audit)
+    return opened, audit
+
+
+def _begin(folder: RunFolder, request: RunConfig, resolved: RunConfig, plan: Plan) -> None:
+    resolved.save(folder.config)
+    write_json(
+        folder.request,
+        {"request": request.model_dump(mode="json"), "plan": plan.model_dump(mode="json")},
+    )
+
+
+def _resume(
+    folder: RunFolder, request: RunConfig, console: Console
+) -> tuple[RunConfig, Plan, Audit, Source]:
+    from latentbloom.data.audit import Audit
+    from latentbloom.data.source import open_source
+    from latentbloom.train.planner import Plan
+
+    stored = json.loads(folder.request.read_text(encoding="utf-8"))
+    before = parse_config(stored["request"], where=str(folder.request))
+    changed = _differences(before.model_dump(mode="json"), request.model_dump(mode="json"))
+    if changed:
+        raise RunFolderError(
+            f"{folder.path} is a run with other settings: {'; '.join(changed)}. Give the same "
+            "settings to go on with it, or another --out to begin anew."
+        )
+    resolved = folder.load_config()
+    data = request.data
+    opened = open_source(data.source, seed=request.train.seed, val_share=data.val_share)
+    console.print(f"Going on with {folder.path}.")
+    return resolved, Plan(**stored["plan"]), Audit.load(folder.audit), opened
+
+
+def _differences(a: Any, b: Any, name: str = "") -> list[str]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        keys = [*a, *(key for key in b if key not in a)]
+        found = [_differences(a.get(k), b.get(k), f"{name}.{k}".lstrip(".")) for k in keys]
+        return [line for lines in found for line in lines]
+    return [] if a == b else [f"{name} was {a!r}, now {b!r}"]

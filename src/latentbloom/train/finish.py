@@ -1,0 +1,100 @@
+"""After training: scores, pictures and the report. One part that fails does not take the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from latentbloom.errors import LatentbloomError
+from latentbloom.run import RunFolder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from latentbloom.data.imageset import ImageSet
+    from latentbloom.model import Model
+
+SHARE_FOR_SCORES = 0.6
+
+
+def finish(
+    folder: RunFolder, train: ImageSet, val: ImageSet, seconds: float, console: Console
+) -> Model:
+    """Score, draw and report a trained model.
+
+    Arguments:
+        folder: The run folder.
+        train: Training pictures.
+        val: Held-out pictures, may be empty.
+        seconds: What is left of the promised time.
+        console: Where to talk.
+
+    Returns:
+        The model.
+    """
+    from latentbloom.model import load
+
+    model = load(folder.path)
+    began = time.monotonic()
+    if not folder.scores.exists():
+        console.print("Scoring ...")
+        _guard(console, "scores", lambda: _score(folder, model, train, val, seconds))
+    console.print("Drawing ...")
+    _pictures(folder, model, train, val, console)
+    console.print(
+        f"Done; scores, pictures and report took {time.monotonic() - began:.0f} s. "
+        f"Open {folder.report} in a browser, or ask for pictures:"
+    )
+    name = model.spec.factors[0]
+    console.print(
+        f"  latentbloom sample {folder.path} --cond {name.name}={name.values[-1]} -n 16 --out "
+        f"{folder.path / 'samples'}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return model
+
+
+def finish_early(
+    folder: RunFolder, train: ImageSet, val: ImageSet, console: Console
+) -> Model | None:
+    """Draw what there is of a run that was stopped; None before stage 2 has begun."""
+    from latentbloom.model import load
+
+    model: Model | None = None
+    try:
+        model = load(folder.path)
+    except LatentbloomError as error:
+        console.print(str(error), highlight=False)
+    _pictures(folder, model, train, val, console)
+    return model
+
+
+def _score(folder: RunFolder, model: Model, train: ImageSet, val: ImageSet, seconds: float) -> None:
+    from latentbloom.evaluate.run import evaluate_run
+
+    scores = evaluate_run(
+        model, train, val, short=True, budget_seconds=SHARE_FOR_SCORES * max(seconds, 20.0)
+    )
+    scores.save(folder.scores)
+
+
+def _pictures(
+    folder: RunFolder, model: Model | None, train: ImageSet, val: ImageSet, console: Console
+) -> None:
+    from latentbloom.show.card import write_card
+    from latentbloom.show.draw import draw_figures
+    from latentbloom.show.report import write_report
+
+    del train
+    _guard(console, "pictures", lambda: draw_figures(model, val, folder.path))
+    _guard(console, "report", lambda: write_report(folder.path))
+    _guard(console, "model card", lambda: write_card(folder.path))
+
+
+def _guard(console: Console, what: str, run: Callable[[], object]) -> None:
+    try:
+        run()
+    except Exception as error:  # whatever it is, the model and the other parts are worth more
+        console.print(f"No {what}: {type(error).__name__}: {error}", highlight=False)

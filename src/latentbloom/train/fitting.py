@@ -1,0 +1,384 @@
+"""The stages of a run, one after the other, inside the minutes that were promised."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from latentbloom.config import RunConfig
+from latentbloom.data.imageset import ImageSet
+from latentbloom.data.latents import LatentCache, encode_raw_latents, finish_latents
+from latentbloom.diffusion.denoiser import Denoiser
+from latentbloom.errors import RunFolderError
+from latentbloom.nn.autoencoder import Autoencoder
+from latentbloom.run import RunFolder, write_json
+from latentbloom.train.budget import Budget
+from latentbloom.train.checkpoint import checkpoint_exists, fingerprint, save_checkpoint
+from latentbloom.train.latent_diffusion import LatentDiffusionStage
+from latentbloom.train.logging import MetricsLog, StageProgress
+from latentbloom.train.loop import Trainer
+from latentbloom.train.machine import default_device, measure_machine
+from latentbloom.train.planner import Plan, Speeds, make_plan, measure_speeds
+from latentbloom.train.stage import Stage
+from latentbloom.train.vae_gan import VaeGanStage
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from rich.console import Console
+
+    from latentbloom.data.audit import Audit
+    from latentbloom.data.source import Source
+    from latentbloom.model import Model
+
+
+class InterruptedFitError(Exception):
+    """Ctrl-C was pressed; what was trained is saved."""
+
+
+class Fitting:
+    """One call of `fit`.
+
+    Arguments:
+        folder: The run folder.
+        console: Where to talk.
+        began: When the call began, by `time.monotonic`.
+    """
+
+    def __init__(self, folder: RunFolder, console: Console, began: float) -> None:
+        self.folder = folder
+        self.console = console
+        self.began = began
+        self.stopping = False
+
+    def plan(self, request: RunConfig, source: Source, audit: Audit) -> tuple[RunConfig, Plan]:
+        """Measure the machine, choose what was left open, and say so."""
+        device = default_device()
+        size = request.data.size or audit.suggested_size
+        channels = request.data.channels or audit.channels
+        machine = measure_machine(device)
+        precision = request.train.precision or machine.precision
+        with self.console.status("Measuring this machine ..."):
+            speeds = measure_speeds(
+                request,
+                source.spec,
+                size=size,
+                channels=channels,
+                device=device,
+                precision=precision,
+            )
+        speeds = Speeds(speeds.images, speeds.latents, time.monotonic() - self.began)
+        count = len(audit.kept("train"))
+        config, plan = make_plan(request, speeds, count=count, size=size, channels=channels)
+        config = config.model_copy(
+            update={
+                "data": config.data.model_copy(update={"size": size, "channels": channels}),
+                "train": config.train.model_copy(update={"precision": precision}),
+            }
+        )
+        self._say_plan(config, plan, machine.describe(), count)
+        return config, plan
+
+    def run(self, config: RunConfig, plan: Plan, source: Source, audit: Audit) -> Model | None:
+        """Train what is not trained yet, then score, draw and report."""
+        accelerator = make_accelerator(config)
+        if accelerator.num_processes > 1:
+            self._say(f"{accelerator.num_processes} processes.")
+        train, val = self._sets(config, source, audit)
+        try:
+            with self._interrupts():
+                autoencoder = self._autoencoder(config, plan, train, val, accelerator)
+                latents, held_out, plan = self._latents(
+                    config, plan, autoencoder, train, val, accelerator
+                )
+                self._denoiser(config, plan, train, autoencoder, latents, held_out, accelerator)
+        except InterruptedFitError:
+            return self._leave(train, val, accelerator)
+        if not accelerator.is_main_process:
+            return None
+        from latentbloom.train.finish import finish
+
+        return finish(self.folder, train, val, self._seconds_left(config, plan), self.console)
+
+    def _autoencoder(
+        self,
+        config: RunConfig,
+        plan: Plan,
+        train: ImageSet,
+        val: ImageSet,
+        accelerator: Accelerator,
+    ) -> Autoencoder:
+        from latentbloom.model import load_autoencoder
+
+        if checkpoint_exists(self.folder.autoencoder):
+            return load_autoencoder(self.folder.autoencoder)[0].to(accelerator.device)
+        assert config.autoencoder is not None
+        stage = VaeGanStage(
+            config.autoencoder,
+            config.vae_gan,
+            config.train,
+            train,
+            val,
+            accelerator,
+            mirror=config.data.mirror,
+            say=self._say,
+        )
+        budget = _budget(config.train.vae_gan_images, plan.vae_gan_seconds)
+        self._train(stage, budget, config, accelerator, "Stage 1, VAE-GAN")
+        model = stage.ema.module
+        assert isinstance(model, Autoencoder)
+        return model
+
+    def _latents(
+        self,
+        config: RunConfig,
+        plan: Plan,
+        autoencoder: Autoencoder,
+        train: ImageSet,
+        val: ImageSet,
+        accelerator: Accelerator,
+    ) -> tuple[LatentCache, LatentCache | None, Plan]:
+        if accelerator.is_main_process:
+            if not checkpoint_exists(self.folder.autoencoder):
+                self._encode(config, autoencoder, train, val, accelerator)
+            plan = self._settle(config, plan)
+        accelerator.wait_for_everyone()
+        plan = Plan(**json.loads(self.folder.request.read_text(encoding="utf-8"))["plan"])
+        held_out = LatentCache(self.folder.latents("val")) if len(val) else None
+        return LatentCache(self.folder.latents("train")), held_out, plan
+
+    def _encode(
+        self,
+        config: RunConfig,
+        autoencoder: Autoencoder,
+        train: ImageSet,
+        val: ImageSet,
+        accelerator: Accelerator,
+    ) -> None:
+        low = torch.bfloat16 if config.train.precision == "bf16" else None
+        sets = {"train": train} | ({"val": val} if len(val) else {})
+        shift = scale = None
+        for split, images in sets.items():
+            mean, std = encode_raw_latents(
+                autoencoder,
+                images,
+                self.folder.latents(split),
+                mirror=config.data.mirror,
+                device=accelerator.device,
+                autocast_dtype=low,
+            )
+            if split == "train":
+                shift, scale = torch.from_numpy(mean), torch.from_numpy(std)
+        assert shift is not None
+        assert scale is not None
+        autoencoder.set_normalisation(shift, scale)
+        self._say(
+            "Latents: per channel shift "
+            f"{_numbers(shift)}, scale {_numbers(scale)}; applied in encode and decode."
+        )
+        mark = fingerprint(autoencoder.state_dict())
+        for split, images in sets.items():
+            finish_latents(
+                autoencoder,
+                images,
+                self.folder.latents(split),
+                mirror=config.data.mirror,
+                fingerprint=mark,
+            )
+        assert config.autoencoder is not None
+        # Written last: that it is there says that the latents are, too.
+        save_checkpoint(
+            self.folder.autoencoder,
+            {"model": autoencoder.state_dict()},
+            {"config": config.autoencoder.model_dump(), "fingerprint": mark},
+        )
+
+    def _settle(self, config: RunConfig, plan: Plan) -> Plan:
+        """Give stage 2 what the clock has left for it; once, so that resuming changes nothing."""
+        started = checkpoint_exists(self.folder.path / "conditional_diffusion_last")
+        if config.train.minutes is None or plan.diffusion_seconds is None or started:
+            return plan
+        left = self._seconds_left(config, plan) - plan.finish_seconds
+        plan = plan.model_copy(update={"diffusion_seconds": max(left, 1.0)})
+        stored = json.loads(self.folder.request.read_text(encoding="utf-8"))
+        write_json(self.folder.request, stored | {"plan": plan.model_dump(mode="json")})
+        return plan
+
+    def _denoiser(
+        self,
+        config: RunConfig,
+        plan: Plan,
+        train: ImageSet,
+        autoencoder: Autoencoder,
+        latents: LatentCache,
+        held_out: LatentCache | None,
+        accelerator: Accelerator,
+    ) -> None:
+        final = self.folder.path / "conditional_diffusion_final"
+        if checkpoint_exists(final):
+            return
+        assert config.denoiser is not None
+        stage = LatentDiffusionStage(
+            config.denoiser,
+            config.diffusion,
+            config.train,
+            train.spec,
+            latents,
+            held_out,
+            accelerator,
+            preview=self._previewer(config, train, autoencoder),
+        )
+        budget = _budget(config.train.diffusion_images, plan.diffusion_seconds)
+        self._train(stage, budget, config, accelerator, "Stage 2, diffusion")
+        if accelerator.is_main_process:
+            save_checkpoint(final, {"model": stage.ema.state_dict()}, stage.meta())
+        accelerator.wait_for_everyone()
+
+    def _previewer(
+        self, config: RunConfig, train: ImageSet, autoencoder: Autoencoder
+    ) -> Callable[[Denoiser, Path], None]:
+        def preview(denoiser: Denoiser, path: Path) -> None:
+            from latentbloom.model import Model
+            from latentbloom.show.preview import save_preview
+
+            low = torch.bfloat16 if config.train.precision == "bf16" else None
+            model = Model(
+                config,
+                train.spec,
+                autoencoder,
+                denoiser.with_backbone(denoiser.backbone),
+                device=next(autoencoder.parameters()).device,
+                autocast_dtype=low,
+            )
+            every = list(train.spec.combinations())[:16]
+            asked = [every[i % len(every)] for i in range(16)]
+            save_preview(path, model.sample(asked, n=16, num_steps=10).images)
+
+        return preview
+
+    def _train(
+        self, stage: Stage, budget: Budget, config: RunConfig, accelerator: Accelerator, title: str
+    ) -> None:
+        main = accelerator.is_main_process
+        log = MetricsLog(self.folder.metrics, enabled=main)
+        with StageProgress(title, self.console, enabled=main) as bar:
+            trainer = Trainer(
+                stage,
+                budget,
+                config.train,
+                accelerator,
+                self.folder.path,
+                log,
+                bar,
+                should_stop=lambda: self.stopping,
+            )
+            position = trainer.train()
+        if not position.done:
+            raise InterruptedFitError
+
+    def _sets(self, config: RunConfig, source: Source, audit: Audit) -> tuple[ImageSet, ImageSet]:
+        data = config.data
+
+        def images(split: str, megabytes: int) -> ImageSet:
+            names = audit.kept(split)
+            return ImageSet(
+                source,
+                names,
+                size=data.size or 64,
+                channels=data.channels or 3,
+                fit=data.fit,
+                cache_bytes=megabytes << 20,
+            )
+
+        train, val = images("train", data.cache_mb), images("val", max(1, data.cache_mb // 4))
+        if not len(train):
+            raise RunFolderError("No training picture is left after the audit.")
+        return train, val
+
+    def _leave(self, train: ImageSet, val: ImageSet, accelerator: Accelerator) -> Model | None:
+        if not accelerator.is_main_process:
+            return None
+        from latentbloom.train.finish import finish_early
+
+        model = finish_early(self.folder, train, val, self.console)
+        self._say(f"Stopped and saved in {self.folder.path}. The same command goes on from here.")
+        return model
+
+    @contextmanager
+    def _interrupts(self) -> Iterator[None]:
+        """The first Ctrl-C ends the step and saves; a second one is the ordinary kind."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            del number, frame
+            self.stopping = True
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._say("Stopping after this step; once more to stop at once, unsaved.")
+
+        try:
+            before: Any = signal.signal(signal.SIGINT, stop)
+        except ValueError:  # not the main thread, as in a notebook's worker
+            yield
+            return
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _seconds_left(self, config: RunConfig, plan: Plan) -> float:
+        """Seconds of the promise that are not used up, over all calls."""
+        if config.train.minutes is None:
+            return plan.finish_seconds
+        spent = time.monotonic() - self.began
+        return 60.0 * config.train.minutes - spent - self.spent_before
+
+    spent_before: float = 0.0
+
+    def _say_plan(self, config: RunConfig, plan: Plan, machine: str, count: int) -> None:
+        assert config.autoencoder is not None
+        assert config.denoiser is not None
+        lines = [
+            f"Machine: {machine}.",
+            f"Pictures: {config.data.size}x{config.data.size}, "
+            f"{'grey' if config.data.channels == 1 else 'colour'}, {count:,} to train on.",
+            f"Stage 1: autoencoder of width {config.autoencoder.width}, batches of "
+            f"{config.vae_gan.batch_size}, {_span(plan.vae_gan_seconds, plan.vae_gan_images)}.",
+            f"Stage 2: transformer {config.denoiser.width} x {config.denoiser.depth}, batches of "
+            f"{config.diffusion.batch_size}, "
+            f"{_span(plan.diffusion_seconds, plan.diffusion_images)}.",
+            f"Scores, pictures and report: {plan.finish_seconds:.0f} s.",
+        ]
+        for line in lines:
+            self._say(line)
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, highlight=False)
+
+
+def make_accelerator(config: RunConfig) -> Accelerator:
+    """Device, precision and processes, as torchrun or accelerate have set them up."""
+    from accelerate import Accelerator
+
+    device = default_device()
+    low = config.train.precision == "bf16"
+    return Accelerator(mixed_precision="bf16" if low else "no", cpu=device.type == "cpu")
+
+
+def _budget(images: int | None, seconds: float | None) -> Budget:
+    return Budget(images=images) if images is not None else Budget(seconds=seconds)
+
+
+def _span(seconds: float | None, images: int) -> str:
+    if seconds is None:
+        return f"{images:,} images"
+    return f"{seconds / 60:.1f} minutes, about {images:,} images"
+
+
+def _numbers(values: torch.Tensor) -> str:
+    return "(" + ", ".join(f"{float(v):.3g}" for v in values) + ")"

@@ -1,0 +1,191 @@
+"""Stage 2: a denoiser learns the latents of stage 1, under their conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from latentbloom.config import DenoiserConfig, DiffusionSettings, TrainSettings
+from latentbloom.data.conditions import Cond, ConditionSpec
+from latentbloom.data.latents import LatentCache
+from latentbloom.diffusion.denoiser import Denoiser
+from latentbloom.diffusion.objective import diffusion_loss, drop_conditions, sample_times
+from latentbloom.diffusion.schedule import make_schedule
+from latentbloom.nn.transformer import Transformer
+from latentbloom.train.ema import EMA
+from latentbloom.train.order import mix
+from latentbloom.train.stage import Batch, Phase
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+VALIDATION_LATENTS = 512
+
+Preview = Callable[[Denoiser, Path], None]
+
+
+def build_denoiser(
+    config: DenoiserConfig,
+    settings: DiffusionSettings,
+    spec: ConditionSpec,
+    shape: tuple[int, int, int],
+) -> Denoiser:
+    """A fresh denoiser on latents of that shape."""
+    backbone = Transformer(config, spec, shape)
+    return Denoiser(backbone, make_schedule(settings.schedule), settings.prediction)
+
+
+class LatentDiffusionStage:
+    """Denoiser in training; see `latentbloom.train.stage.Stage`.
+
+    Arguments:
+        config: Shape of the denoiser.
+        settings: Objective and pace.
+        train: Pace and seed.
+        spec: The factors.
+        latents: Latents of the training pictures.
+        val: Latents of held-out pictures, or None.
+        accelerator: Device, precision and processes.
+        preview: Draws samples of a denoiser into a file.
+    """
+
+    name = "diffusion"
+    folder = "conditional_diffusion"
+
+    def __init__(
+        self,
+        config: DenoiserConfig,
+        settings: DiffusionSettings,
+        train: TrainSettings,
+        spec: ConditionSpec,
+        latents: LatentCache,
+        val: LatentCache | None,
+        accelerator: Accelerator,
+        preview: Preview | None = None,
+    ) -> None:
+        self.config = config
+        self.settings = settings
+        self.spec = spec
+        self.latents = latents
+        self.val = val
+        self.accelerator = accelerator
+        self._preview = preview
+        self.num_images = len(latents)
+        self.batch_size = settings.batch_size
+        self.milestones: list[tuple[float, str]] = [(0.0, "denoising")]
+        torch.manual_seed(mix("weights", self.name, train.seed))
+        shape = latents.shape
+        self.denoiser = build_denoiser(config, settings, spec, (shape[0], shape[1], shape[2]))
+        self.denoiser.to(accelerator.device)
+        self.ema = EMA(self.denoiser.backbone, train.ema_share)
+        optimizer = torch.optim.AdamW(
+            _groups(self.denoiser.backbone, settings.weight_decay),
+            settings.lr,
+            betas=(0.9, 0.95),
+            fused=True,
+        )
+        backbone, optimizer = accelerator.prepare(self.denoiser.backbone, optimizer)
+        self.denoiser = self.denoiser.with_backbone(backbone)
+        self.phases = [Phase("denoiser", backbone, optimizer, self.loss)]
+
+    def batch(self, indices: list[int]) -> Batch:
+        """Latents drawn from their posteriors, conditions partly hidden, times and noise."""
+        s, device = self.settings, self.accelerator.device
+        mirrored = None
+        if self.latents.mirrored:
+            mirrored = torch.randint(0, 2, (len(indices),)).tolist()
+        mean, std = self.latents.posterior(indices, mirrored)
+        x0 = mean + std * torch.randn_like(mean)
+        cond = self.latents.cond(self.spec, indices)
+        hide = torch.rand(len(indices), 1 + len(self.spec.names))
+        cond = drop_conditions(self.spec, cond, hide, drop_all=s.drop_all, drop_each=s.drop_each)
+        u = torch.rand(len(indices))
+        return {
+            "x0": x0.to(device),
+            "cond": {name: index.to(device) for name, index in cond.items()},
+            "t": sample_times(s.times, u, stratified=True).to(device),
+            "eps": torch.randn_like(x0).to(device),
+        }
+
+    def loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean denoising loss of the batch."""
+        del progress
+        loss = diffusion_loss(
+            self.denoiser,
+            batch["x0"],
+            batch["cond"],
+            batch["t"],
+            batch["eps"],
+            self.settings.weighting,
+        ).mean()
+        return loss, {"diffusion": loss.detach()}
+
+    @torch.no_grad()
+    def validate(self) -> tuple[dict[str, float], float]:
+        """Loss of the averaged weights at fixed times and noise, held-out and seen latents."""
+        scores = {"train_diffusion": self._fixed_loss(self.latents)}
+        scores["diffusion"] = self._fixed_loss(self.val or self.latents)
+        return scores, scores["diffusion"]
+
+    def _fixed_loss(self, latents: LatentCache) -> float:
+        count = min(VALIDATION_LATENTS, len(latents))
+        indices = [int(i * len(latents) / count) for i in range(count)]
+        x0, _ = latents.posterior(indices)
+        generator = torch.Generator().manual_seed(0)
+        t = sample_times(
+            self.settings.times, torch.rand(count, generator=generator), stratified=True
+        )
+        t = t[torch.randperm(count, generator=generator)]  # pictures are sorted by label
+        eps = torch.randn(x0.shape, generator=generator)
+        device = self.accelerator.device
+        denoiser = self.averaged()
+        cond = {k: v.to(device) for k, v in latents.cond(self.spec, indices).items()}
+        total = 0.0
+        for part in torch.arange(count).split(128):
+            rows: Cond = {name: value[part.to(device)] for name, value in cond.items()}
+            with self.accelerator.autocast():
+                loss = diffusion_loss(
+                    denoiser,
+                    x0[part].to(device),
+                    rows,
+                    t[part].to(device),
+                    eps[part].to(device),
+                    self.settings.weighting,
+                )
+            total += float(loss.sum())
+        return total / count
+
+    def averaged(self) -> Denoiser:
+        """The denoiser with averaged weights."""
+        return self.denoiser.with_backbone(self.ema.module)
+
+    def preview(self, path: Path) -> None:
+        """Draw samples of the averaged weights."""
+        if self._preview is not None:
+            self._preview(self.averaged(), path)
+
+    def meta(self) -> dict[str, Any]:
+        """The shape of the model, its factors, and the autoencoder that it belongs to."""
+        return {
+            "config": self.config.model_dump(),
+            "settings": self.settings.model_dump(),
+            "spec": self.spec.to_json(),
+            "shape": list(self.latents.shape),
+            "autoencoder": self.latents.fingerprint,
+        }
+
+
+def _groups(module: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay for matrices only; biases, norms and embeddings go without."""
+    decayed, free = [], []
+    for name, parameter in module.named_parameters():
+        matrix = parameter.ndim >= 2 and "tables" not in name and "position" not in name
+        (decayed if matrix else free).append(parameter)
+    return [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]

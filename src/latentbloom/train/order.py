@@ -1,0 +1,49 @@
+"""Which pictures a step sees, and which random numbers: functions of the images seen so far.
+
+Nothing here remembers anything, so a resumed run continues as if it had never stopped.
+Source of the idea: Karras et al. 2023, arXiv:2312.02696 (their training loop).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+
+
+def mix(*parts: int | str) -> int:
+    """A 63-bit seed from several numbers or words; any change of a part changes all of it."""
+    digest = hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+class Order:
+    """An endless order of pictures: a fresh permutation each epoch.
+
+    Arguments:
+        count: Number of pictures.
+        seed: Decides the permutations.
+    """
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.count = count
+        self.seed = seed
+        self._epoch = -1
+        self._permutation: list[int] = []
+
+    def indices(self, start: int, batch_size: int) -> list[int]:
+        """The pictures at positions `start` to `start + batch_size` of the order."""
+        return [self._at(position) for position in range(start, start + batch_size)]
+
+    def _at(self, position: int) -> int:
+        epoch, place = divmod(position, self.count)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(mix("order", self.seed, epoch))
+            self._permutation = torch.randperm(self.count, generator=generator).tolist()
+            self._epoch = epoch
+        return self._permutation[place]
+
+
+def seed_step(stage: str, seed: int, rank: int, images: int) -> None:
+    """Seed torch's global generators for the step that starts after `images` images."""
+    torch.manual_seed(mix("step", stage, seed, rank, images))

@@ -1,0 +1,72 @@
+"""What the loop trains: a stage is a list of phases over one kind of batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from latentbloom.train.ema import EMA
+
+Batch = dict[str, Any]
+LossFunction = Callable[[Batch, float], tuple[Tensor, dict[str, Tensor]]]
+
+
+@dataclass
+class Phase:
+    """One optimiser's part of a step.
+
+    Arguments:
+        name: For messages and file names, for example "autoencoder".
+        module: What is trained.
+        optimizer: Its optimiser; the loop scales the learning rate it was made with.
+        loss: Called with the batch and the progress; returns a scalar and what to log. A phase may
+            leave things in the batch for the phases after it.
+        start: Progress at which the phase joins.
+        every: It runs each `every`-th step.
+        clip: Bound of the gradient's norm.
+    """
+
+    name: str
+    module: nn.Module
+    optimizer: Optimizer
+    loss: LossFunction
+    start: float = 0.0
+    every: int = 1
+    clip: float = 1.0
+    lr: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lr = self.optimizer.param_groups[0]["lr"]
+
+
+class Stage(Protocol):
+    """A model in training, as the loop sees it."""
+
+    name: str
+    folder: str  # beginning of the checkpoints' names
+    phases: list[Phase]
+    ema: EMA  # of the first phase's module
+    num_images: int  # in one epoch
+    batch_size: int  # over all processes
+    milestones: list[tuple[float, str]]  # (progress, what begins there, in words)
+
+    def batch(self, indices: list[int]) -> Batch:
+        """The pictures, or latents, at these indices, on the device."""
+        ...
+
+    def validate(self) -> tuple[dict[str, float], float]:
+        """Scores of the averaged weights, and one number, lower is better, that picks the best."""
+        ...
+
+    def preview(self, path: Path) -> None:
+        """Draw how far it is."""
+        ...
+
+    def meta(self) -> dict[str, Any]:
+        """What a checkpoint says beside its tensors, as JSON."""
+        ...

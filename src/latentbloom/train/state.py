@@ -1,0 +1,98 @@
+"""A stage's state to tensors and JSON, and back: nothing else is needed to go on, bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from latentbloom.errors import CheckpointError
+from latentbloom.train.checkpoint import load_checkpoint, save_checkpoint
+from latentbloom.train.stage import Stage
+
+
+@dataclass
+class Position:
+    """Where a stage is.
+
+    Attributes:
+        images: Images seen.
+        steps: Optimiser steps taken.
+        seconds: Seconds spent, over all sessions.
+        lr_scale: Halved each time the loss was not finite.
+        best: Lowest validation number so far.
+        validations: Number of validations made.
+        milestones: Number of milestones passed.
+        done: The budget is used up.
+    """
+
+    images: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    lr_scale: float = 1.0
+    best: float | None = None
+    validations: int = 0
+    milestones: int = 0
+    done: bool = False
+
+
+def save_stage(stage: Stage, position: Position, folder: Path) -> None:
+    """Write weights, averages, optimisers and position as one checkpoint."""
+    tensors: dict[str, dict[str, Tensor]] = {"ema": stage.ema.state_dict()}
+    for phase in stage.phases:
+        tensors[phase.name] = unwrap(phase.module).state_dict()
+        tensors[f"{phase.name}_optimizer"] = optimizer_tensors(phase.optimizer)
+    meta = {"stage": stage.name, "position": asdict(position), **stage.meta()}
+    save_checkpoint(folder, tensors, meta)
+
+
+def restore_stage(stage: Stage, folder: Path) -> Position:
+    """Put a checkpoint's state into the stage.
+
+    Raises:
+        CheckpointError: It is broken, or of another stage or shape.
+    """
+    tensors, meta = load_checkpoint(folder)
+    if meta.get("stage") != stage.name:
+        raise CheckpointError(
+            f"{folder} is a checkpoint of stage '{meta.get('stage')}', not of '{stage.name}'."
+        )
+    try:
+        stage.ema.load_state_dict(tensors["ema"])
+        for phase in stage.phases:
+            unwrap(phase.module).load_state_dict(tensors[phase.name])
+            restore_optimizer(phase.optimizer, tensors[f"{phase.name}_optimizer"])
+    except (RuntimeError, KeyError) as error:
+        raise CheckpointError(
+            f"{folder} does not fit the model that this run's config.json describes: {error}"
+        ) from None
+    return Position(**meta["position"])
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """State of an optimiser by "index of the parameter.name"."""
+    state: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{key}": torch.as_tensor(value)
+        for index, entry in state.items()
+        for key, value in entry.items()
+    }
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """The inverse of `optimizer_tensors`."""
+    state: dict[int, dict[str, Any]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def unwrap(module: torch.nn.Module) -> torch.nn.Module:
+    """The module inside a DistributedDataParallel wrapper, or itself."""
+    return getattr(module, "module", module)

@@ -1,0 +1,246 @@
+"""Stage 1: the autoencoder against a discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from latentbloom.config import AutoencoderConfig, TrainSettings, VaeGanSettings
+from latentbloom.data.pixels import to_float
+from latentbloom.nn.autoencoder import Autoencoder, build_autoencoder
+from latentbloom.nn.discriminator import build_discriminator
+from latentbloom.train.ema import EMA
+from latentbloom.train.order import mix
+from latentbloom.train.stage import Batch, Phase
+from latentbloom.train.state import unwrap
+from latentbloom.vaegan.losses import (
+    adaptive_weight,
+    discriminator_accuracy,
+    hinge_discriminator_loss,
+    hinge_generator_loss,
+    kl_loss,
+    psnr,
+    ramp,
+    reconstruction_loss,
+)
+from latentbloom.vaegan.perceptual import build_perceptual
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from latentbloom.data.imageset import ImageSet
+
+VALIDATION_IMAGES = 256
+PREVIEW_IMAGES = 8
+
+
+class VaeGanStage:
+    """Autoencoder and discriminator in training; see `latentbloom.train.stage.Stage`.
+
+    Arguments:
+        config: Shape of the autoencoder.
+        settings: Losses and phases.
+        train: Pace and seed.
+        images: Training pictures.
+        val: Held-out pictures, may be empty.
+        accelerator: Device, precision and processes.
+        mirror: Show mirrored pictures, too.
+        say: Receives remarks.
+    """
+
+    name = "vae_gan"
+    folder = "vae_gan"
+
+    def __init__(
+        self,
+        config: AutoencoderConfig,
+        settings: VaeGanSettings,
+        train: TrainSettings,
+        images: ImageSet,
+        val: ImageSet,
+        accelerator: Accelerator,
+        *,
+        mirror: bool = True,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.config = config
+        self.settings = settings
+        self.images = images
+        self.val = val
+        self.accelerator = accelerator
+        self.mirror = mirror
+        self.num_images = len(images)
+        self.batch_size = settings.batch_size
+        torch.manual_seed(mix("weights", self.name, train.seed))
+        autoencoder = build_autoencoder(config)
+        self.perceptual = build_perceptual(settings.perceptual, say)
+        features = self.perceptual.channels if self.perceptual is not None else []
+        discriminator = build_discriminator(config.channels, features, settings.discriminator_width)
+        if self.perceptual is not None:
+            self.perceptual.to(accelerator.device)
+        self.ema = EMA(autoencoder.to(accelerator.device), train.ema_share)
+        adam = {"betas": (0.9, 0.99), "fused": True}
+        main = torch.optim.AdamW(autoencoder.parameters(), settings.lr, weight_decay=1e-4, **adam)
+        other = torch.optim.AdamW(
+            discriminator.parameters(),
+            settings.discriminator_lr,
+            weight_decay=0.0,
+            betas=(0.5, 0.99),
+            fused=True,
+        )
+        self.autoencoder, main = accelerator.prepare(autoencoder, main)
+        self.discriminator, other = accelerator.prepare(discriminator, other)
+        self.phases = [
+            Phase("autoencoder", self.autoencoder, main, self.autoencoder_loss),
+            Phase(
+                "discriminator",
+                self.discriminator,
+                other,
+                self.discriminator_loss,
+                start=settings.discriminator_start,
+            ),
+        ]
+        if settings.adversarial_weight == 0.0:
+            del self.phases[1]
+        self.milestones = self._milestones()
+
+    def _milestones(self) -> list[tuple[float, str]]:
+        s = self.settings
+        found = [(0.0, "reconstruction"), (s.kl_start, "KL rising")]
+        if s.adversarial_weight > 0:
+            found += [
+                (s.discriminator_start, "discriminator"),
+                (s.adversarial_start, "adversarial"),
+            ]
+        return sorted(found)
+
+    def batch(self, indices: list[int]) -> Batch:
+        """Pictures in [-1, 1] and noise for the posterior."""
+        x = to_float(self.images.images(indices))
+        if self.mirror:
+            flip = torch.rand(len(x)) < 0.5
+            x = torch.where(flip[:, None, None, None], x.flip(3), x)
+        x = x.to(self.accelerator.device, memory_format=torch.channels_last)
+        shape = (len(x), *self._plain.latent_shape)
+        return {"images": x, "eps": torch.randn(shape).to(x.device)}
+
+    def autoencoder_loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """All of the autoencoder's losses; their gradients meet at the reconstruction."""
+        s = self.settings
+        images = batch["images"]
+        reconstruction, posterior = self.autoencoder(images, batch["eps"])
+        # The pixels are where the terms are balanced, so the gradient is taken there once and
+        # handed on to the autoencoder through a linear stand-in for the loss.
+        pixels = reconstruction.detach().requires_grad_(True)
+        l1 = reconstruction_loss(images, pixels).mean()
+        main = s.reconstruction_weight * l1
+        logs = {"reconstruction": l1.detach()}
+        real_maps: list[Tensor] = []
+        fake_maps: list[Tensor] = []
+        if self.perceptual is not None:
+            share = max(1, round(s.perceptual_share * len(images)))
+            with self.accelerator.autocast():
+                with torch.no_grad():
+                    real_maps = self.perceptual.features(images[:share])
+                fake_maps = self.perceptual.features(pixels[:share])
+                perceptual = self.perceptual.distance(real_maps, fake_maps).mean()
+            main = main + s.perceptual_weight * perceptual
+            logs["perceptual"] = perceptual.detach()
+        (gradient,) = torch.autograd.grad(main, pixels, retain_graph=True)
+        adversarial_weight = s.adversarial_weight * ramp(
+            progress, s.adversarial_start, s.adversarial_full
+        )
+        if adversarial_weight > 0.0:
+            with self.accelerator.autocast():
+                scores = unwrap(self.discriminator)(pixels, fake_maps)
+            adversarial = hinge_generator_loss(scores)
+            (push,) = torch.autograd.grad(adversarial, pixels)
+            balance = adaptive_weight(
+                self._at_last_layer(reconstruction, gradient),
+                self._at_last_layer(reconstruction, push),
+            )
+            gradient = gradient + adversarial_weight * balance * push
+            logs |= {"adversarial": adversarial.detach(), "adaptive_weight": balance}
+        batch["real"] = (images, real_maps)
+        batch["fake"] = (pixels.detach(), [x.detach() for x in fake_maps])
+        kl = kl_loss(posterior).mean()
+        logs["kl"] = kl.detach()
+        kl_weight = s.kl_weight * ramp(progress, s.kl_start, s.kl_full)
+        return (reconstruction * gradient).sum() + kl_weight * kl, logs
+
+    @property
+    def _plain(self) -> Autoencoder:
+        model = unwrap(self.autoencoder)
+        assert isinstance(model, Autoencoder)
+        return model
+
+    def _at_last_layer(self, reconstruction: Tensor, gradient: Tensor) -> Tensor:
+        """A gradient at the pixels as one at the weights of the last layer."""
+        weight = self._plain.last_layer.weight
+        (found,) = torch.autograd.grad(reconstruction, weight, gradient, retain_graph=True)
+        return found
+
+    def discriminator_loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """Hinge loss on the reconstructions that the autoencoder has just made."""
+        del progress
+        real_images, real_maps = batch["real"]
+        fake_images, fake_maps = batch["fake"]
+        scores = self.discriminator(
+            torch.cat([real_images, fake_images]),
+            [torch.cat(pair) for pair in zip(real_maps, fake_maps, strict=True)],
+        )
+        halves = [score.chunk(2) for score in scores]
+        real, fake = [half[0] for half in halves], [half[1] for half in halves]
+        loss = hinge_discriminator_loss(real, fake)
+        return loss, {
+            "discriminator": loss.detach(),
+            "discriminator_accuracy": discriminator_accuracy(real, fake).detach(),
+        }
+
+    @torch.no_grad()
+    def validate(self) -> tuple[dict[str, float], float]:
+        """PSNR, L1 and perceptual distance of the averaged weights on held-out pictures."""
+        source = self.val if len(self.val) else self.images
+        x = self._fixed(source, VALIDATION_IMAGES)
+        with self.accelerator.autocast():
+            y = self._reconstruct(x)
+            l1 = float(reconstruction_loss(x, y).mean())
+            scores = {"psnr": float(psnr(x, y).mean()), "reconstruction": l1}
+            badness = l1
+            if self.perceptual is not None:
+                distances = [
+                    self.perceptual(a, b) for a, b in zip(x.split(64), y.split(64), strict=True)
+                ]
+                scores["perceptual"] = float(torch.cat(distances).mean())
+                badness += self.settings.perceptual_weight * scores["perceptual"]
+        return scores, badness
+
+    @torch.no_grad()
+    def preview(self, path: Path) -> None:
+        """Held-out pictures above their reconstructions."""
+        from latentbloom.show.preview import save_preview
+
+        x = self._fixed(self.val if len(self.val) else self.images, PREVIEW_IMAGES)
+        with self.accelerator.autocast():
+            y = self._reconstruct(x)
+        save_preview(path, x.cpu(), y.cpu())
+
+    def _reconstruct(self, x: Tensor) -> Tensor:
+        model = self.ema.module
+        assert isinstance(model, Autoencoder)
+        parts = [model.decode_raw(model.encode_raw(part).mean).float() for part in x.split(64)]
+        return torch.cat(parts).clamp(-1.0, 1.0)
+
+    def _fixed(self, source: ImageSet, count: int) -> Tensor:
+        count = min(count, len(source))
+        step = len(source) / count  # spread over the set, which is sorted by label
+        x = to_float(source.images([int(i * step) for i in range(count)]))
+        return x.to(self.accelerator.device, memory_format=torch.channels_last)
+
+    def meta(self) -> dict[str, Any]:
+        """The shape of the model and the set that it learns from."""
+        return {"config": self.config.model_dump(), "images": self.images.fingerprint}

