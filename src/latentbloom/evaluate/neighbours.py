@@ -125,11 +125,12 @@ class Manifolds:
         taken, that is samples for precision and density, real ones for recall and coverage.
         """
         in_real = self.between <= self.reach_real[None, :]
+        in_samples = self.between <= self.reach_samples[:, None]
         rows: dict[str, np.ndarray] = {
-            "precision": in_real.any(axis=1),
-            "recall": (self.between <= self.reach_samples[:, None]).any(axis=0),
+            "precision": np.asarray(in_real.any(axis=1)),
+            "recall": np.asarray(in_samples.any(axis=0)),
             "density": in_real.sum(axis=1) / self.k,
-            "coverage": in_real.any(axis=0),
+            "coverage": np.asarray(in_real.any(axis=0)),
         }
         return {name: mean_interval(values) for name, values in rows.items()}
 

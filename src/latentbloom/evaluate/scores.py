@@ -9,8 +9,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from latentbloom.errors import RunFolderError
 from latentbloom.evaluate.distances import Interval
 
-FILE_NAME = "scores.json"
-
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -159,7 +157,6 @@ class Scores(_Frozen):
         version: Of this format.
         short: Whether pictures were saved on for the sake of time.
         seed: Of the samples.
-        settings: How samples were drawn, in words.
         reconstruction: None where there is no autoencoder.
         pictures: Scores of the samples.
         seconds: What took how long.
@@ -168,34 +165,31 @@ class Scores(_Frozen):
     version: int = 1
     short: bool
     seed: int
-    settings: dict[str, str]
     reconstruction: ReconstructionScore | None
     pictures: PictureScores
     seconds: dict[str, float]
 
-    def save(self, run: Path) -> Path:
-        """Write scores.json into a run folder; returns its path."""
-        path = run / FILE_NAME
-        beside = run / f".{FILE_NAME}.new"
+    def save(self, path: Path) -> None:
+        """Write them as JSON, beside the place first, so that a reader never sees half."""
+        beside = path.with_name(f".{path.name}.new")
         beside.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        return beside.replace(path)
+        beside.replace(path)
 
     @classmethod
-    def load(cls, run: Path) -> Scores:
-        """Read the scores of a run.
+    def load(cls, path: Path) -> Scores:
+        """Read what `save` wrote.
 
         Raises:
-            RunFolderError: There are none, or they were written by something else.
+            RunFolderError: There is no such file, or it was written by something else.
         """
-        path = run / FILE_NAME
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise RunFolderError(
-                f"{run} has no {FILE_NAME}. Score it first: latentbloom evaluate {run}"
+                f"There is no {path}. Score the run first: latentbloom evaluate {path.parent}"
             ) from None
         except (ValidationError, UnicodeDecodeError) as error:
             raise RunFolderError(
                 f"{path} cannot be read as scores of this version ({type(error).__name__}). "
-                f"Score the run again: latentbloom evaluate {run}"
+                f"Score the run again: latentbloom evaluate {path.parent}"
             ) from error
