@@ -1,0 +1,70 @@
+"""Pictures from a model with chosen noise: the same number draws the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentbloom.records import Moment, Record
+
+if TYPE_CHECKING:
+    from latentbloom.model import Model
+
+
+def ask(
+    model: Model,
+    asked: Sequence[Mapping[str, str]],
+    indices: Sequence[int],
+    *,
+    seed: int = 0,
+    guidance: float | None = None,
+    num_steps: int | None = None,
+    sampler: str | None = None,
+    path: bool = False,
+) -> list[Record]:
+    """Make pictures whose conditions and noise are chosen each for itself.
+
+    Arguments:
+        model: The model.
+        asked: What each picture shall show.
+        indices: The number of each picture's noise; equal numbers, equal noise.
+        seed: Seed of the request.
+        guidance: Default as trained.
+        num_steps: Default as trained.
+        sampler: Default as trained.
+        path: Keep all states on the way.
+
+    Returns:
+        A record for each, in order; the same as `model.sample` makes of seed and number.
+    """
+    from latentbloom.data.pixels import to_uint8
+    from latentbloom.model import CHUNK
+
+    usual = model.config.sampling
+    records: list[Record] = []
+    for start in range(0, len(asked), CHUNK):
+        rows, numbers = asked[start : start + CHUNK], indices[start : start + CHUNK]
+        states = list(
+            model.states(
+                rows,
+                numbers,
+                seed,
+                guidance=usual.guidance if guidance is None else guidance,
+                num_steps=num_steps or usual.num_steps,
+                sampler=sampler or usual.sampler,
+            )
+        )
+        z = states[-1].x_t[: len(rows)]
+        pixels = to_uint8(model.decode(z)).permute(0, 2, 3, 1).cpu().numpy()
+        kept = states if path else []
+        for k, (words, number) in enumerate(zip(rows, numbers, strict=True)):
+            moments = tuple(Moment(s.t, s.x_t[k].cpu(), s.x0_hat[k].cpu()) for s in kept)
+            records.append(Record(pixels[k], dict(words), seed, number, z[k].cpu(), moments))
+    return records
+
+
+def pixels_of(records: Sequence[Record]) -> np.ndarray:
+    """Their pictures as uint8 (N, H, W, C)."""
+    return np.stack([record.image for record in records])

@@ -1,0 +1,51 @@
+"""One restrained set of colours and fonts for every drawing.
+
+The categories are Okabe and Ito's set (2008), which stays distinct for colour-blind readers,
+reordered so that the first few also differ in lightness.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+INK = "#1f2a33"
+MUTED = "#6b7884"
+FAINT = "#dfe4e8"
+PAPER = "#ffffff"
+ACCENT = "#2f6f9f"
+SECOND = "#c8692b"
+BAND = "#f1f4f6"
+
+CATEGORIES = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#d55e00",
+    "#8a7a00",
+    "#5b4b8a",
+    "#7f7f7f",
+    "#a0522d",
+)
+
+
+def category(index: int) -> str:
+    """The colour of a class; they repeat after ten."""
+    return CATEGORIES[index % len(CATEGORIES)]
+
+
+@lru_cache(maxsize=32)
+def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """A sans-serif font for labels; matplotlib brings one that knows most alphabets."""
+    import matplotlib
+    from PIL import ImageFont
+
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+    return ImageFont.truetype(str(path), size)

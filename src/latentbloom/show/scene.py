@@ -1,0 +1,145 @@
+"""What a drawing is made from, and the words it uses."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+    from latentbloom.data.conditions import ConditionSpec
+    from latentbloom.data.imageset import ImageSet
+    from latentbloom.model import Model
+
+MOST_ROWS = 12
+_YES_NO = {"yes", "no"}
+
+
+class MissingPiece(Exception):  # noqa: N818 - nothing went wrong
+    """A drawing cannot be made, because a piece is not there; the text says which."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything a drawing may look at.
+
+    Arguments:
+        run: The run folder that figures are written to.
+        model: The trained model, when there is one.
+        val: Pictures that were kept aside, when there are any.
+        train: Pictures that were trained on, when they can be read.
+        seed: Decides every random choice.
+        words: Conditions that the user asked for; a drawing of one condition shows these.
+    """
+
+    run: Path
+    model: Model | None = None
+    val: ImageSet | None = None
+    train: ImageSet | None = None
+    seed: int = 0
+    words: Mapping[str, str] | None = None
+
+    @property
+    def figures(self) -> Path:
+        """Where figures go."""
+        return self.run / "figures"
+
+    def need_model(self) -> Model:
+        """The model.
+
+        Raises:
+            MissingPiece: There is none.
+        """
+        if self.model is None:
+            raise MissingPiece("there is no trained model yet")
+        return self.model
+
+    def need_val(self, least: int = 1) -> ImageSet:
+        """The pictures kept aside, at least so many.
+
+        Raises:
+            MissingPiece: There are fewer.
+        """
+        if self.val is None or len(self.val) < least:
+            raise MissingPiece(_too_few("kept aside (val)", self.val, least))
+        return self.val
+
+    def need_train(self, least: int = 1) -> ImageSet:
+        """The training pictures, at least so many.
+
+        Raises:
+            MissingPiece: There are fewer.
+        """
+        if self.train is None or len(self.train) < least:
+            raise MissingPiece(_too_few("of training", self.train, least))
+        return self.train
+
+    def real(self, least: int = 1) -> tuple[ImageSet, str]:
+        """The pictures kept aside, or where there are too few those of training; and which.
+
+        Raises:
+            MissingPiece: There are too few of both.
+        """
+        if self.val is not None and len(self.val) >= least:
+            return self.val, "kept aside"
+        return self.need_train(least), "trained on"
+
+
+def _too_few(which: str, images: ImageSet | None, least: int) -> str:
+    found = 0 if images is None else len(images)
+    return f"no pictures {which} can be read" if not found else (
+        f"only {found} pictures {which} are there, and {least} are needed"
+    )
+
+
+def float_images(images: ImageSet, indices: Sequence[int]) -> torch.Tensor:
+    """Pictures by index as float (B, C, H, W) in [-1, 1]."""
+    from latentbloom.data.pixels import to_float
+
+    return to_float(images.images(list(indices)))
+
+
+def spread_indices(count: int, wanted: int, seed: int) -> list[int]:
+    """At most `wanted` of `count` places, drawn without repeats, in order."""
+    if count <= wanted:
+        return list(range(count))
+    chosen = np.random.default_rng(seed).choice(count, wanted, replace=False)
+    return sorted(chosen.tolist())
+
+
+def phrase(words: Mapping[str, str]) -> str:
+    """Conditions in a few words: "smiling: yes, glasses: no", "red, daisy"."""
+    said = [
+        f"{name}: {value}" if value in _YES_NO else value
+        for name, value in words.items()
+        if value != "any"
+    ]
+    return ", ".join(said) or "any"
+
+
+def condition_rows(
+    spec: ConditionSpec, *, most: int = MOST_ROWS
+) -> tuple[list[dict[str, str]], str]:
+    """The conditions to show, and a sentence when they are not all.
+
+    Every combination of values where there are few; else each value for itself, with the other
+    factors left open; else an even choice of these.
+    """
+    if not spec.factors:
+        return [{}], ""
+    combinations = list(itertools.islice(spec.combinations(), most + 1))
+    if len(combinations) <= most:
+        return combinations, ""
+    single = [{f.name: value} for f in spec.factors for value in f.values]
+    note = "" if len(spec.factors) == 1 else "What a row does not name is left open."
+    if len(single) > most:
+        places = np.linspace(0, len(single) - 1, most).round().astype(int)
+        note = f"{most} of {len(single)} conditions. {note}".strip()
+        single = [single[p] for p in places]
+    return single, note
