@@ -67,7 +67,7 @@ def _moments(features: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean (D,) and a root R (rows, D) of the covariance, R^T R, in float64."""
     if len(features) < 2:
         raise ValueError(f"{len(features)} pictures have no covariance; 2 or more are needed")
-    x = torch.from_numpy(np.asarray(features, np.float64))
+    x = torch.from_numpy(np.array(features, np.float64))
     mean = x.mean(dim=0)
     root = (x - mean) / (len(x) - 1) ** 0.5
     if root.shape[0] > root.shape[1]:

@@ -1,0 +1,154 @@
+"""Score a run, or a folder of generated pictures, against the kept-aside pictures of a source.
+
+    python bench/score.py RUN SOURCE [-n 1317] [--per-label 1000] [--json FILE]
+
+RUN is a run folder of latentbloom, or a folder of generated pictures: sub-folders named as the
+labels of SOURCE, or the files and records.json that `latentbloom sample` leaves. Every program
+that is compared goes through this one, so that features, sizes and counts are the same.
+
+Distances: EfficientNet-Lite2 at 112 pixels, samples in val's proportions against val; the floor is
+the mean of random samples of train, as many as there are samples, against val.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from latentbloom.data.conditions import ConditionSpec
+from latentbloom.data.imageset import ImageSet
+from latentbloom.data.pixels import fit_square, with_channels
+from latentbloom.data.reading import read_picture
+from latentbloom.data.source import open_source
+from latentbloom.errors import LatentbloomError, SourceError
+from latentbloom.evaluate.reference import prepare_reference
+from latentbloom.evaluate.run import evaluate_run
+from latentbloom.evaluate.score import score_pictures
+from latentbloom.evaluate.scores import PictureScores, ReconstructionScore
+
+
+def read_generated(
+    folder: Path, spec: ConditionSpec, *, size: int, channels: int
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Pictures uint8 (N, C, size, size) of a folder, and what was asked of each."""
+    records = folder / "records.json"
+    if records.is_file():
+        described = json.loads(records.read_text(encoding="utf-8"))["pictures"]
+        paths = [folder / one["file"] for one in described]
+        words = [one["cond"] for one in described]
+    else:
+        generated = open_source(folder, val_share=0.0)
+        paths = [e.path for e in generated.entries if e.path is not None]
+        words = [
+            {f.name: f.word(i) for f, i in zip(generated.spec.factors, e.labels, strict=True)}
+            for e in generated.entries
+        ]
+    if not paths:
+        raise SourceError(f"{folder} holds no pictures.")
+    pixels = [
+        with_channels(fit_square(read_picture(path).pixels, size), channels) for path in paths
+    ]
+    rows = [spec.encode(one, 1) for one in words]
+    cond = {name: torch.cat([row[name] for row in rows]) for name in spec.names}
+    return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), cond
+
+
+def table(scores: PictureScores, reconstruction: ReconstructionScore | None) -> list[str]:
+    """The rows of the results, as lines."""
+    lines = []
+    if reconstruction is not None:
+        r = reconstruction
+        lines += [
+            f"reconstructions PSNR          {r.psnr.value:.2f} dB  {r.psnr}",
+            f"reconstructions SSIM          {r.ssim.value:.3f}",
+            f"reconstructions FD / floor    {r.frechet.value.value:.1f} / "
+            f"{r.frechet.floor.value:.1f} = {r.frechet.over_floor:.2f}",
+        ]
+    f, k = scores.frechet, scores.kernel
+    lines += [
+        f"samples FD / floor            {f.value.value:.1f} / {f.floor.value:.1f} = "
+        f"{f.over_floor:.2f}   {f.name}, {f.value}",
+        f"samples KID                   {k.value.value:.4f}  floor {k.floor.value:.4f}   {k.name}",
+    ]
+    lines += [
+        f"{name:<30}{value.value:.3f}  real {scores.manifold_floor[name].value:.3f}"
+        for name, value in scores.manifold.items()
+    ]
+    for control in scores.control:
+        lines.append(
+            f"{control.factor} as asked, mean of labels  {100 * control.mean.value:.1f} % "
+            f"[{100 * control.mean.low:.1f}, {100 * control.mean.high:.1f}]   "
+            f"real {100 * control.real_mean.value:.1f} %"
+        )
+        for value, asked, met, real in zip(
+            control.values, control.asked, control.met, control.real, strict=True
+        ):
+            of = "-" if met is None else f"{100 * met.value:.1f} %"
+            ceiling = "-" if real is None else f"{100 * real.value:.1f} %"
+            lines.append(f"  {value:<16} {of:>8} of {asked:<5} real {ceiling}")
+    if scores.copying is not None:
+        lines.append(f"nearer to train than 99 % of val  {100 * scores.copying.share.value:.1f} %")
+    for one in scores.diversity:
+        flag = "  LOOK ALIKE" if one.alarm else ""
+        lines.append(f"spread of {one.label:<20} {one.ratio:.2f} of real{flag}")
+    return [*lines, *(f"note: {note}" for note in scores.notes)]
+
+
+def main() -> int:
+    """Parse, score, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("-n", type=int, help="samples in val's proportions (default: as val)")
+    parser.add_argument("--per-label", type=int, default=1000, help="asked of each label")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--size", type=int, default=64, help="for a folder of pictures")
+    parser.add_argument("--channels", type=int, default=3, help="for a folder of pictures")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores there, too")
+    args = parser.parse_args()
+    began = time.perf_counter()
+    is_run = (args.run / "config.json").is_file()
+    size, channels, fit, model = args.size, args.channels, "crop", None
+    if is_run:
+        from latentbloom.model import load
+
+        model = load(args.run)
+        size, channels, fit = model.size, model.channels, model.config.data.fit
+    source = open_source(args.source)
+    train, val = (
+        ImageSet(
+            source,
+            [e for e in source.entries if e.split == split],
+            size=size,
+            channels=channels,
+            fit=fit,
+        )
+        for split in ("train", "val")
+    )
+    if model is not None:
+        whole = evaluate_run(
+            model, train, val, n=args.n or len(val), per_label=args.per_label, seed=args.seed
+        )
+        scores, reconstruction, text = whole.pictures, whole.reconstruction, whole
+    else:
+        reference = prepare_reference(train, val)
+        pictures, cond = read_generated(args.run, source.spec, size=size, channels=channels)
+        scores = score_pictures(pictures, cond, reference, in_distances=args.n)
+        reconstruction, text = None, scores
+    print("\n".join(table(scores, reconstruction)))
+    print(f"{time.perf_counter() - began:.0f} s")
+    if args.json is not None:
+        args.json.write_text(text.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main())
+    except LatentbloomError as error:
+        raise SystemExit(f"bench/score.py: {error}") from None
