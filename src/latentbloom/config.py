@@ -22,6 +22,7 @@ Size = Literal[32, 64, 96, 128]
 
 PerceptualName = Literal["vgg16", "squeezenet", "efficientnet-lite0", "none"]
 Prediction = Literal["eps", "v", "x0", "flow"]
+SamplerName = Literal["dpm++", "unipc", "ddim", "ddpm", "euler", "heun"]
 
 
 class Settings(BaseModel):
@@ -110,7 +111,7 @@ class DiffusionSettings(Settings):
 class SamplingSettings(Settings):
     """What `sample` uses when nothing else is said."""
 
-    sampler: str = Field("dpm++", description="Solver; see `latentbloom sample --help`")
+    sampler: SamplerName = Field("dpm++", description="Solver of the path from noise to picture")
     num_steps: Count = Field(20, description="Solver steps")
     guidance: Weight = Field(
         1.75, description="1 plain conditional, 0 unconditional, above stronger"

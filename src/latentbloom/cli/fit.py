@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from pathlib import Path
 
 from latentbloom.cli.settings import add_all_settings, add_setting, overrides_of, settings_table
-from latentbloom.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
-    _check_preset(args.preset)
+    from latentbloom.presets import build_preset
+
+    if args.preset is not None:
+        build_preset(args.preset)  # an unknown name is better told before PyTorch is loaded
     overrides = overrides_of(args)
     budgets = ("train.vae_gan_images", "train.diffusion_images")
     if args.minutes is None and all(name in overrides for name in budgets):
@@ -75,15 +76,6 @@ def run(args: argparse.Namespace) -> int:
         console=Console(),
     )
     return 0
-
-
-def _check_preset(name: str | None) -> None:
-    from latentbloom.presets import PRESETS
-
-    if name is not None and name not in PRESETS:
-        close = difflib.get_close_matches(name, PRESETS, n=3)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        raise ConfigError(f"No preset is called '{name}'. Presets: {', '.join(PRESETS)}.{hint}")
 
 
 class _HelpConfig(argparse.Action):
