@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from latentbloom.data.drawing import Array, Canvas, Patch, box, capsule, ellipse, hsv, mix, turn
@@ -12,9 +14,9 @@ Rng = np.random.Generator
 
 # Hue in degrees, saturation, value: from pale to dark.
 _SKINS = (
-    (22.0, 0.24, 0.98),
-    (24.0, 0.32, 0.94),
-    (26.0, 0.40, 0.86),
+    (22.0, 0.32, 1.00),
+    (24.0, 0.38, 0.96),
+    (26.0, 0.43, 0.87),
     (25.0, 0.48, 0.74),
     (23.0, 0.54, 0.58),
     (20.0, 0.58, 0.42),
@@ -37,38 +39,31 @@ class _Head:
 
     def __init__(self, canvas: Canvas, rng: Rng) -> None:
         self.canvas = canvas
-        self.x0, self.y0 = rng.uniform(-0.09, 0.09), rng.uniform(-0.03, 0.11)
-        self.scale = rng.uniform(0.88, 1.04)
+        self.x0, self.y0 = rng.uniform(-0.09, 0.09), rng.uniform(0.02, 0.12)
+        self.scale = rng.uniform(1.02, 1.22)
         self.tilt = rng.normal(0.0, 0.09)
         self.width, self.height = rng.uniform(0.44, 0.51), rng.uniform(0.58, 0.65)
         self.jaw = rng.uniform(0.10, 0.38)
         self.yaw = rng.uniform(-0.07, 0.07)
         self.side = rng.choice([-1.0, 1.0]) * rng.uniform(0.3, 1.0)
-        self.u, self.v = self.frame(canvas, 0.0, 0.0)
-
-    def frame(self, patch: Patch, u: float, v: float) -> tuple[Array, Array]:
-        """Coordinates of a patch's pixels about the point (u, v) of the face."""
-        x, y = turn(patch.x - _F(self.x0), patch.y - _F(self.y0), self.tilt)
-        x *= _F(1.0 / self.scale)
-        y *= _F(1.0 / self.scale)
-        x -= _F(u)
-        y -= _F(v)
-        return x, y
+        self._cos, self._sin = math.cos(self.tilt), math.sin(self.tilt)
+        u, v = turn(canvas.x - _F(self.x0), canvas.y - _F(self.y0), self.tilt)
+        self.u, self.v = u * _F(1.0 / self.scale), v * _F(1.0 / self.scale)
 
     def near(self, u: float, v: float, reach: float, down: float) -> tuple[Patch, Array, Array]:
         """The patch around a point of the face, and coordinates about that point."""
-        c, s = np.cos(self.tilt), np.sin(self.tilt)
-        x = self.x0 + self.scale * (u * c - v * s)
-        y = self.y0 + self.scale * (u * s + v * c)
-        lean = abs(s)
-        patch = self.canvas.near(
+        x = self.x0 + self.scale * (u * self._cos - v * self._sin)
+        y = self.y0 + self.scale * (u * self._sin + v * self._cos)
+        lean = abs(self._sin)
+        rows, columns = self.canvas.window(
             x, y, self.scale * (reach + lean * down), self.scale * (down + lean * reach)
         )
-        return patch, *self.frame(patch, u, v)
+        patch = self.canvas.cut(rows, columns)
+        return patch, self.u[rows, columns] - _F(u), self.v[rows, columns] - _F(v)
 
     def outline(self, grow: float = 0.0) -> Array:
         """Distance to the outline of the face: an ellipse whose lower half narrows."""
-        narrow = _F(1.0) - _F(self.jaw) * np.clip(self.v, 0.0, 0.9) ** 2
+        narrow = _F(1.0) - _F(self.jaw) * np.minimum(np.maximum(self.v, _F(0.0)), _F(0.9)) ** 2
         return ellipse(self.u / narrow, self.v, self.width + grow, self.height + grow)
 
 
@@ -105,9 +100,9 @@ def _back_hair(
     elif style == "bob":
         distance = box(u, v + _F(0.05), head.width + 0.17, 0.68, 0.42)
     elif style == "curly":
-        bumps = 0.05 * np.cos(np.arctan2(v, u) * _F(rng.integers(13, 19)))
-        size = rng.uniform(0.2, 0.3)
-        distance = ellipse(u, v + _F(0.17), head.width + size, 0.58 + size) + bumps
+        bumps = 0.07 * head.canvas.noise(rng, 13, 13) + 0.05 * head.canvas.noise(rng, 7, 7)
+        size = rng.uniform(0.16, 0.26)
+        distance = ellipse(u, v + _F(0.14), head.width + size, 0.55 + size) + bumps
     elif style == "bun":
         distance = ellipse(u, v + _F(0.82), 0.24, 0.22)
     else:
@@ -144,9 +139,9 @@ def _skin(head: _Head, rng: Rng, skin: tuple[Array, Array], smile: float) -> Arr
         )
         ear.shade(ear.cover(ellipse(u, v, 0.03, 0.08), soft=0.05), 0.8)
     distance = head.outline() * _F(head.scale)
-    canvas.shade(canvas.cover(distance - _F(0.05), soft=0.22), 0.62)  # on the neck and hair
+    canvas.shade(canvas.cover(distance - _F(0.04), soft=0.14), 0.72)  # on the neck and hair
     across, down = head.u * _F(1 / head.width), head.v * _F(1 / head.height)
-    brightness = 0.80 + 0.24 * across * _F(head.side) - 0.10 * down
+    brightness = 0.90 + 0.22 * across * _F(head.side) - 0.10 * down
     brightness -= 0.26 * (across * across + down * down) ** 2
     face = canvas.cover(distance)
     canvas.paint(face, mix(*skin, brightness))
@@ -230,7 +225,7 @@ def _mouth(head: _Head, rng: Rng, skin: tuple[Array, Array], smile: float) -> No
             mouth.shade(mouth.cover(fold, soft=0.05), 1.0 - 0.32 * smile)
     chin = np.abs(line - _F(gap + 1.9 * full)) - _F(0.01)
     mouth.shade(mouth.cover(np.maximum(chin, np.abs(u) - _F(0.11)), soft=0.05), 0.86)
-    cupid = _F(full) * (_F(0.75) + 0.25 * np.abs(np.clip(q * _F(3.0), -1.0, 1.0)))
+    cupid = _F(full) * (_F(0.75) + 0.25 * np.minimum(np.abs(q * _F(3.0)), _F(1.0)))
     above = -line - cupid * np.maximum(arch, 0.0)
     below = line - _F(gap + 1.25 * full) * np.maximum(arch, 0.0)
     inside = np.maximum(np.maximum(above, below), np.abs(u) - _F(wide))
@@ -272,7 +267,7 @@ def _front_hair(
     u, v = head.u, head.v
     cap = ellipse(u, v + _F(0.06), head.width + 0.06, head.height + rng.uniform(0.01, 0.08))
     if style == "curly":
-        cap = cap + 0.03 * np.cos(u * _F(38.0)) - _F(0.02)
+        cap = cap + 0.08 * head.canvas.noise(rng, 13, 13) - _F(0.05)
     part = rng.uniform(-0.3, 0.3)
     kind = rng.integers(4)
     if kind == 0:  # a straight fringe
@@ -340,11 +335,11 @@ def draw_face(smiling: bool, glasses: bool, rng: Rng, size: int) -> Array:
     _ground(canvas, rng)
     head = _Head(canvas, rng)
     h, s, v = _SKINS[rng.integers(len(_SKINS))]
-    h, s, v = h + rng.uniform(-4, 4), s * rng.uniform(0.85, 1.15), v * rng.uniform(0.93, 1.03)
-    skin = (hsv(h - 6, min(1.0, s * 1.45), v * 0.52), hsv(h, s * 0.9, v * 1.04))
+    h, s, v = h + rng.uniform(-4, 4), s * rng.uniform(0.92, 1.15), v * rng.uniform(0.93, 1.03)
+    skin = (hsv(h - 6, min(1.0, s * 1.6), v * 0.54), hsv(h, s * 0.9, v * 1.04))
     hair = _hair_colours(rng)
     style = _STYLES[rng.integers(len(_STYLES))]
-    smile = rng.uniform(0.5, 1.0) if smiling else rng.uniform(-0.55, 0.08)
+    smile = rng.uniform(0.5, 1.0) if smiling else rng.uniform(-0.42, 0.08)
     look = {
         "apart": rng.uniform(0.175, 0.215),
         "level": rng.uniform(-0.08, -0.03),
@@ -354,7 +349,7 @@ def draw_face(smiling: bool, glasses: bool, rng: Rng, size: int) -> Array:
         "iris": rng.uniform(0.036, 0.046),
         "gaze": rng.uniform(-0.022, 0.022),
         "raise": rng.uniform(-0.02, 0.03),
-        "frown": rng.uniform(-0.16, 0.20),
+        "frown": rng.uniform(-0.14, 0.12),
         "bow": rng.uniform(0.0, 0.35),
         "thick": rng.uniform(0.012, 0.028),
     }
@@ -377,5 +372,5 @@ def draw_face(smiling: bool, glasses: bool, rng: Rng, size: int) -> Array:
         _glasses(head, rng, look)
     angle = rng.uniform(0.0, _TAU)
     light = canvas.x * _F(np.cos(angle)) + canvas.y * _F(np.sin(angle))
-    canvas.rgb *= _F(rng.uniform(0.86, 1.06)) + _F(rng.uniform(0.02, 0.10)) * light
+    canvas.rgb *= _F(rng.uniform(0.90, 1.08)) + _F(rng.uniform(0.02, 0.10)) * light
     return canvas.to_bytes()

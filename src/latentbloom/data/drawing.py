@@ -14,6 +14,7 @@ import numpy as np
 
 Array = np.ndarray
 _F = np.float32
+_ZERO, _HALF, _ONE = _F(0.0), _F(0.5), _F(1.0)
 
 
 @lru_cache(maxsize=8)
@@ -24,6 +25,15 @@ def _grid(size: int) -> tuple[Array, Array]:
     x.setflags(write=False)
     y.setflags(write=False)
     return x, y
+
+
+@lru_cache(maxsize=512)
+def _enlarge(count: int, size: int) -> Array:
+    """Matrix (size, count) of bicubic interpolation from `count` values to `size`."""
+    from PIL import Image
+
+    unit = Image.fromarray(np.eye(count, dtype=_F))
+    return np.array(unit.resize((count, size), Image.Resampling.BICUBIC))
 
 
 class Patch:
@@ -44,8 +54,9 @@ class Patch:
     def cover(self, distance: Array, *, soft: float = 0.0) -> Array:
         """Share of each pixel inside a shape, in [0, 1]; `soft` blurs the edge by that width."""
         cover = distance * _F(-1.0 / (self.pixel + soft))
-        cover += _F(0.5)
-        return np.clip(cover, 0.0, 1.0, out=cover)
+        cover += _HALF
+        np.maximum(cover, _ZERO, out=cover)  # np.clip costs three times as much on small arrays
+        return np.minimum(cover, _ONE, out=cover)
 
     def paint(self, cover: Array | float, colour: Array) -> None:
         """Blend a colour (3,) or planes of colour (3, H, W) over what is there."""
@@ -61,10 +72,9 @@ class Patch:
 
     def noise(self, rng: np.random.Generator, rows: int, columns: int) -> Array:
         """Smooth noise (H, W) in about [-1, 1] with that many bumps down and across."""
-        from PIL import Image
-
-        cells = Image.fromarray(rng.uniform(-1.0, 1.0, (rows, columns)).astype(_F))
-        return np.asarray(cells.resize(self.x.shape[::-1], Image.Resampling.BICUBIC))
+        cells = rng.uniform(-1.0, 1.0, (rows, columns)).astype(_F)
+        height, width = self.x.shape
+        return _enlarge(rows, height) @ cells @ _enlarge(columns, width).T
 
 
 class Canvas(Patch):
@@ -83,11 +93,16 @@ class Canvas(Patch):
 
     def near(self, x: float, y: float, reach_x: float, reach_y: float | None = None) -> Patch:
         """The part around a point: small features cost little when drawn there alone."""
-        rows = self._span(y, reach_x if reach_y is None else reach_y)
-        columns = self._span(x, reach_x)
-        return Patch(
-            self.x[rows, columns], self.y[rows, columns], self.rgb[:, rows, columns], self.pixel
-        )
+        return self.cut(*self.window(x, y, reach_x, reach_x if reach_y is None else reach_y))
+
+    def window(self, x: float, y: float, reach_x: float, reach_y: float) -> tuple[slice, slice]:
+        """Rows and columns around a point; never empty."""
+        return self._span(y, reach_y), self._span(x, reach_x)
+
+    def cut(self, rows: slice, columns: slice) -> Patch:
+        """The part in these rows and columns."""
+        at = (rows, columns)
+        return Patch(self.x[at], self.y[at], self.rgb[:, rows, columns], self.pixel)
 
     def _span(self, middle: float, reach: float) -> slice:
         low = int((middle - reach + 1.0) / self.pixel) - 1
@@ -99,14 +114,6 @@ class Canvas(Patch):
         """uint8 (H, W, 3)."""
         scaled = self.rgb * _F(255.0) + _F(0.5)
         return np.clip(scaled, 0.0, 255.0).astype(np.uint8).transpose(1, 2, 0).copy()
-
-    def fill_smooth(self, cells: Array) -> None:
-        """Cover everything with a coarse grid of colours (3, h, w), interpolated bicubically."""
-        from PIL import Image
-
-        side = (self.size, self.size)
-        for plane, cell in zip(self.rgb, cells.astype(_F), strict=True):
-            plane[:] = np.asarray(Image.fromarray(cell).resize(side, Image.Resampling.BICUBIC))
 
 
 def hsv(hue: float, saturation: float, value: float) -> Array:
@@ -145,7 +152,7 @@ def capsule(x: Array, y: Array, ax: float, ay: float, bx: float, by: float, radi
     dx, dy = bx - ax, by - ay
     px, py = x - _F(ax), y - _F(ay)
     along = (px * _F(dx) + py * _F(dy)) * _F(1.0 / (dx * dx + dy * dy + 1e-9))
-    np.clip(along, 0.0, 1.0, out=along)
+    along = np.minimum(np.maximum(along, _ZERO), _ONE)
     px -= along * _F(dx)
     py -= along * _F(dy)
     return np.sqrt(px * px + py * py) - _F(radius)
@@ -175,8 +182,8 @@ def blade(
     Returns:
         The distance, and t in [0, 1] from base to tip.
     """
-    t = np.clip(along / length, 1e-4, 1.0 - 1e-4).astype(_F, copy=False)
-    rest = _F(1.0) - t
+    t = np.minimum(np.maximum(along / length, _F(1e-4)), _F(0.9999))
+    rest = _ONE - t
     if shape == "strap":
         half = np.sqrt(np.sqrt(t) * (_F(1.0) - (t * t) ** 4))
     elif shape == "lens":
