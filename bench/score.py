@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich.console import Console
 
 from latentbloom.data.conditions import ConditionSpec
 from latentbloom.data.imageset import ImageSet
@@ -29,7 +30,7 @@ from latentbloom.errors import LatentbloomError, SourceError
 from latentbloom.evaluate.reference import prepare_reference
 from latentbloom.evaluate.run import evaluate_run
 from latentbloom.evaluate.score import score_pictures
-from latentbloom.evaluate.scores import PictureScores, ReconstructionScore
+from latentbloom.evaluate.table import rows_table, score_rows
 
 
 def read_generated(
@@ -56,47 +57,6 @@ def read_generated(
     rows = [spec.encode(one, 1) for one in words]
     cond = {name: torch.cat([row[name] for row in rows]) for name in spec.names}
     return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), cond
-
-
-def table(scores: PictureScores, reconstruction: ReconstructionScore | None) -> list[str]:
-    """The rows of the results, as lines."""
-    lines = []
-    if reconstruction is not None:
-        r = reconstruction
-        lines += [
-            f"reconstructions PSNR          {r.psnr.value:.2f} dB  {r.psnr}",
-            f"reconstructions SSIM          {r.ssim.value:.3f}",
-            f"reconstructions FD / floor    {r.frechet.value.value:.1f} / "
-            f"{r.frechet.floor.value:.1f} = {r.frechet.over_floor:.2f}",
-        ]
-    f, k = scores.frechet, scores.kernel
-    lines += [
-        f"samples FD / floor            {f.value.value:.1f} / {f.floor.value:.1f} = "
-        f"{f.over_floor:.2f}   {f.name}, {f.value}",
-        f"samples KID                   {k.value.value:.4f}  floor {k.floor.value:.4f}   {k.name}",
-    ]
-    lines += [
-        f"{name:<30}{value.value:.3f}  real {scores.manifold_floor[name].value:.3f}"
-        for name, value in scores.manifold.items()
-    ]
-    for control in scores.control:
-        lines.append(
-            f"{control.factor} as asked, mean of labels  {100 * control.mean.value:.1f} % "
-            f"[{100 * control.mean.low:.1f}, {100 * control.mean.high:.1f}]   "
-            f"real {100 * control.real_mean.value:.1f} %"
-        )
-        for value, asked, met, real in zip(
-            control.values, control.asked, control.met, control.real, strict=True
-        ):
-            of = "-" if met is None else f"{100 * met.value:.1f} %"
-            ceiling = "-" if real is None else f"{100 * real.value:.1f} %"
-            lines.append(f"  {value:<16} {of:>8} of {asked:<5} real {ceiling}")
-    if scores.copying is not None:
-        lines.append(f"nearer to train than 99 % of val  {100 * scores.copying.share.value:.1f} %")
-    for one in scores.diversity:
-        flag = "  LOOK ALIKE" if one.alarm else ""
-        lines.append(f"spread of {one.label:<20} {one.ratio:.2f} of real{flag}")
-    return [*lines, *(f"note: {note}" for note in scores.notes)]
 
 
 def main() -> int:
@@ -140,7 +100,10 @@ def main() -> int:
         pictures, cond = read_generated(args.run, source.spec, size=size, channels=channels)
         scores = score_pictures(pictures, cond, reference, in_distances=args.n)
         reconstruction, text = None, scores
-    print("\n".join(table(scores, reconstruction)))
+    console = Console()
+    console.print(rows_table(score_rows(scores, reconstruction), title=str(args.run)))
+    for note in scores.notes:
+        console.print(f"Note: {note}")
     print(f"{time.perf_counter() - began:.0f} s")
     if args.json is not None:
         args.json.write_text(text.model_dump_json(indent=2) + "\n", encoding="utf-8")

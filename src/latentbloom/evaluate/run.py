@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentbloom.data.conditions import ConditionSpec
+from latentbloom.data.conditions import ANY, ConditionSpec
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.pixels import to_float, to_uint8
 from latentbloom.evaluate.features import BATCH, FeatureExtractor, Features, Progress
@@ -129,7 +129,7 @@ def evaluate_run(
         name: torch.from_numpy(labels[:, column].copy())
         for column, name in enumerate(reference.spec.names)
     }
-    words = reference.spec.words(cond)
+    words, notes = known_words(reference.spec.words(cond), model.spec)
     pictures = model.sample(cond=words, n=len(words), seed=seed).pixels
     clock.lap("sampling")
     scores = score_pictures(
@@ -140,6 +140,7 @@ def evaluate_run(
         repeats=repeats,
         on_progress=on_progress,
     )
+    scores = scores.model_copy(update={"notes": (*scores.notes, *notes)})
     clock.lap("scores of samples")
     return Scores(
         short=short,
@@ -210,6 +211,25 @@ def top_up(labels: np.ndarray, spec: ConditionSpec, per_label: int) -> np.ndarra
             row = [*nothing[:column], value, *nothing[column + 1 :]]
             rows += [row] * max(0, per_label - int((labels[:, column] == value).sum()))
     return np.array(rows, np.int64).reshape(len(rows), len(spec.factors))
+
+
+def known_words(
+    asked: Sequence[Mapping[str, str]], spec: ConditionSpec
+) -> tuple[list[dict[str, str]], list[str]]:
+    """What a model can be asked, and sentences about what it cannot.
+
+    Arguments:
+        asked: A dict a picture, in the words of the pictures compared with.
+        spec: The factors of the model.
+    """
+    known = {(factor.name, value) for factor in spec.factors for value in (*factor.values, ANY)}
+    unknown = sorted({item for one in asked for item in one.items()} - known)
+    notes = [
+        f"The model knows no {name}={value}, which the pictures compared with have: where it was "
+        "wanted, that was left open."
+        for name, value in unknown
+    ]
+    return [{k: v for k, v in one.items() if (k, v) in known} for one in asked], notes
 
 
 def affordable(

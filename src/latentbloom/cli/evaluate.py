@@ -1,0 +1,89 @@
+"""`latentbloom evaluate`: how good a run is, with error bars."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = (
+        "Distances are measured on EfficientNet-Lite2 features at 112 pixels and carry that in "
+        "their names; real pictures are looked at once and remembered."
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder that `fit` made")
+    parser.add_argument(
+        "-n",
+        type=_at_least(16),
+        metavar="N",
+        help="samples in the distances (default: as many as pictures were kept aside, "
+        "from 256 to 2000)",
+    )
+    parser.add_argument(
+        "--against",
+        metavar="SOURCE",
+        help="compare with these pictures (default: those that the run kept aside)",
+    )
+    parser.add_argument(
+        "--per-label",
+        type=_at_least(0),
+        default=200,
+        metavar="N",
+        help="ask for each label at least so often (default: 200)",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--no-cache", action="store_true", help="look at real pictures anew")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: scores.json in the run folder"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score, write, print; returns the exit code."""
+    from rich.console import Console
+
+    from latentbloom.evaluate.progress import shown_on
+    from latentbloom.evaluate.run import evaluate_run
+    from latentbloom.evaluate.sets import sets_of_run
+    from latentbloom.evaluate.table import score_table
+    from latentbloom.model import load
+    from latentbloom.run import RunFolder
+
+    folder = RunFolder(args.run)
+    train, val = sets_of_run(folder, against=args.against)
+    model = load(args.run)
+    console = Console()
+    with shown_on(console) as on_progress:
+        scores = evaluate_run(
+            model,
+            train,
+            val,
+            n=args.n,
+            per_label=args.per_label,
+            seed=args.seed,
+            cache=None if args.no_cache else "user",
+            on_progress=on_progress,
+        )
+    out = args.out or folder.scores
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scores.save(out)
+    console.print(score_table(scores, title=f"Scores of {args.run}"))
+    console.print(f"Written to {out}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(
+                f"'{text}' is not allowed. Allowed: a whole number of at least {least}."
+            )
+        return number
+
+    return parse

@@ -1,0 +1,48 @@
+"""The pictures that a run was trained on, and those that it was not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latentbloom.errors import RunFolderError
+from latentbloom.run import RunFolder
+
+if TYPE_CHECKING:
+    from latentbloom.data.imageset import ImageSet
+
+
+def sets_of_run(folder: RunFolder, *, against: str | None = None) -> tuple[ImageSet, ImageSet]:
+    """Training and kept-aside pictures, at the size and in the colours of the run.
+
+    Arguments:
+        folder: The run.
+        against: Another source to compare with; default the one that the run was trained on,
+            without the pictures that its audit set aside.
+
+    Raises:
+        RunFolderError: The run does not know its source, or is no run.
+        SourceError: The source is not there any more.
+    """
+    from latentbloom.data.audit import Audit
+    from latentbloom.data.imageset import ImageSet
+    from latentbloom.data.source import open_source
+
+    config = folder.load_config()
+    data = config.data
+    where = against or data.source
+    if not where or data.size is None or data.channels is None:
+        raise RunFolderError(
+            f"{folder.config} does not say which pictures the run was trained on. Name them: "
+            f"latentbloom evaluate {folder.path} --against SOURCE"
+        )
+    source = open_source(where, seed=config.train.seed, val_share=data.val_share)
+    if against is None and folder.audit.is_file():
+        audit = Audit.load(folder.audit)
+        train, val = audit.kept("train"), audit.kept("val")
+    else:
+        train = tuple(e for e in source.entries if e.split == "train")
+        val = tuple(e for e in source.entries if e.split == "val")
+    return (
+        ImageSet(source, train, size=data.size, channels=data.channels, fit=data.fit),
+        ImageSet(source, val, size=data.size, channels=data.channels, fit=data.fit),
+    )

@@ -1,0 +1,130 @@
+"""Scores as rows to read: what, how much, give or take, and what real pictures have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from latentbloom.evaluate.distances import Interval
+from latentbloom.evaluate.scores import DistanceScore, PictureScores, ReconstructionScore, Scores
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+class Row(NamedTuple):
+    """One line of a table of scores.
+
+    Arguments:
+        what: Name of the score.
+        value: The score, with its unit.
+        interval: Where 95 % of repetitions lie; empty where that is not known.
+        real: The same of real pictures: floor or ceiling; empty where there is none.
+        note: A remark; empty where there is none.
+    """
+
+    what: str
+    value: str
+    interval: str = ""
+    real: str = ""
+    note: str = ""
+
+
+def score_rows(
+    pictures: PictureScores, reconstruction: ReconstructionScore | None = None
+) -> list[Row]:
+    """All scores, the ones to look at first in front."""
+    rows: list[Row] = []
+    if reconstruction is not None:
+        psnr, ssim = reconstruction.psnr, reconstruction.ssim
+        rows += [
+            Row("reconstruction PSNR", f"{psnr.value:.2f} dB", _between(psnr, "{:.2f}")),
+            Row("reconstruction SSIM", f"{ssim.value:.3f}", _between(ssim, "{:.3f}")),
+            _distance("reconstruction FD", reconstruction.frechet, "{:.1f}"),
+        ]
+    rows += [
+        _distance("samples FD", pictures.frechet, "{:.1f}"),
+        _distance("samples KID", pictures.kernel, "{:.4f}"),
+    ]
+    for name, value in pictures.manifold.items():
+        real = pictures.manifold_floor[name].value
+        rows.append(
+            Row(f"samples {name}", f"{value.value:.3f}", _between(value, "{:.3f}"), f"{real:.3f}")
+        )
+    rows += _control(pictures)
+    if pictures.copying is not None:
+        share = pictures.copying.share
+        rows.append(
+            Row(
+                "nearer to train than 99 % of val",
+                _percent(share.value),
+                _percents(share),
+                "1.0 %",
+                f"{pictures.copying.searched} training pictures searched",
+            )
+        )
+    for one in pictures.diversity:
+        alarm = "the samples look alike" if one.alarm else ""
+        rows.append(Row(f"spread of {one.label}", f"{one.ratio:.2f}", "", "1.00", alarm))
+    return rows
+
+
+def score_table(scores: Scores, *, title: str = "Scores") -> RenderableType:
+    """A table for the terminal, with its notes below."""
+    from rich.console import Group
+    from rich.text import Text
+
+    notes = [Text(f"Note: {note}") for note in scores.pictures.notes]
+    rows = score_rows(scores.pictures, scores.reconstruction)
+    return Group(rows_table(rows, title=title), *notes)
+
+
+def rows_table(rows: list[Row], *, title: str) -> RenderableType:
+    """Rows as a table for the terminal; a column that is empty throughout is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    heads = ("score", "value", "95 % interval", "real", "")
+    table = Table(title=title, title_justify="left")
+    used = [i for i in range(len(heads)) if any(row[i] for row in rows)]
+    for i in used:
+        table.add_column(heads[i], justify="left" if i in {0, 4} else "right")
+    for row in rows:
+        table.add_row(*(Text(row[i]) for i in used))
+    return table
+
+
+def _control(pictures: PictureScores) -> Iterator[Row]:
+    for control in pictures.control:
+        yield Row(
+            f"{control.factor} as asked, mean",
+            _percent(control.mean.value),
+            _percents(control.mean),
+            _percent(control.real_mean.value),
+            "of the labels, by a judge taught on real pictures",
+        )
+        lines = zip(control.values, control.asked, control.met, control.real, strict=True)
+        for value, asked, met, real in lines:
+            if met is None:
+                continue
+            ceiling = "" if real is None else _percent(real.value)
+            yield Row(f"  {value}", _percent(met.value), _percents(met), ceiling, f"{asked} asked")
+
+
+def _distance(what: str, score: DistanceScore, form: str) -> Row:
+    times = f"{score.over_floor:.2f} times real" if score.floor.value > 0 else ""
+    note = ", ".join(part for part in (times, score.name) if part)
+    value, real = form.format(score.value.value), form.format(score.floor.value)
+    return Row(what, value, _between(score.value, form), real, note)
+
+
+def _between(interval: Interval, form: str) -> str:
+    return f"{form.format(interval.low)} to {form.format(interval.high)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _percents(interval: Interval) -> str:
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
