@@ -115,11 +115,11 @@ def test_euler_on_a_flow_model(num_steps):
     scheduler.set_timesteps(sigmas=[schedule.t_max * (1 - i / num_steps) for i in range(num_steps)])
     first = float(scheduler.sigmas[0])
     x = X_1 * (first**2 + (1 - first) ** 2) ** 0.5
-    for t in scheduler.timesteps:
-        times = (t / 1000).expand(len(x))
+    for t in scheduler.timesteps.tolist():
+        times = torch.full((len(x),), t / 1000)
         c_in = torch.rsqrt(times**2 + (1 - times) ** 2)[:, None, None, None]
         with torch.no_grad():
-            x = scheduler.step(network(c_in * x, times, {}), t, x).prev_sample
+            (x,) = scheduler.step(network(c_in * x, times, {}), t, x, return_dict=False)
 
     x0 = sample(denoiser, X_1, {}, sampler="euler", num_steps=num_steps)
     assert largest_error(x0, x) < 2e-5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import torch
@@ -50,8 +51,8 @@ class Denoiser(nn.Module):
         backbone: Module called as backbone(x (B, ...), t (B,), cond), answering in x's shape.
         schedule: The noise schedule that it is trained on.
         prediction: What it answers: "eps", "v", "x0" or "flow".
-        autocast_dtype: Dtype of autocast inside the backbone, or None for none. May be changed
-            at any time; it is no part of the state.
+        autocast_dtype: Dtype of autocast inside the backbone; None leaves the caller's in force,
+            which is none as a rule. May be changed at any time; it is no part of the state.
 
     Raises:
         ConfigError: The prediction is of no known kind.
@@ -113,8 +114,12 @@ class Denoiser(nn.Module):
         weight = next((p for p in self.backbone.parameters() if p.is_floating_point()), c_in)
         # Half-precision weights get half-precision pictures, but never a rounded time.
         times = t.to(torch.promote_types(torch.float32, weight.dtype))
-        with torch.autocast(
-            x_t.device.type, dtype=self.autocast_dtype, enabled=self.autocast_dtype is not None
-        ):
+        with self._casting(x_t.device):
             answer = self.backbone((c_in * x_t).to(weight.dtype), times, cond)
         return answer.to(c_in.dtype)
+
+    def _casting(self, device: torch.device) -> AbstractContextManager[object]:
+        """Autocast as asked for; without, whatever the caller has switched on."""
+        if self.autocast_dtype is None:
+            return nullcontext()
+        return torch.autocast(device.type, dtype=self.autocast_dtype)

@@ -119,7 +119,7 @@ def x0_gain(kind: str, alpha: Tensor, sigma: Tensor) -> Tensor:
     """Size of the error of x0_hat that an error of size 1 in the prediction makes.
 
     It turns a weight of the x0-error into one of the prediction's error:
-    |x0_hat - x0|^2 = x0_gain^2 |prediction - target|^2.
+    (x0_hat - x0)^2 = x0_gain^2 (prediction - target)^2.
 
     Returns:
         sigma / alpha for eps, 1 for x0, sigma / (alpha^2 + sigma^2) for v,

@@ -76,6 +76,9 @@ def test_autocast_is_for_the_backbone_alone():
     denoiser.autocast_dtype = None
     denoiser(torch.ones(2, 3), torch.tensor([0.2, 0.9]), {})
     assert spy.calls[-1][3] == torch.float32
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert denoiser(torch.ones(2, 3), torch.tensor([0.2, 0.9]), {}).dtype == torch.float32
+    assert spy.calls[-1][3] == torch.bfloat16
 
 
 def test_half_precision_weights_get_half_precision_pictures_but_exact_times():
