@@ -50,7 +50,7 @@ class AutoencoderConfig(Settings):
     channels: Literal[1, 3] = Field(3, description="Channels of the pictures")
     latent_channels: Count = Field(4, description="Channels of the latent map, at size/8")
     width: Annotated[int, Field(ge=16, multiple_of=4)] = Field(
-        128, description="Channels at a quarter of the pictures' size"
+        96, description="Channels at a quarter of the pictures' size"
     )
     blocks: Count = Field(2, description="Residual blocks a level")
 
@@ -58,9 +58,9 @@ class AutoencoderConfig(Settings):
 class VaeGanSettings(Settings):
     """Losses, phases and pace of stage 1. Starts are fractions of the stage's budget."""
 
-    batch_size: Count = Field(32, description="Images a step, over all processes")
-    lr: Positive = Field(1e-3, description="Peak learning rate of the autoencoder")
-    discriminator_lr: Positive = Field(4e-4, description="Peak learning rate of the discriminator")
+    batch_size: Count = Field(16, description="Images a step, over all processes")
+    lr: Positive = Field(8e-4, description="Peak learning rate of the autoencoder")
+    discriminator_lr: Positive = Field(1e-3, description="Peak learning rate of the discriminator")
     perceptual: PerceptualName = Field("efficientnet-lite0", description="Perceptual network")
     perceptual_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         0.5, description="Share of each batch that the perceptual network sees"
@@ -72,20 +72,20 @@ class VaeGanSettings(Settings):
         0.5, description="Adversarial push, relative to that of the other losses"
     )
     discriminator_width: Annotated[int, Field(ge=8)] = Field(
-        64, description="Channels of the discriminator's first map"
+        32, description="Channels of the discriminator's first map"
     )
     kl_start: Share = Field(0.02, description="Where the KL begins to rise")
     kl_full: Share = Field(0.15, description="Where the KL has its full weight")
-    discriminator_start: Share = Field(0.30, description="Where the discriminator starts")
-    adversarial_start: Share = Field(0.33, description="Where the autoencoder feels it")
-    adversarial_full: Share = Field(0.45, description="Where it feels it at full weight")
+    discriminator_start: Share = Field(0.15, description="Where the discriminator starts")
+    adversarial_start: Share = Field(0.30, description="Where the autoencoder feels it")
+    adversarial_full: Share = Field(0.50, description="Where it feels it at full weight")
 
 
 class DenoiserConfig(Settings):
     """Shape of the denoising transformer."""
 
-    width: Annotated[int, Field(ge=32, multiple_of=32)] = Field(384, description="Numbers a token")
-    depth: Count = Field(10, description="Transformer blocks")
+    width: Annotated[int, Field(ge=32, multiple_of=32)] = Field(256, description="Numbers a token")
+    depth: Count = Field(8, description="Transformer blocks")
     head_width: Count = Field(64, description="Numbers an attention head")
     patch: Count = Field(2, description="Side of the latent patch that is one token")
 
@@ -93,7 +93,7 @@ class DenoiserConfig(Settings):
 class DiffusionSettings(Settings):
     """Objective and pace of stage 2."""
 
-    batch_size: Count = Field(128, description="Latents a step, over all processes")
+    batch_size: Count = Field(64, description="Latents a step, over all processes")
     lr: Positive = Field(1e-3, description="Peak learning rate")
     weight_decay: Weight = Field(0.01, description="AdamW's weight decay")
     schedule: Literal["flow", "linear", "cosine"] = Field("flow", description="Noise schedule")
@@ -130,7 +130,7 @@ class TrainSettings(Settings):
         0.05, description="Width of the weight average, as a share of the images seen so far"
     )
     warmup_share: Share = Field(0.03, description="Share of a stage in which the rate rises")
-    decay_start: Share = Field(0.6, description="Where the learning rate begins to fall")
+    decay_start: Share = Field(0.15, description="Where the learning rate begins to fall")
     checkpoint_seconds: Positive = Field(60.0, description="Time between saves")
     preview_seconds: Positive = Field(120.0, description="Time between preview pictures")
     log_seconds: Positive = Field(2.0, description="Time between lines of metrics.jsonl")

@@ -46,4 +46,5 @@ class TimeEmbedding(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         """Shape (B,) to (B, width)."""
-        return self.mlp(fourier_features(t, self.features))
+        features = fourier_features(t, self.features)
+        return self.mlp(features.to(self.mlp[0].weight.dtype))

@@ -28,8 +28,6 @@ class Block(nn.Module):
         self.up = nn.Linear(width, 2 * hidden)
         self.down = nn.Linear(hidden, width)
         self.modulation = zero_init(nn.Linear(width, 6 * width))
-        self.q_norm = nn.LayerNorm(width // heads)
-        self.k_norm = nn.LayerNorm(width // heads)
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         """Tokens (B, T, D) under the condition vector c (B, D), already activated."""
@@ -40,11 +38,15 @@ class Block(nn.Module):
         return x + gate2 * self.feed(modulate(x, shift2, scale2))
 
     def attend(self, x: Tensor) -> Tensor:
-        """Multi-head self-attention, queries and keys normalised."""
+        """Multi-head self-attention.
+
+        Written out: with a few dozen tokens the score matrix is small, and the fused kernel's
+        backward pass on a processor takes longer than all other layers together.
+        """
         b, n, d = x.shape
         q, k, v = self.qkv(x).view(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        q, k = self.q_norm(q).to(v.dtype), self.k_norm(k).to(v.dtype)
-        h = F.scaled_dot_product_attention(q, k, v)  # (B, heads, T, D / heads)
+        scores = q @ k.transpose(-2, -1) * (d // self.heads) ** -0.5  # (B, heads, T, T)
+        h = scores.softmax(dim=-1).to(v.dtype) @ v  # (B, heads, T, D / heads)
         return self.out(h.transpose(1, 2).reshape(b, n, d))
 
     def feed(self, x: Tensor) -> Tensor:
@@ -84,7 +86,8 @@ class Transformer(nn.Module):
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         """Arguments: x (B, C, h, w), t (B,) of order one, cond: LongTensor (B,) a factor."""
         c = F.silu(self.time(t) + self.condition(cond))  # (B, D)
-        h = self.embed(self.to_tokens(x)) + self.position  # (B, T, D)
+        h = self.embed(self.to_tokens(x))  # (B, T, D), in the lower precision under autocast
+        h = h + self.position.to(h.dtype)
         for block in self.blocks:
             h = block(h, c)
         shift, scale = self.final_modulation(c).unsqueeze(1).chunk(2, dim=-1)
@@ -102,4 +105,5 @@ class Transformer(nn.Module):
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Normalise each token, then scale and shift it."""
-    return F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift
+    normalised = F.layer_norm(x, x.shape[-1:]).to(scale.dtype)
+    return torch.addcmul(shift, normalised, 1 + scale)

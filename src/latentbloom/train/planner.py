@@ -24,14 +24,15 @@ from latentbloom.train.machine import seconds_of
 REFERENCE_WIDTH = 96
 REFERENCE_DENOISER = DenoiserConfig()
 
-# Width of the autoencoder, and its speed relative to the reference.
+# Widths of the autoencoder, widest first, and their speed relative to the reference.
 WIDTHS = ((160, 0.45), (128, 0.62), (96, 1.0), (64, 1.7), (48, 2.3), (32, 3.4))
-# Shapes of the denoiser, and their speed relative to the reference.
+# Shapes of the denoiser, widest first, and their speed relative to the reference.
 DENOISERS = (
-    (DenoiserConfig(width=512, depth=12), 0.5),
-    (DenoiserConfig(width=384, depth=10), 1.0),
-    (DenoiserConfig(width=256, depth=8), 2.4),
-    (DenoiserConfig(width=192, depth=6), 4.5),
+    (DenoiserConfig(width=512, depth=12), 0.21),
+    (DenoiserConfig(width=384, depth=10), 0.5),
+    (DenoiserConfig(width=256, depth=8), 1.0),
+    (DenoiserConfig(width=192, depth=6), 1.9),
+    (DenoiserConfig(width=128, depth=4), 4.0),
 )
 ENOUGH_IMAGES = 30_000  # that an autoencoder should see before a wider one pays
 ENOUGH_LATENTS = 120_000

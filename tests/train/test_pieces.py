@@ -1,0 +1,94 @@
+"""The loop's parts, each against an independent calculation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from latentbloom.errors import ConfigError
+from latentbloom.train.budget import Budget, learning_rate_factor
+from latentbloom.train.ema import EMA, exponent_for
+from latentbloom.train.order import Order, mix, seed_step
+
+
+def test_average_of_a_ramp_weighs_time_by_a_power() -> None:
+    share = 0.1
+    gamma = exponent_for(share)
+    model = nn.Linear(1, 1, bias=False)
+    average = EMA(model, share)
+    steps = 4000
+    for step in range(1, steps + 1):
+        with torch.no_grad():
+            model.weight.fill_(step / steps)
+        average.update(model, step)
+    # Mean of s under the density (gamma + 1) s^gamma on [0, 1].
+    expected = (gamma + 1) / (gamma + 2)
+    assert float(average.module.weight) == pytest.approx(expected, abs=2e-3)
+
+
+def test_average_moves_from_the_first_step() -> None:
+    model = nn.Linear(1, 1)
+    average = EMA(model, 0.05)
+    with torch.no_grad():
+        model.weight.fill_(7.0)
+    average.update(model, 1)
+    assert float(average.module.weight) == 7.0
+
+
+@given(st.floats(0.01, 0.25))
+def test_exponent_gives_the_width_it_was_asked_for(share: float) -> None:
+    gamma = exponent_for(share)
+    s = np.linspace(0, 1, 200_001)
+    density = s**gamma
+    density /= density.sum()
+    mean = (s * density).sum()
+    spread = math.sqrt(((s - mean) ** 2 * density).sum())
+    assert spread == pytest.approx(share, rel=0.02)
+
+
+@given(st.integers(1, 50), st.integers(0, 200), st.integers(1, 40), st.integers(0, 5))
+def test_each_epoch_shows_each_picture_once(count: int, start: int, batch: int, seed: int) -> None:
+    order = Order(count, seed)
+    epoch = order.indices(3 * count, count)
+    assert sorted(epoch) == list(range(count))
+    whole = order.indices(start, 2 * batch)
+    assert Order(count, seed).indices(start, batch) == whole[:batch]
+    assert Order(count, seed).indices(start + batch, batch) == whole[batch:]
+
+
+def test_steps_draw_different_numbers_and_the_same_again() -> None:
+    def draw(rank: int, images: int) -> float:
+        seed_step("stage", 0, rank, images)
+        return float(torch.rand(()))
+
+    assert draw(0, 64) == draw(0, 64)
+    assert len({draw(rank, images) for rank in range(4) for images in range(0, 640, 64)}) == 40
+    assert mix("a", 1) != mix("a", 2)
+
+
+def test_budget_counts_images_or_seconds() -> None:
+    assert Budget(images=100).progress(25, 1e9) == 0.25
+    assert Budget(seconds=60.0).progress(10**9, 15.0) == 0.25
+    assert Budget(images=100).seconds_left(0.25, 10.0) == pytest.approx(30.0)
+    assert Budget(seconds=60.0).seconds_left(0.25, 15.0) == 45.0
+    with pytest.raises(ConfigError, match="one of the two"):
+        Budget()
+
+
+@given(st.floats(0, 1), st.floats(0.01, 0.2), st.floats(0.3, 0.95))
+def test_learning_rate_stays_in_bounds(progress: float, warmup: float, decay: float) -> None:
+    assert 0.01 <= learning_rate_factor(progress, warmup, decay) <= 1.0
+
+
+def test_learning_rate_has_its_corners() -> None:
+    assert learning_rate_factor(0.0, 0.1, 0.5) == pytest.approx(0.05)
+    assert learning_rate_factor(0.1, 0.1, 0.5) == 1.0
+    assert learning_rate_factor(0.5, 0.1, 0.5) == pytest.approx(1.0)
+    assert learning_rate_factor(0.75, 0.1, 0.5) == pytest.approx(0.505)
+    assert learning_rate_factor(1.0, 0.1, 0.5) == pytest.approx(0.01)
