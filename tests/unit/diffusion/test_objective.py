@@ -62,8 +62,8 @@ def test_loss_draws_nothing_and_has_a_gradient():
     values = []
     for w in (0.3 - h, 0.3 + h):
         torch.nn.init.constant_(backbone.weight, w)
-        values.append(float(diffusion_loss(denoiser, x0, {}, t, eps).mean()))
-    assert float(gradient) == pytest.approx((values[1] - values[0]) / (2 * h), rel=1e-3)
+        values.append(diffusion_loss(denoiser, x0, {}, t, eps).mean().item())
+    assert gradient.item() == pytest.approx((values[1] - values[0]) / (2 * h), rel=1e-3)
 
 
 def test_loss_in_half_precision_data_is_computed_in_float32():
