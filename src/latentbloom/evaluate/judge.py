@@ -77,7 +77,7 @@ class Judge:
             for index, view in enumerate(_views()):
                 key = f"{factor.name}/{index}"
                 x = _scale(
-                    features.grid[:, view],
+                    torch.from_numpy(np.array(features.grid[:, view])),
                     self.tensors[f"{key}/mean"],
                     self.tensors[f"{key}/deviation"],
                 )
@@ -132,8 +132,9 @@ def train_judge(
     """
     tensors: dict[str, Tensor] = {}
     total = len(spec.factors) * len(_views())
+    generator = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(seed)  # for the weights' first values
         for column, factor in enumerate(spec.factors):
             known = labels[:, column] != factor.null_index
             y = torch.from_numpy(labels[known, column])
@@ -145,8 +146,8 @@ def train_judge(
                 )
             rows = np.flatnonzero(known)
             for index, view in enumerate(_views()):
-                x = features.grid[rows, view]
-                for name, tensor in _fit_linear(x, y, len(factor.values)).items():
+                x = torch.from_numpy(np.array(features.grid[rows, view]))
+                for name, tensor in _fit_linear(x, y, len(factor.values), generator).items():
                     tensors[f"{factor.name}/{index}/{name}"] = tensor
                 if on_progress is not None:
                     done = column * len(_views()) + index + 1
@@ -154,16 +155,25 @@ def train_judge(
     return Judge(spec, tensors)
 
 
-def _scale(x: np.ndarray, mean: Tensor, deviation: Tensor) -> Tensor:
+def _scale(x: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
     """Zero mean and unit deviation in training; what lies far out is pulled in."""
-    return ((torch.from_numpy(x.astype(np.float32)) - mean) / deviation).clamp_(-6.0, 6.0)
+    return x.float().sub_(mean).div_(deviation).clamp_(-6.0, 6.0)
 
 
-def _fit_linear(x: np.ndarray, y: Tensor, values: int) -> dict[str, Tensor]:
-    """Weighted logistic regression by AdamW with dropped features and a triangular rate."""
-    mean = torch.from_numpy(x.mean(axis=0, dtype=np.float32))
-    deviation = torch.from_numpy(x.std(axis=0, dtype=np.float32)) + 1e-4
+def _fit_linear(
+    x: Tensor, y: Tensor, values: int, generator: np.random.Generator
+) -> dict[str, Tensor]:
+    """Weighted logistic regression by AdamW with dropped features and a one-cycle rate.
+
+    Arguments:
+        x: float16 (N, G).
+        y: int64 (N,).
+        values: How many values there are.
+        generator: Of batches and dropped features.
+    """
     n, width = x.shape
+    deviation, mean = torch.std_mean(x.float(), dim=0)
+    deviation = deviation + 1e-4
     counts = torch.bincount(y, minlength=values).float()
     weight = torch.where(counts > 0, n / (values * counts.clamp(min=1.0)), 0.0)
     layer = nn.Linear(width, values)
@@ -171,9 +181,9 @@ def _fit_linear(x: np.ndarray, y: Tensor, values: int) -> dict[str, Tensor]:
     steps = max(MIN_STEPS, EPOCHS * n // BATCH)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
     for _ in range(steps):
-        rows = torch.randint(0, n, (min(BATCH, n),))
-        batch = _scale(x[rows.numpy()], mean, deviation)
-        logits = layer(F.dropout(batch, FEATURE_DROPOUT))
+        rows = torch.from_numpy(generator.integers(0, n, min(BATCH, n)))
+        batch = _scale(x[rows], mean, deviation)
+        logits = layer(_drop(batch, generator))
         loss = F.cross_entropy(logits, y[rows], weight=weight, label_smoothing=LABEL_SMOOTHING)
         optimiser.zero_grad()
         loss.backward()
@@ -181,6 +191,14 @@ def _fit_linear(x: np.ndarray, y: Tensor, values: int) -> dict[str, Tensor]:
         rate.step()
     state = {name: tensor.detach().clone() for name, tensor in layer.state_dict().items()}
     return {**state, "mean": mean, "deviation": deviation}
+
+
+def _drop(x: Tensor, generator: np.random.Generator) -> Tensor:
+    """Dropout in place. Random bytes are ten times as quick as PyTorch's Bernoulli on a CPU."""
+    threshold = round(256 * FEATURE_DROPOUT)
+    noise = np.frombuffer(bytearray(generator.bytes(x.numel())), np.uint8)
+    kept = torch.from_numpy(noise >= threshold).view_as(x)
+    return x.mul_(kept).mul_(256 / (256 - threshold))
 
 
 def recalls(answer: np.ndarray, truth: np.ndarray, values: int) -> list[float]:
