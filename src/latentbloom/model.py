@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 Asked = Mapping[str, str] | Sequence[Mapping[str, str]] | None
 
-CHUNK = 16
+CHUNK = 32
 
 
 class Model:
@@ -46,7 +47,7 @@ class Model:
         config: Settings of the run.
         spec: The factors that can be asked for.
         autoencoder: Decodes latents.
-        denoiser: Makes latents.
+        denoiser: Makes latents; left as it is, a copy is used where the precision is lower.
         device: Where to compute.
         autocast_dtype: Lower precision for the networks, or None.
     """
@@ -65,8 +66,11 @@ class Model:
         self.spec = spec
         self.device = device or default_device()
         self.autoencoder = autoencoder.to(self.device).eval().requires_grad_(False)
-        self.denoiser = denoiser.to(self.device).eval().requires_grad_(False)
-        self.denoiser.autocast_dtype = autocast_dtype
+        backbone = denoiser.backbone.to(self.device)
+        if autocast_dtype is not None:
+            # Autocast would cast every weight again at each step; a copy is cast once.
+            backbone = copy.deepcopy(backbone).to(autocast_dtype)
+        self.denoiser = denoiser.with_backbone(backbone).eval().requires_grad_(False)
         self.autocast_dtype = autocast_dtype
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from latentbloom.presets import build_preset
 from latentbloom.run import RunFolder, default_run, write_json
 
 if TYPE_CHECKING:
+    from accelerate import PartialState
     from rich.console import Console
 
     from latentbloom.data.audit import Audit
@@ -63,6 +65,12 @@ def fit(
 
     from latentbloom.train.fitting import Fitting
 
+    processes = _processes()
+    if processes is not None and not processes.is_main_process:
+        if dry_run:
+            return None
+        console.quiet = True
+        processes.wait_for_everyone()  # until the first process has made the plan
     fitting = Fitting(folder, console, began)
     if folder.started():
         resolved, plan, audit, opened = _resume(folder, request, console)
@@ -72,10 +80,23 @@ def fit(
         if dry_run:
             return None
         _begin(folder, request, resolved, plan)
+    if processes is not None and processes.is_main_process:
+        processes.wait_for_everyone()
     if dry_run:
         console.print(f"{folder.path} has begun; the same command without --dry-run goes on.")
         return None
     return fitting.run(resolved, plan, opened, audit)
+
+
+def _processes() -> PartialState | None:
+    """The other processes of this run, when torchrun or accelerate has started several."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return None
+    from accelerate import PartialState
+
+    from latentbloom.train.machine import default_device
+
+    return PartialState(cpu=default_device().type == "cpu")
 
 
 def _request(

@@ -18,7 +18,7 @@ import latentbloom
 from latentbloom.errors import CheckpointError, ConditionError, ConfigError, RunFolderError
 from latentbloom.train.checkpoint import load_checkpoint
 from latentbloom.train.loop import Trainer
-from tests.train.helpers import TINY, make_pictures
+from tiny_run import TINY, make_pictures
 
 QUIET = Console(quiet=True)
 FINAL = ("vae_gan_final", "conditional_diffusion_final")

@@ -21,7 +21,12 @@ from latentbloom.errors import RunFolderError
 from latentbloom.nn.autoencoder import Autoencoder
 from latentbloom.run import RunFolder, write_json
 from latentbloom.train.budget import Budget
-from latentbloom.train.checkpoint import checkpoint_exists, fingerprint, save_checkpoint
+from latentbloom.train.checkpoint import (
+    checkpoint_exists,
+    fingerprint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from latentbloom.train.latent_diffusion import LatentDiffusionStage
 from latentbloom.train.logging import MetricsLog, StageProgress
 from latentbloom.train.loop import Trainer
@@ -57,6 +62,7 @@ class Fitting:
         self.console = console
         self.began = began
         self.stopping = False
+        self.spent_before = 0.0  # seconds of the promise that earlier calls used
 
     def plan(self, request: RunConfig, source: Source, audit: Audit) -> tuple[RunConfig, Plan]:
         """Measure the machine, choose what was left open, and say so."""
@@ -88,6 +94,7 @@ class Fitting:
 
     def run(self, config: RunConfig, plan: Plan, source: Source, audit: Audit) -> Model | None:
         """Train what is not trained yet, then score, draw and report."""
+        self.spent_before = self._spent_before(plan)
         accelerator = make_accelerator(config)
         if accelerator.num_processes > 1:
             self._say(f"{accelerator.num_processes} processes.")
@@ -338,7 +345,17 @@ class Fitting:
         spent = time.monotonic() - self.began
         return 60.0 * config.train.minutes - spent - self.spent_before
 
-    spent_before: float = 0.0
+    def _spent_before(self, plan: Plan) -> float:
+        """What earlier calls spent: nothing, or their setting up and their part of the stages."""
+        found = [
+            load_checkpoint(last, [])[1]["position"]["seconds"]
+            for last in (
+                self.folder.path / "vae_gan_last",
+                self.folder.path / "conditional_diffusion_last",
+            )
+            if checkpoint_exists(last)
+        ]
+        return plan.spent_seconds + sum(found) if found else 0.0
 
     def _say_plan(self, config: RunConfig, plan: Plan, machine: str, count: int) -> None:
         assert config.autoencoder is not None
