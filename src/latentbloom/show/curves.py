@@ -258,7 +258,9 @@ def frame(one: Series) -> tuple[float, float]:
     inner = np.quantile(one.y, [0.01, 0.99]) if len(one.y) else one.val_y
     known = np.concatenate([inner, one.smooth, one.val_y])
     low, high = float(known.min()), float(known.max())
-    pad = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    if high == low:
+        return min(0.0, 2.0 * low), max(0.0, 2.0 * high) or 1.0
+    pad = 0.06 * (high - low)
     return low - pad, high + pad
 
 

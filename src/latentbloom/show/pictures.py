@@ -36,10 +36,11 @@ def as_uint8(images: Images) -> Pixels:
         array = array.astype(np.uint8)
     if array.ndim != 4:
         raise ValueError(f"Pictures come as (N, C, H, W) or (N, H, W, C), not {array.shape}.")
+    channels_first = array.dtype != np.uint8 or array.shape[-1] not in (1, 3)
     if array.dtype != np.uint8:
         known = np.nan_to_num(array.astype(np.float32), nan=-1.0, posinf=1.0, neginf=-1.0)
         array = np.rint((known.clip(-1.0, 1.0) + 1.0) * 127.5).astype(np.uint8)
-    if array.shape[1] in (1, 3) and array.shape[-1] not in (1, 3):
+    if channels_first:
         array = array.transpose(0, 2, 3, 1)
     if array.shape[-1] == 1:
         array = np.repeat(array, 3, axis=-1)

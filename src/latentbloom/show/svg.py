@@ -11,7 +11,7 @@ import numpy as np
 from latentbloom.show.curves import Series, StageCurves, frame
 
 WIDTH, HEIGHT = 340, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 10, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 24
 _MOST_POINTS = 240
 
 
@@ -117,7 +117,9 @@ def _x_axis(place: _Place) -> str:
     parts = []
     for tick in linear_ticks(0.0, place.end, wanted=4):
         x = float(place.x([tick])[0])
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}" class="mid">{short(tick)}</text>')
+        side = "end" if x > WIDTH - _RIGHT - 12 else "mid"
+        at = WIDTH - 1 if side == "end" else x
+        parts.append(f'<text x="{at:.1f}" y="{HEIGHT - 8}" class="{side}">{short(tick)}</text>')
     return "".join(parts)
 
 

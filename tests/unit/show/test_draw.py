@@ -1,0 +1,152 @@
+"""Drawings from a whole, if untrained, model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.data.imageset import ImageSet
+from latentbloom.model import Model
+from latentbloom.show import draw
+from latentbloom.show.asking import ask
+from latentbloom.show.basic import psnr
+from latentbloom.show.draw import draw_figures
+from latentbloom.show.scene import condition_rows, phrase
+from latentbloom.show.sheets import Sheet, make_sheet
+
+
+def test_asked_pictures_are_those_of_sample(model: Model) -> None:
+    wanted = model.sample(cond={"label": "red"}, n=4, seed=3)
+    records = ask(model, [{"label": "red"}] * 2, [2, 1], seed=3)
+    assert np.array_equal(records[0].image, wanted[2].image)
+    assert np.array_equal(records[1].image, wanted[1].image)
+    assert len(ask(model, [{}], [0], path=True)[0].path) == model.config.sampling.num_steps + 1
+
+
+def test_psnr_by_hand() -> None:
+    x = torch.zeros(2, 3, 4, 4)
+    y = x.clone()
+    y[0] += 0.2
+    assert psnr(x, y).tolist() == pytest.approx([20.0, 106.0206], abs=1e-3)
+
+
+def test_everything_is_drawn_and_told(
+    model: Model, splits: dict[str, ImageSet], run: Path
+) -> None:
+    missing: list[tuple[str, str]] = []
+    files = draw_figures(
+        model, splits["val"], run, train=splits["train"],
+        on_missing=lambda name, reason: missing.append((name, reason)),
+    )
+    assert missing == []
+    names = {path.name for path in files}
+    assert {
+        "reconstructions.png", "samples_by_condition.png", "autoencoder_losses.png",
+        "diffusion_loss.png",
+    } <= names
+    assert all(path.parent == run / "figures" and path.stat().st_size > 0 for path in files)
+
+
+def test_reconstructions_go_from_worst_to_best(
+    model: Model, splits: dict[str, ImageSet], run: Path
+) -> None:
+    draw_figures(model, splits["val"], run, what=["reconstructions"])
+    sheet = Sheet.load(run, "reconstructions")
+    assert sheet is not None
+    first = [p["psnr"] for p in sheet.pictures[: sheet.cols]]
+    assert first == sorted(first)
+    assert {p["group"] for p in sheet.pictures} == {"worst", "middle", "best"}
+    real = splits["val"].images(range(len(splits["val"]))).permute(0, 2, 3, 1).numpy()
+    assert all((real == picture).all(axis=(1, 2, 3)).any() for picture in sheet.row(0))
+
+
+def test_a_column_of_samples_begins_with_the_same_noise(
+    model: Model, splits: dict[str, ImageSet], run: Path
+) -> None:
+    draw_figures(model, None, run, what=["samples"], seed=5)
+    sheet = Sheet.load(run, "samples_by_condition")
+    assert sheet is not None
+    assert sheet.rows == splits["val"].spec.factors[0].values
+    wanted = model.sample(cond=sheet.pictures[sheet.cols]["cond"], n=sheet.cols, seed=5)
+    assert np.array_equal(sheet.row(1), np.stack([r.image for r in wanted]))
+
+
+def test_without_val_training_pictures_serve_and_without_both_it_is_said(
+    model: Model, splits: dict[str, ImageSet], run: Path
+) -> None:
+    draw_figures(model, None, run, train=splits["train"], what=["reconstructions"])
+    sheet = Sheet.load(run, "reconstructions")
+    assert sheet is not None
+    assert "trained on" in sheet.about["note"]
+    missing: dict[str, str] = {}
+    files = draw_figures(None, None, run, on_missing=missing.__setitem__)
+    assert {path.name for path in files} == {"autoencoder_losses.png", "diffusion_loss.png"}
+    assert missing["samples"] == "there is no trained model yet"
+    missing.clear()
+    draw_figures(model, None, run, what=["reconstructions"], on_missing=missing.__setitem__)
+    assert missing == {"reconstructions": "no pictures of training can be read"}
+
+
+def test_one_that_fails_costs_no_other(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(scene: object) -> list[Path]:
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setitem(draw.DRAWINGS, "samples", draw.Drawing("", broken))
+    missing: dict[str, str] = {}
+    files = draw_figures(
+        None, None, run, what=["samples", "curves"], on_missing=missing.__setitem__
+    )
+    assert missing == {"samples": "it failed: ZeroDivisionError: of all things"}
+    assert len(files) == 2
+
+
+def test_no_drawing_is_begun_when_time_is_up(run: Path) -> None:
+    missing: dict[str, str] = {}
+    assert draw_figures(None, None, run, seconds=-1.0, on_missing=missing.__setitem__) == []
+    assert "time was up" in missing["curves"]
+
+
+def spec(*sizes: int) -> ConditionSpec:
+    return ConditionSpec(
+        tuple(Factor(f"f{k}", tuple(f"{k}v{v}" for v in range(n))) for k, n in enumerate(sizes))
+    )
+
+
+def test_rows_are_all_combinations_or_single_values_or_an_even_choice() -> None:
+    assert condition_rows(spec()) == ([{}], "")
+    few, note = condition_rows(spec(2, 3))
+    assert len(few) == 6
+    assert note == ""
+    single, note = condition_rows(spec(5, 4))
+    assert len(single) == 9
+    assert note == "What a row does not name is left open."
+    many, note = condition_rows(spec(102))
+    assert [many[0], many[-1]] == [{"f0": "0v0"}, {"f0": "0v101"}]
+    assert len(many) == 12
+    assert note == "12 of 102 conditions."
+
+
+def test_conditions_in_words() -> None:
+    assert phrase({"smiling": "yes", "hair": "red", "hat": "any"}) == "smiling: yes, red"
+    assert phrase({}) == "any"
+
+
+def test_a_sheet_comes_back_as_it_was_and_a_broken_one_is_none(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 6, 8, 3), dtype=np.uint8)
+    known = [{"k": k} for k in range(5)]
+    sheet = make_sheet("s", pixels, rows=["ä", "b", "c"], cols=2, pictures=known, about={"n": 1})
+    path = sheet.save(tmp_path)
+    again = Sheet.load(tmp_path, "s")
+    assert again is not None
+    assert np.array_equal(again.pixels, pixels)
+    assert (again.rows, again.cols, again.about) == (("ä", "b", "c"), 2, {"n": 1})
+    assert list(again.pictures) == known
+    path.write_text('{"count": 5', encoding="utf-8")
+    assert Sheet.load(tmp_path, "s") is None
+    assert Sheet.load(tmp_path, "t") is None

@@ -1,0 +1,161 @@
+"""The report and the card: from files alone, and honest about what is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from latentbloom.data.imageset import ImageSet
+from latentbloom.errors import RunFolderError
+from latentbloom.model import Model
+from latentbloom.show.card import write_card
+from latentbloom.show.draw import draw_figures
+from latentbloom.show.facts import duration, plural, worries
+from latentbloom.show.report import write_report
+from latentbloom.show.runfiles import read_run
+
+VOID = {"meta", "link", "img", "br", "input", "circle", "polyline", "line", "rect"}
+
+
+class Page(HTMLParser):
+    """Collects pictures, addresses and anchors; every element has to be closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.images: list[dict[str, str | None]] = []
+        self.addresses: list[str] = []
+        self.ids: set[str] = set()
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        if tag == "img":
+            self.images.append(known)
+        self.addresses += [v or "" for k, v in attrs if k in ("src", "href")]
+        if known.get("id"):
+            self.ids.add(known["id"] or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def drawn(run: Path, model: Model, splits: dict[str, ImageSet]) -> Path:
+    draw_figures(
+        model, splits["val"], run, train=splits["train"],
+        what=["curves", "samples", "reconstructions", "prior"],
+    )
+    return run
+
+
+def test_the_page_is_one_file_with_words_for_every_picture(drawn: Path) -> None:
+    path = write_report(drawn)
+    text = path.read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.open == []
+    assert len(page.images) > 20
+    assert all(image.get("alt") for image in page.images)
+    assert all(a.startswith(("data:", "#")) for a in page.addresses)
+    assert {a[1:] for a in page.addresses if a.startswith("#")} <= page.ids
+    assert not re.search(r"https?://", text)
+    assert path.stat().st_size < 8_000_000
+    assert "27.2 dB" in text
+    assert "some/&lt;flowers&gt;" in text
+    assert "some/<flowers>" not in text
+
+
+def test_it_is_the_same_in_another_place(drawn: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / drawn.name
+    shutil.copytree(drawn, other)
+    strip = re.compile(r"Written by .*?\.")
+    pages = [strip.sub("", write_report(run).read_text(encoding="utf-8")) for run in (drawn, other)]
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        ("metrics.jsonl", "nothing has been written to metrics.jsonl"),
+        ("config.json", "There is no config.json"),
+        ("audit.json", "There is no audit.json"),
+        ("scores.json", "There are no scores yet"),
+        ("figures", "No reconstructions have been drawn yet."),
+    ],
+)
+def test_what_is_missing_is_said_and_the_rest_is_there(drawn: Path, gone: str, said: str) -> None:
+    path = drawn / gone
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    text = write_report(drawn).read_text(encoding="utf-8")
+    assert said in text
+    assert {"summary", "data", "samples", "curves", "settings"} <= Page(text).ids
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"pictures": {"frechet": 3}}', "\x00"])
+def test_broken_files_cost_their_part_alone(drawn: Path, content: str) -> None:
+    for name in ("scores.json", "audit.json"):
+        (drawn / name).write_text(content, encoding="utf-8")
+    page = Page(write_report(drawn).read_text(encoding="utf-8"))
+    assert "reconstructions" in page.ids
+    assert len(page.images) > 20
+
+
+def test_a_run_in_training_reloads_itself_and_shows_its_preview(run: Path, model: Model) -> None:
+    (run / "conditional_diffusion_final").rmdir()
+    preview = run / "samples" / "preview.png"
+    draw_figures(model, None, run, what=["prior"])
+    preview.parent.mkdir()
+    shutil.copy(run / "figures" / "prior_samples.png", preview)
+    text = write_report(run).read_text(encoding="utf-8")
+    assert 'http-equiv="refresh"' in text
+    assert "Latest preview" in text
+    assert "Training goes on" in text
+
+
+def test_folders_of_others_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="There is no folder"):
+        write_report(tmp_path / "nowhere")
+    with pytest.raises(RunFolderError, match="is no run of latentbloom"):
+        write_report(tmp_path)
+
+
+def test_worries_name_what_stands_out(run: Path) -> None:
+    assert worries(read_run(run)) == []
+    with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        for k in range(21, 60):
+            bad = {"kl": 0.001, "discriminator_accuracy": 0.99, "images": 100 * k}
+            file.write(json.dumps({"kind": "train", "stage": "vae_gan", **bad}) + "\n")
+        for k, loss in enumerate((0.5, 0.4, 0.5, 0.6)):
+            late = {"stage": "diffusion", "images": 3000 + k, "diffusion": loss}
+            file.write(json.dumps({"kind": "val", **late}) + "\n")
+    found = " ".join(worries(read_run(run)))
+    assert "almost nothing (KL 0.001" in found
+    assert "99% of cases" in found
+    assert "by heart" in found
+
+
+def test_the_card_links_the_figures_that_are_there(drawn: Path) -> None:
+    text = write_card(drawn).read_text(encoding="utf-8")
+    linked = re.findall(r"\]\((figures/[^)]+)\)", text)
+    assert "figures/samples_by_condition.png" in linked
+    assert all((drawn / link).is_file() for link in linked)
+    assert text.startswith("# my run\n")
+
+
+def test_words_for_numbers() -> None:
+    assert [duration(s) for s in (40, 600, 7500)] == ["40 s", "10 min", "2 h 5 min"]
+    assert [plural(n, "picture") for n in (1, 2000)] == ["1 picture", "2,000 pictures"]
