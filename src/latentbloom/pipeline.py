@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from accelerate import PartialState
     from rich.console import Console
 
-    from latentbloom.data.audit import Audit
+    from latentbloom.data.audit_report import Audit
     from latentbloom.data.source import Source
     from latentbloom.model import Model
     from latentbloom.train.planner import Plan
@@ -118,7 +118,8 @@ def _request(
 def _audit(
     request: RunConfig, folder: RunFolder, console: Console, *, dry_run: bool
 ) -> tuple[Source, Audit]:
-    from latentbloom.data.audit import audit_source, audit_table
+    from latentbloom.data.audit import audit_source
+    from latentbloom.data.audit_table import audit_table
     from latentbloom.data.source import open_source
     from latentbloom.train.machine import default_device
 
@@ -144,7 +145,7 @@ def _begin(folder: RunFolder, request: RunConfig, resolved: RunConfig, plan: Pla
 def _resume(
     folder: RunFolder, request: RunConfig, console: Console
 ) -> tuple[RunConfig, Plan, Audit, Source]:
-    from latentbloom.data.audit import Audit
+    from latentbloom.data.audit_report import Audit
     from latentbloom.data.source import open_source
     from latentbloom.train.planner import Plan
 

@@ -29,7 +29,7 @@ def test_average_of_a_ramp_weighs_time_by_a_power() -> None:
         average.update(model, step)
     # Mean of s under the density (gamma + 1) s^gamma on [0, 1].
     expected = (gamma + 1) / (gamma + 2)
-    assert float(average.module.weight) == pytest.approx(expected, abs=2e-3)
+    assert float(average.state_dict()["weight"]) == pytest.approx(expected, abs=2e-3)
 
 
 def test_average_moves_from_the_first_step() -> None:
@@ -38,7 +38,7 @@ def test_average_moves_from_the_first_step() -> None:
     with torch.no_grad():
         model.weight.fill_(7.0)
     average.update(model, 1)
-    assert float(average.module.weight) == 7.0
+    assert float(average.state_dict()["weight"]) == 7.0
 
 
 @given(st.floats(0.01, 0.25))

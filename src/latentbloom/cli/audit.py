@@ -16,7 +16,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the findings; returns the exit code."""
     from rich.console import Console
 
-    from latentbloom.data.audit import audit_source, audit_table
+    from latentbloom.data.audit import audit_source
+    from latentbloom.data.audit_table import audit_table
     from latentbloom.data.source import open_source
 
     audit = audit_source(open_source(args.source))

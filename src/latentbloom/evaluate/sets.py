@@ -38,7 +38,7 @@ def sets_of_run(folder: RunFolder, *, against: str | None = None) -> tuple[Image
     source = open_source(where, seed=config.train.seed, val_share=data.val_share)
     if against is None and folder.audit.is_file():
         audit = Audit.load(folder.audit)
-        train, val = audit.kept("train"), audit.kept("val")
+        train, val = (audit.kept(source.entries, s) for s in ("train", "val"))
     else:
         train = tuple(e for e in source.entries if e.split == "train")
         val = tuple(e for e in source.entries if e.split == "val")

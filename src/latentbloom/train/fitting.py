@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from rich.console import Console
 
-    from latentbloom.data.audit import Audit
+    from latentbloom.data.audit_report import Audit
     from latentbloom.data.source import Source
     from latentbloom.model import Model
 
@@ -81,7 +81,7 @@ class Fitting:
                 precision=precision,
             )
         speeds = Speeds(speeds.images, speeds.latents, time.monotonic() - self.began)
-        count = len(audit.kept("train"))
+        count = len(audit.kept(source.entries, "train"))
         config, plan = make_plan(request, speeds, count=count, size=size, channels=channels)
         config = config.model_copy(
             update={
@@ -293,11 +293,11 @@ class Fitting:
     def _sets(self, config: RunConfig, source: Source, audit: Audit) -> tuple[ImageSet, ImageSet]:
         data = config.data
 
-        def images(split: str, megabytes: int) -> ImageSet:
-            names = audit.kept(split)
+        def images(split: Literal["train", "val"], megabytes: int) -> ImageSet:
+            kept = audit.kept(source.entries, split)
             return ImageSet(
                 source,
-                names,
+                kept,
                 size=data.size or 64,
                 channels=data.channels or 3,
                 fit=data.fit,
