@@ -35,6 +35,8 @@ COMMANDS: dict[str, Command] = {
     "fit": Command("latentbloom.cli.fit", "train a model on labelled pictures, and report on it"),
     "sample": Command("latentbloom.cli.sample", "draw new pictures that meet a condition"),
     "audit": Command("latentbloom.cli.audit", "look through labelled pictures before training"),
+    "evaluate": Command("latentbloom.cli.evaluate", "score a model, with error bars"),
+    "compare": Command("latentbloom.cli.compare", "put scored runs side by side"),
     "presets": Command("latentbloom.cli.presets", "list the ready-made settings"),
 }
 

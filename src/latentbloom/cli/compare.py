@@ -1,0 +1,52 @@
+"""`latentbloom compare`: runs side by side, in numbers and in pictures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = "Runs are scored by `latentbloom fit` and by `latentbloom evaluate`."
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="run folders, two or more"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the pictures")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("compare.png"),
+        metavar="FILE",
+        help="picture of samples of each (default: compare.png)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table, draw the picture; returns the exit code."""
+    from rich.console import Console
+
+    from latentbloom.errors import ConfigError, LatentbloomError
+    from latentbloom.evaluate.compare import compare_picture, compare_table
+    from latentbloom.evaluate.scores import Scores
+    from latentbloom.run import RunFolder
+
+    if len(args.runs) < 2:
+        raise ConfigError(f"{args.runs[0]} alone cannot be compared; name two runs or more.")
+    scores = [Scores.load(RunFolder(path).scores) for path in args.runs]
+    names = _names(args.runs)
+    console = Console()
+    console.print(compare_table(names, scores))
+    try:
+        compare_picture(args.runs, names, args.out, seed=args.seed)
+    except LatentbloomError as error:
+        console.print(f"No picture: {error}", markup=False, highlight=False, soft_wrap=True)
+    else:
+        console.print(f"Samples of each in {args.out}", markup=False, highlight=False)
+    return 0
+
+
+def _names(runs: list[Path]) -> list[str]:
+    """Last parts of the paths, or whole paths where those would be the same."""
+    short = [path.resolve().name for path in runs]
+    return short if len(set(short)) == len(short) else [str(path) for path in runs]

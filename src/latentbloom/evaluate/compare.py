@@ -1,0 +1,209 @@
+"""Runs side by side: which is better, where that is more than chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latentbloom.errors import ConfigError, LatentbloomError
+from latentbloom.evaluate.distances import Interval
+from latentbloom.evaluate.scores import DistanceScore, Scores
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+PICTURES_A_RUN = 8
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One score of several runs.
+
+    Arguments:
+        what: Its name.
+        values: One a run; None where a run has not got it.
+        form: How a value is written.
+        higher: Whether more is better.
+        comparable: Whether it was measured in the same way everywhere.
+    """
+
+    what: str
+    values: tuple[Interval | None, ...]
+    form: str
+    higher: bool
+    comparable: bool = True
+
+    def best(self) -> int | None:
+        """The run that is better than every other by more than chance; None if there is none.
+
+        Two values differ when their distance is more than the root of the sum of squares of the
+        halves of their intervals.
+        """
+        if not self.comparable:
+            return None
+        there = [(v.value, i) for i, v in enumerate(self.values) if v is not None]
+        if len(there) < 2:
+            return None
+        _, first = sorted(there, reverse=self.higher)[0]
+        others = (i for _, i in there if i != first)
+        return first if all(self._differ(first, i) for i in others) else None
+
+    def _differ(self, a: int, b: int) -> bool:
+        x, y = self.values[a], self.values[b]
+        assert x is not None
+        assert y is not None
+        noise = math.hypot((x.high - x.low) / 2, (y.high - y.low) / 2)
+        return abs(x.value - y.value) > noise
+
+
+def measures(scores: Sequence[Scores]) -> list[Measure]:
+    """The scores that runs are compared in, the ones to look at first in front."""
+
+    def one(
+        what: str, get: Callable[[Scores], Interval | None], form: str, higher: bool
+    ) -> Measure:
+        return Measure(what, tuple(get(s) for s in scores), form, higher)
+
+    def distance(what: str, get: Callable[[Scores], DistanceScore | None], form: str) -> Measure:
+        found = [get(s) for s in scores]
+        names = {(d.name, s.pictures.val) for d, s in zip(found, scores, strict=True) if d}
+        values = tuple(d.value if d else None for d in found)
+        return Measure(what, values, form, higher=False, comparable=len(names) <= 1)
+
+    listed = [
+        distance("samples FD", lambda s: s.pictures.frechet, "{:.1f}"),
+        distance("samples KID", lambda s: s.pictures.kernel, "{:.4f}"),
+        *(
+            one(
+                f"samples {name}",
+                lambda s, name=name: s.pictures.manifold.get(name),
+                "{:.3f}",
+                True,
+            )
+            for name in scores[0].pictures.manifold
+        ),
+    ]
+    for control in scores[0].pictures.control:
+        listed.append(
+            one(
+                f"{control.factor} as asked",
+                lambda s, name=control.factor: _asked(s, name),
+                "{:.1%}",
+                True,
+            )
+        )
+    return [
+        *listed,
+        one(
+            "nearer to train than 99 % of val",
+            lambda s: s.pictures.copying.share if s.pictures.copying else None,
+            "{:.1%}",
+            False,
+        ),
+        one("reconstruction PSNR, dB", _psnr, "{:.2f}", True),
+        distance(
+            "reconstruction FD",
+            lambda s: s.reconstruction.frechet if s.reconstruction else None,
+            "{:.1f}",
+        ),
+    ]
+
+
+def _psnr(scores: Scores) -> Interval | None:
+    return scores.reconstruction.psnr if scores.reconstruction else None
+
+
+def _asked(scores: Scores, factor: str) -> Interval | None:
+    return next((c.mean for c in scores.pictures.control if c.factor == factor), None)
+
+
+def compare_table(names: Sequence[str], scores: Sequence[Scores]) -> RenderableType:
+    """One column a run; the last says who is better, or that nobody is.
+
+    Arguments:
+        names: Of the runs.
+        scores: Of the runs, two or more.
+
+    Raises:
+        ConfigError: There are fewer than two runs.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    if len(scores) < 2:
+        raise ConfigError("One run cannot be compared; name two or more.")
+    table = Table(title="Runs side by side", title_justify="left")
+    table.add_column("score")
+    for name in names:
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("difference")
+    for measure in measures(scores):
+        if all(value is None for value in measure.values):
+            continue
+        best = measure.best()
+        cells = [
+            Text(
+                "-" if value is None else measure.form.format(value.value),
+                style="bold" if best == i else "",
+            )
+            for i, value in enumerate(measure.values)
+        ]
+        table.add_row(Text(measure.what), *cells, Text(_verdict(measure, names, best)))
+    return table
+
+
+def _verdict(measure: Measure, names: Sequence[str], best: int | None) -> str:
+    if not measure.comparable:
+        return "not comparable: measured on other numbers or features"
+    if sum(value is not None for value in measure.values) < 2:
+        return ""
+    return "none beyond chance" if best is None else f"{names[best]} is better"
+
+
+def compare_picture(
+    runs: Sequence[Path], names: Sequence[str], out: Path, *, seed: int = 0
+) -> None:
+    """A row of samples a run, with the same seed and the same things asked.
+
+    Arguments:
+        runs: Run folders of models with the same conditions.
+        names: What to call them.
+        out: The PNG to write.
+        seed: Of the samples.
+
+    Raises:
+        LatentbloomError: A model cannot be loaded, or they know different conditions.
+    """
+    from itertools import islice
+
+    import numpy as np
+
+    from latentbloom.model import load
+    from latentbloom.show.grids import picture_grid, save_picture
+
+    models = [load(run) for run in runs]
+    first = models[0]
+    if any(model.spec != first.spec for model in models):
+        raise LatentbloomError("the models know different conditions")
+    if any((m.size, m.channels) != (first.size, first.channels) for m in models):
+        raise LatentbloomError("the models draw pictures of different sizes or colours")
+    every = list(islice(first.spec.combinations(), PICTURES_A_RUN))
+    asked = [every[k % len(every)] for k in range(PICTURES_A_RUN)]
+    drawn = [
+        record.image
+        for model in models
+        for record in model.sample(cond=asked, n=PICTURES_A_RUN, seed=seed)
+    ]
+    heads = [", ".join(f"{k} {v}" for k, v in one.items()) for one in asked]
+    grid = picture_grid(
+        np.stack(drawn),
+        rows=len(models),
+        row_labels=list(names),
+        col_labels=heads,
+        title=f"The same asked of each, seed {seed}",
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_picture(out, grid)
