@@ -102,6 +102,9 @@ class DiffusionSettings(Settings):
         "logit-normal", description="Which times are trained most"
     )
     weighting: Literal["uniform", "min-snr"] = Field("uniform", description="Weight of a time")
+    balance: Share = Field(
+        0.5, description="0 shows labels as often as found, 1 all combinations equally often"
+    )
     drop_all: Share = Field(0.1, description="Chance that a picture is trained unconditionally")
     drop_each: Share = Field(
         0.1, description="Chance that one of several factors is hidden, each for itself"

@@ -14,7 +14,7 @@ from torch import nn
 from latentbloom.errors import ConfigError
 from latentbloom.train.budget import Budget, learning_rate_factor
 from latentbloom.train.ema import EMA, exponent_for
-from latentbloom.train.order import Order, mix, seed_step
+from latentbloom.train.order import Order, mix, seed_step, tempered_weights
 
 
 def test_average_of_a_ramp_weighs_time_by_a_power() -> None:
@@ -60,6 +60,17 @@ def test_each_epoch_shows_each_picture_once(count: int, start: int, batch: int, 
     whole = order.indices(start, 2 * batch)
     assert Order(count, seed).indices(start, batch) == whole[:batch]
     assert Order(count, seed).indices(start + batch, batch) == whole[batch:]
+
+
+def test_tempering_brings_rare_labels_closer() -> None:
+    labels = torch.tensor([[0]] * 900 + [[1]] * 100)
+    for balance, share in ((0.0, 0.1), (0.5, 0.25), (1.0, 0.5)):
+        weights = tempered_weights(labels, balance)
+        # 100 n2^-b / (900 n1^-b + 100 n2^-b)
+        assert float(weights[900:].sum() / weights.sum()) == pytest.approx(share)
+    drawn = Order(1000, 0, tempered_weights(labels, 1.0)).indices(0, 5000)
+    rare = sum(i >= 900 for i in drawn) / 5000
+    assert rare == pytest.approx(0.5, abs=0.03)
 
 
 def test_steps_draw_different_numbers_and_the_same_again() -> None:

@@ -90,6 +90,13 @@ class LatentCache:
         rows = torch.from_numpy(np.asarray(self._labels[list(indices)]))
         return {name: rows[:, column].clone() for column, name in enumerate(spec.names)}
 
+    @property
+    def labels(self) -> torch.Tensor:
+        """Indices of all pictures' labels, LongTensor (N, factors)."""
+        import torch
+
+        return torch.from_numpy(np.array(self._labels))
+
     def _open(self, number: int) -> np.ndarray:
         path = self.folder / f"latents-{number:05d}.npy"
         rows = min(SHARD, self.count - number * SHARD)

@@ -17,7 +17,7 @@ from latentbloom.diffusion.objective import diffusion_loss, drop_conditions, sam
 from latentbloom.diffusion.schedule import make_schedule
 from latentbloom.nn.transformer import Transformer
 from latentbloom.train.ema import EMA
-from latentbloom.train.order import mix
+from latentbloom.train.order import mix, tempered_weights
 from latentbloom.train.stage import Batch, Phase
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class LatentDiffusionStage:
         self._preview = preview
         self.num_images = len(latents)
         self.batch_size = settings.batch_size
+        self.weights = tempered_weights(latents.labels, settings.balance)
         self.milestones: list[tuple[float, str]] = [(0.0, "denoising")]
         torch.manual_seed(mix("weights", self.name, train.seed))
         shape = latents.shape

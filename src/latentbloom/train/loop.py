@@ -66,7 +66,7 @@ class Trainer:
         self.bar = progress
         self.should_stop = should_stop
         self.clock = clock
-        self.order = Order(stage.num_images, settings.seed)
+        self.order = Order(stage.num_images, settings.seed, stage.weights)
         self.position = Position()
         self.rollbacks = 0
         self._started = 0.0

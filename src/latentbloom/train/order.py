@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 
 import torch
+from torch import Tensor
 
 
 def mix(*parts: int | str) -> int:
@@ -18,16 +19,19 @@ def mix(*parts: int | str) -> int:
 
 
 class Order:
-    """An endless order of pictures: a fresh permutation each epoch.
+    """An endless order of pictures: a fresh permutation each epoch, or a fresh draw by weight.
 
     Arguments:
         count: Number of pictures.
         seed: Decides the permutations.
+        weights: Chance of each picture, up to a factor, (count,); an epoch then is `count` draws
+            with replacement. None shows each picture once an epoch.
     """
 
-    def __init__(self, count: int, seed: int) -> None:
+    def __init__(self, count: int, seed: int, weights: Tensor | None = None) -> None:
         self.count = count
         self.seed = seed
+        self.weights = weights
         self._epoch = -1
         self._permutation: list[int] = []
 
@@ -39,9 +43,32 @@ class Order:
         epoch, place = divmod(position, self.count)
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(mix("order", self.seed, epoch))
-            self._permutation = torch.randperm(self.count, generator=generator).tolist()
+            if self.weights is None:
+                drawn = torch.randperm(self.count, generator=generator)
+            else:
+                drawn = torch.multinomial(
+                    self.weights, self.count, replacement=True, generator=generator
+                )
+            self._permutation = drawn.tolist()
             self._epoch = epoch
         return self._permutation[place]
+
+
+def tempered_weights(labels: Tensor, balance: float) -> Tensor:
+    """Chances of pictures that bring rare labels closer to common ones.
+
+    A picture whose combination of labels occurs n times gets n^(-balance): 0 leaves the labels as
+    found, 1 makes all combinations equally frequent.
+
+    Arguments:
+        labels: Indices (N, factors).
+        balance: In [0, 1].
+
+    Returns:
+        float64 (N,), to be read up to a factor.
+    """
+    _, inverse, counts = torch.unique(labels, dim=0, return_inverse=True, return_counts=True)
+    return counts[inverse].double().pow(-balance)
 
 
 def seed_step(stage: str, seed: int, rank: int, images: int) -> None:

@@ -53,6 +53,7 @@ class Stage(Protocol):
     ema: EMA  # of the first phase's module
     num_images: int  # in one epoch
     batch_size: int  # over all processes
+    weights: Tensor | None  # chance of each picture, where they are not shown in turn
     milestones: list[tuple[float, str]]  # (progress, what begins there, in words)
 
     def batch(self, indices: list[int]) -> Batch:

@@ -75,6 +75,7 @@ class VaeGanStage:
         self.mirror = mirror
         self.num_images = len(images)
         self.batch_size = settings.batch_size
+        self.weights: Tensor | None = None
         torch.manual_seed(mix("weights", self.name, train.seed))
         autoencoder = build_autoencoder(config)
         self.perceptual = build_perceptual(settings.perceptual, say)
