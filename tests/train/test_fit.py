@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -112,7 +113,7 @@ def test_stopped_by_ctrl_c_it_goes_on_to_the_same_weights(
         return step(self, progress)
 
     monkeypatch.setattr(Trainer, "step", interrupted)
-    console = Console(record=True, width=200, file=open(os.devnull, "w"))
+    console = Console(record=True, width=200, file=io.StringIO())
     assert latentbloom.fit(pictures, out=run, overrides=TINY, console=console) is None
     said = console.export_text()
     assert "Stopped and saved" in said
@@ -158,7 +159,7 @@ def test_unknown_words_are_named_with_the_known_ones(finished: Path) -> None:
 
 
 def test_other_settings_need_another_folder(finished: Path, pictures: Path) -> None:
-    with pytest.raises(RunFolderError, match="is a run with other settings: diffusion.lr was"):
+    with pytest.raises(RunFolderError, match=r"is a run with other settings: diffusion\.lr was"):
         latentbloom.fit(
             pictures, out=finished, overrides={**TINY, "diffusion.lr": 0.5}, console=QUIET
         )
@@ -168,7 +169,7 @@ def test_foreign_folders_are_refused(tmp_path: Path, pictures: Path) -> None:
     with pytest.raises(RunFolderError, match="There is no folder"):
         latentbloom.load(tmp_path / "nowhere")
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(RunFolderError, match="its config.json is that of other software"):
+    with pytest.raises(RunFolderError, match=r"its config\.json is that of other software"):
         latentbloom.load(tmp_path)
     with pytest.raises(RunFolderError, match="holds other files and no run of latentbloom"):
         latentbloom.fit(pictures, out=tmp_path, overrides=TINY, console=QUIET)

@@ -61,7 +61,9 @@ def test_blocks_start_as_the_identity_and_unfolding_without_a_checkerboard() -> 
 
 def test_discriminator_scores_pixels_and_every_map() -> None:
     model = build_discriminator(3, [16, 24], width=8)
-    scores = model(torch.randn(2, 3, 64, 64), [torch.randn(1, 16, 32, 32), torch.randn(1, 24, 9, 9)])
+    scores = model(
+        torch.randn(2, 3, 64, 64), [torch.randn(1, 16, 32, 32), torch.randn(1, 24, 9, 9)]
+    )
     assert [tuple(s.shape) for s in scores] == [(2, 1, 8, 8), (1, 1, 32, 32), (1, 1, 9, 9)]
 
 
