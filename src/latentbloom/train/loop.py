@@ -107,13 +107,15 @@ class Trainer:
         next_log, next_save = now, now + self.settings.checkpoint_seconds
         next_preview = now + self.settings.preview_seconds
         window_images, window_seconds = self.position.images, now
+        speed = 0.0
+        logs: dict[str, torch.Tensor] = {}
         while True:
             progress = self._progress()
             self._pass_milestones(progress)
-            if progress >= 1.0:
-                self.position.done = True
-                return
-            if self.should_stop():
+            self.position.done = progress >= 1.0
+            if self.position.done or self.should_stop():
+                if logs:
+                    self._report(logs, speed)
                 return
             logs = self.step(progress)
             self._maybe_validate()
