@@ -90,9 +90,12 @@ def _upright(image: Image.Image) -> Image.Image:
 
     image.load()
     # Looking for EXIF costs as much as decoding a small JPEG, and most files have none.
-    if image.format == "TIFF" or not _EXIF_KEYS.isdisjoint(image.info):
+    if image.format != "TIFF" and _EXIF_KEYS.isdisjoint(image.info):
+        return image
+    try:
         return ImageOps.exif_transpose(image)
-    return image
+    except Exception:  # garbled EXIF raises nearly anything, and the picture itself is fine
+        return image
 
 
 def _to_array(image: Image.Image) -> np.ndarray:
