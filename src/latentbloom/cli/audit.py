@@ -16,12 +16,18 @@ def run(args: argparse.Namespace) -> int:
     """Print the findings; returns the exit code."""
     from rich.console import Console
 
-    from latentbloom.data.audit import audit_source
-    from latentbloom.data.audit_table import audit_table
+    from latentbloom.data.audit import audit_source, audit_table
     from latentbloom.data.source import open_source
+    from latentbloom.train.machine import default_device
 
-    audit = audit_source(open_source(args.source))
     console = Console()
+    source = open_source(args.source)
+    with console.status("Looking at every picture ...") as status:
+        audit = audit_source(
+            source,
+            device_type=default_device().type,  # as `fit`, so that both advise the same
+            on_progress=lambda done, total: status.update(f"Picture {done:,} of {total:,}"),
+        )
     console.print(audit_table(audit))
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
