@@ -34,7 +34,7 @@ DENOISERS = (
     (DenoiserConfig(width=192, depth=6), 1.9),
     (DenoiserConfig(width=128, depth=4), 4.0),
 )
-ENOUGH_IMAGES = 30_000  # that an autoencoder should see before a wider one pays
+ENOUGH_IMAGES = 50_000  # that an autoencoder should see before a wider one pays
 ENOUGH_LATENTS = 120_000
 SHORTEST_MINUTES = 1.0
 STAGE_1_SHARE = 0.5  # of the time that is left for training
