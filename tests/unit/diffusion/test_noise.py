@@ -41,6 +41,8 @@ def test_no_two_pictures_of_a_request_share_a_seed():
         seeds = {picture_seed(seed, k, "start") for k in range(200_000)}
         assert len(seeds) == 200_000
         assert all(0 <= s < 2**32 for s in (min(seeds), max(seeds)))
+    for seed in range(20):  # an even stride would come round after 2^31
+        assert picture_seed(seed, 0, "start") != picture_seed(seed, 2**31, "start")
 
 
 def test_neighbours_seeds_and_pictures_are_uncorrelated_standard_normal():
