@@ -10,6 +10,10 @@ import numpy as np
 from latentbloom.records import Moment, Record
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from latentbloom.data.conditions import Cond
+    from latentbloom.diffusion import X0Denoiser
     from latentbloom.model import Model
 
 
@@ -39,7 +43,6 @@ def ask(
     Returns:
         A record for each, in order; the same as `model.sample` makes of seed and number.
     """
-    from latentbloom.data.pixels import to_uint8
     from latentbloom.model import CHUNK
 
     usual = model.config.sampling
@@ -57,12 +60,70 @@ def ask(
             )
         )
         z = states[-1].x_t[: len(rows)]
-        pixels = to_uint8(model.decode(z)).permute(0, 2, 3, 1).cpu().numpy()
+        pixels = decode_pixels(model, z)
         kept = states if path else []
         for k, (words, number) in enumerate(zip(rows, numbers, strict=True)):
             moments = tuple(Moment(s.t, s.x_t[k].cpu(), s.x0_hat[k].cpu()) for s in kept)
             records.append(Record(pixels[k], dict(words), seed, number, z[k].cpu(), moments))
     return records
+
+
+def guided(model: Model, guidance: float | Tensor | None = None) -> X0Denoiser:
+    """The model's denoiser with guidance, a number or one a row (B,); default as trained."""
+    from latentbloom.diffusion import Guided
+
+    usual = model.config.sampling.guidance
+    return Guided(model.denoiser, model.spec, usual if guidance is None else guidance)
+
+
+def run_from(
+    model: Model,
+    denoiser: X0Denoiser,
+    x_1: Tensor,
+    asked: Sequence[Mapping[str, str]],
+    *,
+    seed: int = 0,
+    num_steps: int | None = None,
+) -> np.ndarray:
+    """Pictures from noise that the caller has made.
+
+    Arguments:
+        model: The model.
+        denoiser: Takes x_t to x0_hat.
+        x_1: Standard normal noise (B, C, h, w).
+        asked: What each shall show.
+        seed: For solvers that add noise.
+        num_steps: Default as trained.
+
+    Returns:
+        uint8 (B, H, W, C).
+    """
+    from latentbloom.diffusion import generators_for, sample
+
+    z = sample(
+        denoiser,
+        x_1.to(model.device),
+        cond_of(model, asked),
+        sampler=model.config.sampling.sampler,
+        num_steps=num_steps or model.config.sampling.num_steps,
+        generators=generators_for(seed, range(len(asked))),
+    )
+    return decode_pixels(model, z)
+
+
+def cond_of(model: Model, asked: Sequence[Mapping[str, str]]) -> Cond:
+    """Words to indices, a LongTensor (B,) for each factor."""
+    import torch
+
+    rows = [model.spec.encode(words, 1) for words in asked]
+    return {n: torch.cat([row[n] for row in rows]).to(model.device) for n in model.spec.names}
+
+
+def decode_pixels(model: Model, z: Tensor) -> np.ndarray:
+    """Latents (B, C, h, w) to uint8 (B, H, W, C)."""
+    from latentbloom.data.pixels import to_uint8
+
+    return to_uint8(model.decode(z)).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def pixels_of(records: Sequence[Record]) -> np.ndarray:

@@ -2,36 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from latentbloom.data.conditions import ANY
+from latentbloom.show.facts import get
 from latentbloom.show.runfiles import RunFiles
 from latentbloom.show.sections import Section
+
+_MOST_BARS = 24
 
 
 def data_section(run: RunFiles) -> Section:
     """Counts per label as bars, facts, and what the audit said in words."""
     section = Section("data", "Data")
     audit = run.audit
-    if not audit:
+    if not audit.get("counts"):
         section.missing.append("There is no audit.json, or it cannot be read.")
         return section
-    section.data["facts"] = [
-        (name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
-        for name, value in audit.items()
-        if isinstance(value, int | float | str) and not isinstance(value, bool) and value != ""
-    ]
-    section.data["factors"] = []
-    section.data["notes"] = _sentences(audit)
+    verdict = audit.get("verdict")
+    section.lead = f"As the audit found it before training: {verdict}." if verdict else ""
+    section.data["facts"] = _facts(audit)
+    section.data["factors"] = _factors(audit["counts"])
+    section.data["notes"] = [*audit.get("advice", []), *audit.get("notes", [])]
     return section
 
 
-def _sentences(audit: Mapping[str, Any]) -> list[str]:
-    found = []
-    for name in ("advice", "warnings", "notes"):
-        value = audit.get(name)
-        if isinstance(value, str):
-            found.append(value)
-        elif isinstance(value, list):
-            found += [text for text in value if isinstance(text, str)]
+def _facts(audit: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = [
+        ("trained on", f"{audit['train']:,}"),
+        ("kept aside", f"{audit['val']:,}"),
+        ("colour", "grey" if audit.get("channels") == 1 else "colour"),
+    ]
+    if audit.get("drawn"):
+        return [*found, ("source", "drawn by the program")]
+    sizes = audit.get("sizes", {})
+    width, height = get(sizes, "width", [0, 0, 0]), get(sizes, "height", [0, 0, 0])
+    same = width[0] == width[2] and height[0] == height[2]
+    span = f"{width[0]} × {height[0]}" if same else (
+        f"{width[0]} × {height[0]} to {width[2]} × {height[2]}"
+    )
+    found.append(("pixels", span))
+    twins = audit.get("twins", [])
+    found += [
+        ("not square", f"{sizes.get('not_square', 0):,}"),
+        ("exact duplicates", f"{_copies(twins, exact=True):,}"),
+        ("near duplicates", f"{_copies(twins, exact=False):,}"),
+        ("in train and val", f"{sum(bool(t.get('across_splits')) for t in twins):,}"),
+        ("could not be read", f"{len(audit.get('broken', [])):,}"),
+    ]
     return found
+
+
+def _copies(twins: Sequence[Mapping[str, Any]], *, exact: bool) -> int:
+    return sum(len(t.get("names", ())) - 1 for t in twins if t.get("exact") is exact)
+
+
+def _factors(counts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    by_factor: dict[str, list[Mapping[str, Any]]] = {}
+    for count in counts:
+        by_factor.setdefault(count["factor"], []).append(count)
+    factors = []
+    for name, values in by_factor.items():
+        peak = max((v["train"] + v["val"] for v in values), default=0) or 1
+        shown = sorted(values, key=lambda v: -v["train"]) if len(values) > _MOST_BARS else values
+        bars = [
+            {
+                "label": "not said" if v["value"] == ANY else v["value"],
+                "share": round(100 * v["train"] / peak, 2),
+                "more": round(100 * v["val"] / peak, 2),
+                "words": f"{v['train']:,} + {v['val']:,}",
+            }
+            for v in shown[:_MOST_BARS]
+        ]
+        rest = len(values) - len(bars)
+        factors.append({"name": name, "bars": bars, "rest": rest})
+    return factors

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentbloom.errors import LatentbloomError
-from latentbloom.show import basic
+from latentbloom.show import animation, basic, compare, denoising, latent_map
 from latentbloom.show.scene import MissingPiece, Scene
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Drawing:
 
 _MODEL = frozenset({"model"})
 _VAL = frozenset({"model", "val", "train"})
+_TRAIN = frozenset({"model", "train"})
 
 DRAWINGS: dict[str, Drawing] = {
     "curves": Drawing("losses, scores and learning rate over training", basic.draw_curves),
@@ -44,7 +45,22 @@ DRAWINGS: dict[str, Drawing] = {
     "reconstructions": Drawing(
         "originals above reconstructions, worst to best", basic.draw_reconstructions, _VAL
     ),
+    "path": Drawing(
+        "from noise to picture, and the way through the latent map", denoising.draw_denoising_path,
+        _VAL,
+    ),
+    "map": Drawing("latents by PCA and t-SNE, with generated ones", latent_map.draw_latent_map,
+                   _VAL),
+    "factors": Drawing("factor by factor from the same noise", compare.draw_factors, _MODEL),
+    "interpolation": Drawing(
+        "between two seeds and between two conditions", compare.draw_interpolation, _MODEL
+    ),
+    "neighbours": Drawing(
+        "samples beside their nearest training pictures", compare.draw_neighbours, _TRAIN
+    ),
     "prior": Drawing("noise decoded without and with the denoiser", basic.draw_prior, _MODEL),
+    "guidance": Drawing("guidance by steps", compare.draw_guidance, _MODEL),
+    "animation": Drawing("noise becoming a picture, moving", animation.draw_animations, _MODEL),
 }
 """In the order in which they are drawn: what is looked at first comes first."""
 

@@ -49,3 +49,15 @@ def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFont
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
     return ImageFont.truetype(str(path), size)
+
+
+def class_colours(count: int) -> list[str]:
+    """A colour for each of `count` classes: the set above, or as many hues as needed."""
+    if count <= len(CATEGORIES):
+        return list(CATEGORIES[:count])
+    import colorsys
+
+    # Neighbouring hues differ in lightness, too.
+    colours = [colorsys.hls_to_rgb(k / count, (0.38, 0.55, 0.68)[k % 3], 0.65)
+               for k in range(count)]
+    return ["#" + "".join(f"{round(255 * c):02x}" for c in colour) for colour in colours]

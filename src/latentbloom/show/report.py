@@ -5,14 +5,21 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latentbloom.show import sections
 from latentbloom.show.data_section import data_section
 from latentbloom.show.facts import state_of
+from latentbloom.show.map_section import map_section
 from latentbloom.show.pictures import write_whole
 from latentbloom.show.runfiles import RunFiles, read_run
 from latentbloom.show.score_section import score_section
+from latentbloom.show.steps_section import grids_section, neighbour_section, steps_section
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _STATE_WORDS = {
     "finished": "finished",
@@ -25,6 +32,10 @@ _PARTS: tuple[Callable[[RunFiles], sections.Section], ...] = (
     data_section,
     sections.reconstruction_section,
     sections.sample_section,
+    steps_section,
+    grids_section,
+    map_section,
+    neighbour_section,
     sections.curve_section,
     score_section,
     sections.settings_section,
@@ -83,7 +94,7 @@ def _guarded(part: Callable[[RunFiles], sections.Section], run: RunFiles) -> sec
         return sections.Section(name, name.capitalize(), missing=[text])
 
 
-def _plain(path):  # type: ignore[no-untyped-def]
+def _plain(path: Traversable) -> Markup:
     from markupsafe import Markup
 
     return Markup(path.read_text(encoding="utf-8"))

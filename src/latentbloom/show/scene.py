@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,25 @@ class MissingPiece(Exception):  # noqa: N818 - nothing went wrong
 
 
 @dataclass(frozen=True)
+class AnimationSettings:
+    """How an animation is made.
+
+    Attributes:
+        frames: Pictures from noise to the end.
+        fps: Frames a second.
+        size: Side of each sample in pixels; None chooses one that keeps files small.
+        hold: Seconds that the last frame stays.
+        format: "gif", "webp" or "mp4".
+    """
+
+    frames: int = 50
+    fps: float = 16.0
+    size: int | None = None
+    hold: float = 1.5
+    format: str = "gif"
+
+
+@dataclass(frozen=True)
 class Scene:
     """Everything a drawing may look at.
 
@@ -36,6 +55,8 @@ class Scene:
         train: Pictures that were trained on, when they can be read.
         seed: Decides every random choice.
         words: Conditions that the user asked for; a drawing of one condition shows these.
+        animation: How animations are made.
+        memory: What drawings share, so that it is computed once.
     """
 
     run: Path
@@ -44,6 +65,8 @@ class Scene:
     train: ImageSet | None = None
     seed: int = 0
     words: Mapping[str, str] | None = None
+    animation: AnimationSettings = AnimationSettings()
+    memory: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def figures(self) -> Path:
@@ -79,6 +102,12 @@ class Scene:
         if self.train is None or len(self.train) < least:
             raise MissingPiece(_too_few("of training", self.train, least))
         return self.train
+
+    def conditions(self, most: int = MOST_ROWS) -> list[dict[str, str]]:
+        """The conditions to show: those asked for, else all that fit."""
+        if self.words:
+            return [dict(self.words)]
+        return condition_rows(self.need_model().spec, most=most)[0]
 
     def real(self, least: int = 1) -> tuple[ImageSet, str]:
         """The pictures kept aside, or where there are too few those of training; and which.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.data.source import open_source
 from latentbloom.model import Model
 from latentbloom.nn.autoencoder import build_autoencoder
+from latentbloom.show.draw import draw_figures
 from latentbloom.train.latent_diffusion import build_denoiser
 
 SIZE = 32
@@ -65,7 +67,35 @@ def model(splits: dict[str, ImageSet]) -> Model:
 @pytest.fixture
 def run(tmp_path: Path, model: Model) -> Path:
     """A finished run: settings and metrics, no figures yet."""
-    folder = tmp_path / "my run"
+    return make_run(tmp_path / "my run", model)
+
+
+@pytest.fixture(scope="session")
+def _drawn_once(
+    tmp_path_factory: pytest.TempPathFactory, model: Model, splits: dict[str, ImageSet]
+) -> tuple[Path, dict[str, str]]:
+    folder = make_run(tmp_path_factory.mktemp("drawn") / "my run", model)
+    missing: dict[str, str] = {}
+    draw_figures(
+        model, splits["val"], folder, train=splits["train"], on_missing=missing.__setitem__
+    )
+    return folder, missing
+
+
+@pytest.fixture
+def drawn(_drawn_once: tuple[Path, dict[str, str]], tmp_path: Path) -> Path:
+    """The same with all figures."""
+    return Path(shutil.copytree(_drawn_once[0], tmp_path / "my run"))
+
+
+@pytest.fixture
+def not_drawn(_drawn_once: tuple[Path, dict[str, str]]) -> dict[str, str]:
+    """What could not be drawn there, and why."""
+    return _drawn_once[1]
+
+
+def make_run(folder: Path, model: Model) -> Path:
+    """Settings and metrics of a finished run."""
     (folder / "conditional_diffusion_final").mkdir(parents=True)
     model.config.updated({"data.source": "some/<flowers>"}).save(folder / "config.json")
     lines = []

@@ -1,0 +1,132 @@
+"""`latentbloom show`: pictures and the report of a run, from its folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EVERYTHING = ("all", "report", "card")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.usage = "latentbloom show RUN [WHAT ...] [options]"
+    parser.epilog = (
+        "WHAT is one or more of: all, report, card, " + ", ".join(_NAMES) + ".\n"
+        "Pictures are written to RUN/figures; report.html and README.md are then made anew.\n"
+        "  latentbloom show runs/faces animation --cond smiling=yes --frames 50 --size 128"
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder that `fit` made")
+    parser.add_argument(
+        "what", nargs="*", metavar="WHAT", help="what to draw (default: all)", type=_name
+    )
+    parser.add_argument(
+        "--cond",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="draw this condition alone, where a drawing has one",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--against",
+        metavar="SOURCE",
+        help="real pictures (default: those that the run was trained on)",
+    )
+    moving = parser.add_argument_group("animations")
+    moving.add_argument("--frames", type=_at_least_2, default=50, metavar="N", help="default: 50")
+    moving.add_argument("--fps", type=_positive, default=16.0, metavar="N", help="default: 16")
+    moving.add_argument(
+        "--size", type=_at_least_2, metavar="PIXELS", help="side of a sample; default: as large "
+        "as fits into 2 MB"
+    )
+    moving.add_argument("--format", choices=("gif", "webp", "mp4"), default="gif")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw; returns the exit code."""
+    from rich.console import Console
+
+    from latentbloom.show.card import write_card
+    from latentbloom.show.draw import DRAWINGS, draw_scene
+    from latentbloom.show.open import open_scene
+    from latentbloom.show.report import write_report
+    from latentbloom.show.runfiles import read_run
+    from latentbloom.show.scene import AnimationSettings
+
+    read_run(args.run)  # refuses what is no run before anything is loaded
+    console = Console()
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    wanted = args.what or ["all"]
+    names = [name for name in DRAWINGS if name in wanted or "all" in wanted]
+    if names:
+        scene = open_scene(
+            args.run,
+            names,
+            cond=args.cond,
+            seed=args.seed,
+            against=args.against,
+            animation=AnimationSettings(
+                frames=args.frames, fps=args.fps, size=args.size, format=args.format
+            ),
+            say=say,
+        )
+        draw_scene(
+            scene,
+            names,
+            on_missing=lambda name, reason: say(f"{name}: not drawn, {reason}"),
+            on_drawn=lambda name, files, seconds: say(
+                f"{name}: {', '.join(file.name for file in files)} ({seconds:.1f} s)"
+            ),
+        )
+    say(f"Report in {write_report(args.run)}")
+    if "report" not in wanted:
+        write_card(args.run)
+    return 0
+
+
+# Spelt out, so that --help needs no heavy import; a test holds it against the drawings.
+_NAMES = (
+    "curves", "samples", "reconstructions", "path", "map", "factors", "interpolation",
+    "neighbours", "prior", "guidance", "animation",
+)
+
+
+def _name(word: str) -> str:
+    if word not in (*EVERYTHING, *_NAMES):
+        import difflib
+
+        close = difflib.get_close_matches(word, (*EVERYTHING, *_NAMES), n=2)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise argparse.ArgumentTypeError(
+            f"'{word}' is nothing to draw. Allowed: {', '.join((*EVERYTHING, *_NAMES))}.{hint}"
+        )
+    return word
+
+
+def _at_least_2(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 2:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not allowed. Allowed: a whole number of at least 2."
+        )
+    return count
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number <= 60.0:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not allowed. Allowed: a number above 0, at most 60."
+        )
+    return number

@@ -1,0 +1,170 @@
+"""The way from noise to picture: as rows of pictures, as a path through the latent map."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentbloom.show.asking import ask, decode_pixels
+from latentbloom.show.grids import picture_grid
+from latentbloom.show.latent_map import plane_of, real_latents, scatter
+from latentbloom.show.palette import INK, MUTED, SECOND
+from latentbloom.show.pictures import as_uint8, save_picture
+from latentbloom.show.scene import MissingPiece, Scene, phrase
+from latentbloom.show.sheets import make_sheet
+
+if TYPE_CHECKING:
+    import torch
+    from matplotlib.axes import Axes
+
+    from latentbloom.model import Model
+    from latentbloom.records import Moment, Record
+    from latentbloom.show.pictures import Pixels
+
+SAMPLES = 5  # of each condition
+_IN_FIGURE = 3
+_COLUMNS = 9
+MOST_CONDITIONS = 6
+
+
+def paths(scene: Scene) -> dict[str, list[Record]]:
+    """For some conditions, samples with all states on their way; the same noise in each."""
+    if "paths" not in scene.memory:
+        conditions = scene.conditions(MOST_CONDITIONS)
+        asked = [words for words in conditions for _ in range(SAMPLES)]
+        numbers = list(range(SAMPLES)) * len(conditions)
+        records = ask(scene.need_model(), asked, numbers, seed=scene.seed, path=True)
+        rows = [records[k : k + SAMPLES] for k in range(0, len(records), SAMPLES)]
+        scene.memory["paths"] = dict(zip(map(phrase, conditions), rows, strict=True))
+    return scene.memory["paths"]
+
+
+def draw_denoising_path(scene: Scene) -> list[Path]:
+    """For each condition: x_t and x0_hat over the steps, and the path through the PCA map."""
+    files = []
+    for label, records in paths(scene).items():
+        top = _rows(scene, records[:_IN_FIGURE], f"From noise to “{label}”")
+        below = _path_map(scene, records[:_IN_FIGURE], top.shape[1])
+        sheet = top if below is None else np.concatenate([top, below])
+        name = f"denoising_path_{file_word(label)}.png"
+        files.append(save_picture(scene.figures / name, sheet))
+    _save_steps(scene)
+    return files
+
+
+def file_word(label: str) -> str:
+    """A condition as part of a file name: "smiling: yes" is "smiling-yes"."""
+    return re.sub(r"[^\w.+]+", "-", label).strip("-") or "any"
+
+
+def _rows(scene: Scene, records: Sequence[Record], title: str) -> Pixels:
+    model = scene.need_model()
+    moments = records[0].path
+    shown = np.unique(np.linspace(0, len(moments) - 1, _COLUMNS).round().astype(int)).tolist()
+    rows, labels = [], []
+    for number, record in enumerate(records):
+        picked = [record.path[k] for k in shown]
+        rows += [_decode(model, picked, "x_t"), _decode(model, picked, "x0_hat")]
+        labels += [f"sample {number + 1}: x_t", "x0_hat"]
+    heads = [_head(moments[k], k, len(moments) - 1) for k in shown]
+    usual = model.config.sampling
+    return picture_grid(
+        np.concatenate(rows), rows=len(rows), row_labels=labels, col_labels=heads, title=title,
+        scale=max(1, round(96 / model.size)),
+        note="x_t is where the path is, x0_hat the picture that the denoiser sees in it; both "
+        f"decoded. {usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}.",
+    )
+
+
+def _head(moment: Moment, step: int, last: int) -> str:
+    return f"step {step} t = {moment.t:.2f}" if step < last else f"step {step} picture"
+
+
+def _decode(model: Model, moments: Sequence[Moment], what: str) -> Pixels:
+    import torch
+
+    z = torch.stack([getattr(moment, what) for moment in moments])
+    return as_uint8(decode_pixels(model, z))
+
+
+def _path_map(scene: Scene, records: Sequence[Record], width: int) -> Pixels | None:
+    """The paths of x_t through the PCA map; None where there are no real latents."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    try:
+        real, which = real_latents(scene)
+    except MissingPiece:
+        return None
+    plane = plane_of(scene)
+    dpi = 100
+    figure = Figure(figsize=(width / dpi, 0.42 * width / dpi), dpi=dpi, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    model = scene.need_model()
+    factor = next((f for f in model.spec.factors if len(f.values) > 1), None)
+    column = None if factor is None else real.labels[:, model.spec.names.index(factor.name)]
+    scatter(axes, plane(real.z), factor, column, np.zeros(len(real.z), bool), faint=True)
+    for number, record in enumerate(records):
+        way = plane(np.stack([m.x_t.flatten().float().numpy() for m in record.path]))
+        _draw_way(axes, way, number)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_title(
+        f"The way of x_t through the PCA map of pictures {which}: ring noise, disc picture",
+        loc="left", size=9, color=MUTED,
+    )
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    out = np.full((pixels.shape[0], width, 3), 255, np.uint8)
+    out[:, : min(width, pixels.shape[1])] = pixels[:, :width]
+    return out
+
+
+def _draw_way(axes: Axes, way: np.ndarray, number: int) -> None:
+    from matplotlib.collections import LineCollection
+
+    parts = np.stack([way[:-1], way[1:]], axis=1)
+    main = number == 0
+    shades = np.linspace(0.25, 1.0, len(parts))
+    colour = SECOND if main else INK
+    lines = LineCollection(
+        list(parts), colors=[colour] * len(parts), alpha=shades if main else 0.45 * shades,
+        linewidths=2.2 if main else 1.1, zorder=6,
+    )
+    axes.add_collection(lines)
+    axes.scatter(*way[0], s=46, facecolors="white", edgecolors=colour, lw=1.5, zorder=7)
+    axes.scatter(*way[-1], s=46, color=colour, edgecolors="white", lw=1.2, zorder=8)
+    if main:
+        axes.scatter(*way[1:-1].T, s=9, color=colour, zorder=7)
+        axes.annotate("noise", way[0], xytext=(7, 4), textcoords="offset points", size=8)
+        axes.annotate("picture", way[-1], xytext=(7, 4), textcoords="offset points", size=8)
+
+
+def _save_steps(scene: Scene) -> None:
+    """The first sample of each condition at every step, for the slider of the report."""
+    model = scene.need_model()
+    found: Mapping[str, list[Record]] = paths(scene)
+    first = [records[0] for records in found.values()]
+    steps = len(first[0].path)
+    times = [round(moment.t, 4) for moment in first[0].path]
+    for what in ("x_t", "x0_hat"):
+        pixels = np.concatenate([_decode(model, record.path, what) for record in first])
+        make_sheet(
+            f"denoising_{what}", pixels, rows=list(found), cols=steps, about={"t": times}
+        ).save(scene.run)
+
+
+def states_between(path: Sequence[Moment], count: int) -> torch.Tensor:
+    """`count` states x_t (count, C, h, w) at even distances along the steps of a path."""
+    import torch
+
+    x = torch.stack([moment.x_t for moment in path])
+    where = torch.linspace(0, len(x) - 1, count)
+    low = where.floor().long()
+    high = where.ceil().long()
+    share = (where - low).reshape(-1, *[1] * (x.ndim - 1))
+    return x[low] * (1 - share) + x[high] * share
