@@ -1,0 +1,193 @@
+"""Scores of a whole model, here one that hands out pictures that a test knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.data.imageset import ImageSet
+from latentbloom.errors import LatentbloomError
+from latentbloom.evaluate.asking import in_proportion, known_words, top_up
+from latentbloom.evaluate.features import FeatureExtractor
+from latentbloom.evaluate.real import real_features
+from latentbloom.evaluate.reference import prepare_reference
+from latentbloom.evaluate.run import evaluate_run
+
+
+@dataclass(frozen=True)
+class Pixels:
+    pixels: torch.Tensor
+
+
+@dataclass
+class Oracle:
+    """Hands out real pictures of what is asked, and reconstructs with a known error.
+
+    The error is 2 grey levels everywhere: PSNR is 20 log10(255 / 2) = 42.11 dB.
+    """
+
+    pool: ImageSet
+    spec: ConditionSpec
+    asked: list[dict[str, str]] = field(default_factory=list)
+
+    def reconstruct(self, images: torch.Tensor) -> torch.Tensor:
+        step = torch.where(images > 0, -2.0, 2.0) / 127.5
+        return images + step
+
+    def sample(self, cond: Sequence[Mapping[str, str]], n: int, seed: int) -> Pixels:
+        assert len(cond) == n
+        self.asked = [dict(one) for one in cond]
+        factor = self.pool.spec.factors[0]
+        rows = []
+        for k, one in enumerate(cond):
+            word = one.get(factor.name, "any")
+            value = factor.values.index(word) if word in factor.values else k % 2
+            of_it = np.flatnonzero(self.pool.labels[:, 0] == value)
+            rows.append(int(of_it[k % len(of_it)]))
+        return Pixels(self.pool.images(rows))
+
+
+@pytest.fixture(scope="module")
+def oracle(shapes) -> Oracle:
+    pool: ImageSet = shapes("train", (60, 60), start=5000)
+    return Oracle(pool, pool.spec)
+
+
+def test_every_score_is_there(
+    oracle: Oracle, train: ImageSet, val: ImageSet, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    scores = evaluate_run(
+        oracle,
+        train,
+        val,
+        n=60,
+        per_label=40,
+        cache=None,
+        extractor=FeatureExtractor(size=48),
+        on_progress=lambda what, done, total: said.append(what),
+    )
+    assert scores.reconstruction is not None
+    assert scores.reconstruction.psnr.value == pytest.approx(42.11, abs=0.01)
+    assert scores.reconstruction.count == len(val)
+    assert scores.pictures.frechet.name == "FD@60/efficientnet-lite2/48"
+    assert scores.pictures.kernel.value.low < 0.05
+    control = scores.pictures.control[0]
+    # val has 78 discs and 42 squares: 39 and 21 of 60, and then up to 40 of each.
+    assert control.asked == (40, 40)
+    assert control.mean.value > 0.9
+    assert any("below 2048" in note for note in scores.pictures.notes)
+    assert {"features of val", "features of train", "reconstructions", "judge"} <= set(said)
+    scores.save(tmp_path / "scores.json")
+    assert scores.load(tmp_path / "scores.json") == scores
+
+
+def test_short_scores_stay_inside_their_seconds(
+    oracle: Oracle, train: ImageSet, val: ImageSet
+) -> None:
+    few = evaluate_run(
+        oracle,
+        train,
+        val,
+        short=True,
+        budget_seconds=0.5,
+        cache=None,
+        extractor=FeatureExtractor(size=48),
+    )
+    assert few.short
+    assert few.pictures.samples == 64  # the least that says anything
+    assert few.pictures.val == 64
+
+
+def test_a_second_look_at_real_pictures_is_read_from_disk(
+    val: ImageSet, extractor: FeatureExtractor, tmp_path: Path
+) -> None:
+    looked: list[int] = []
+
+    def look(limit: int | None) -> np.ndarray:
+        looked.clear()
+        features, _ = real_features(
+            val,
+            extractor,
+            limit=limit,
+            cache=tmp_path,
+            on_progress=lambda what, done, total: looked.append(done),
+        )
+        return np.array(features.pooled)
+
+    first = look(50)
+    assert looked[-1] == 50
+    more = look(None)
+    assert looked[-1] == len(val) - 50  # only those that were missing
+    np.testing.assert_array_equal(more[:50], first)
+    np.testing.assert_array_equal(look(70), more[:70])
+    assert looked == []
+
+
+def test_other_pictures_of_the_same_names_are_looked_at_anew(
+    shapes, extractor: FeatureExtractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images: ImageSet = shapes("val", (20, 20))
+    first, _ = real_features(images, extractor, cache=tmp_path)
+    other: ImageSet = shapes("val", (20, 20))
+    grey = np.full((32, 32, 3), 7, np.uint8)
+    monkeypatch.setattr(type(other.source), "read", lambda self, entry, size=None: grey)
+    second, _ = real_features(other, extractor, cache=tmp_path)
+    assert not np.allclose(first.pooled, second.pooled)
+
+
+def test_a_broken_cache_is_made_anew(shapes, extractor: FeatureExtractor, tmp_path: Path) -> None:
+    images: ImageSet = shapes("val", (20, 20))
+    first, _ = real_features(images, extractor, cache=tmp_path)
+    expected = np.array(first.pooled)
+    for path in tmp_path.rglob("pooled-*.npy"):
+        os.truncate(path, 200)
+    again, _ = real_features(images, extractor, cache=tmp_path)
+    np.testing.assert_array_equal(again.pooled, expected)
+
+
+def test_too_few_kept_aside_pictures(shapes, train: ImageSet) -> None:
+    with pytest.raises(LatentbloomError, match="keeps 9 pictures aside; scores need 16 or more"):
+        prepare_reference(train, shapes("val", (5, 4)), cache=None)
+
+
+def test_a_label_that_training_lacks_is_said_and_the_rest_is_scored(
+    shapes, oracle: Oracle, val: ImageSet
+) -> None:
+    discs: ImageSet = shapes("train", (80, 0))
+    scores = evaluate_run(oracle, discs, val, n=40, cache=None, extractor=FeatureExtractor(size=48))
+    notes = " ".join(scores.pictures.notes)
+    assert "val has shape=square, which no training picture shows" in notes
+    assert "No judge for 'shape'" in notes
+    assert scores.pictures.control == ()
+    assert scores.pictures.frechet.value.value > 0
+    assert scores.pictures.copying is not None
+
+
+def test_proportions_are_met_to_within_one() -> None:
+    labels = np.repeat([[0, 0], [0, 1], [1, 2]], [10, 30, 60], axis=0)
+    for n in (7, 50, 400):
+        rows = in_proportion(labels, n, seed=0)
+        for row, share in (((0, 0), 0.1), ((0, 1), 0.3), ((1, 2), 0.6)):
+            assert abs((rows == row).all(axis=1).sum() - share * n) <= 1
+
+
+def test_rare_labels_are_topped_up_with_other_factors_left_open() -> None:
+    spec = ConditionSpec((Factor("a", ("x", "y")), Factor("b", ("p", "q", "r"))))
+    more = top_up(np.array([[0, 0], [0, 1]]), spec, per_label=2)
+    assert more.tolist() == [[1, 3], [1, 3], [2, 0], [2, 1], [2, 2], [2, 2]]
+
+
+def test_words_that_the_model_does_not_know_are_left_open() -> None:
+    spec = ConditionSpec((Factor("a", ("x",)),))
+    words, notes = known_words([{"a": "x", "b": "q"}, {"a": "z"}], spec)
+    assert words == [{"a": "x"}, {}]
+    assert "The model knows no a=z" in notes[0]
+    assert len(notes) == 2
