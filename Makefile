@@ -20,7 +20,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or later is needed, and '$(PYTHON)' is not. Try: make PYTHON=/path/to/python3.11" >&2; \
 	  exit 1; }
-	"$(PYTHON)" -m venv "$(VENV)"
+	@test -x "$(BIN)/python" || "$(PYTHON)" -m venv "$(VENV)"
 	"$(BIN)/python" -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
