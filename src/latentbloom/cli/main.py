@@ -37,6 +37,7 @@ COMMANDS: dict[str, Command] = {
     "audit": Command("latentbloom.cli.audit", "look through labelled pictures before training"),
     "evaluate": Command("latentbloom.cli.evaluate", "score a model, with error bars"),
     "compare": Command("latentbloom.cli.compare", "put scored runs side by side"),
+    "show": Command("latentbloom.cli.show", "draw the pictures and the report of a run"),
     "presets": Command("latentbloom.cli.presets", "list the ready-made settings"),
 }
 

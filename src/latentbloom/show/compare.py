@@ -176,7 +176,7 @@ def draw_interpolation(scene: Scene) -> list[Path]:
     for k, words in enumerate(conditions[:2]):
         x_1 = slerp(noise[2 * k], noise[2 * k + 1], shares)
         rows.append(run_from(model, guided(model), x_1, [words] * BETWEEN, seed=scene.seed))
-        labels.append(f"{phrase(words)}: two seeds")
+        labels.append(f"{phrase(words)}, between two seeds")
     for k, (first, second) in enumerate(_pairs(conditions)):
         other = cond_of(model, [second] * BETWEEN)
         between = Blended(guided(model), other, shares.to(model.device))

@@ -26,10 +26,11 @@ _ABOUT = {
     "perceptual": ("perceptual", "distance of deep features"),
     "kl": ("KL", "nats a latent number"),
     "adversarial": ("adversarial", "the autoencoder's hinge loss"),
-    "discriminator": ("discriminator", "hinge loss; 2 is not knowing, 0 is telling apart"),
+    "discriminator": ("discriminator", "hinge loss; 1 is not knowing, 0 is telling apart"),
     "discriminator_accuracy": ("discriminator accuracy", "0.5 is guessing"),
     "psnr": ("PSNR", "decibels, higher is better"),
     "diffusion": ("denoising loss", "mean squared error of the prediction"),
+    "adaptive_weight": ("adaptive weight", "of the adversarial gradient"),
     "lr": ("learning rate", ""),
     "images_per_second": ("speed", "images a second"),
 }

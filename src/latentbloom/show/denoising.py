@@ -81,7 +81,7 @@ def _rows(scene: Scene, records: Sequence[Record], title: str) -> Pixels:
 
 
 def _head(moment: Moment, step: int, last: int) -> str:
-    return f"step {step} t = {moment.t:.2f}" if step < last else f"step {step} picture"
+    return f"step {step}\n" + (f"t = {moment.t:.2f}" if step < last else "picture")
 
 
 def _decode(model: Model, moments: Sequence[Moment], what: str) -> Pixels:
@@ -108,13 +108,27 @@ def _path_map(scene: Scene, records: Sequence[Record], width: int) -> Pixels | N
     model = scene.need_model()
     factor = next((f for f in model.spec.factors if len(f.values) > 1), None)
     column = None if factor is None else real.labels[:, model.spec.names.index(factor.name)]
-    scatter(axes, plane(real.z), factor, column, np.zeros(len(real.z), bool), faint=True)
-    for number, record in enumerate(records):
-        way = plane(np.stack([m.x_t.flatten().float().numpy() for m in record.path]))
-        _draw_way(axes, way, number)
-    axes.set_aspect("equal", adjustable="datalim")
+    points = plane(real.z)
+    scatter(axes, points, factor, column, np.zeros(len(real.z), bool), faint=True)
+    ways = [
+        plane(np.stack([m.x_t.flatten().float().numpy() for m in record.path]))
+        for record in records
+    ]
+    # The one that goes farthest tells most.
+    main = int(np.argmax([np.ptp(way, axis=0).sum() for way in ways]))
+    for number, way in enumerate(ways):
+        _draw_way(axes, way, main=number == main)
+    first, last = _decode(model, [records[main].path[0], records[main].path[-1]], "x_t")
+    span = np.concatenate([np.quantile(points, [0.02, 0.98], axis=0), *ways])
+    low, high = span.min(0), span.max(0)
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    side = 1 if ways[main][-1, 0] >= ways[main][0, 0] else -1
+    _pin(axes, first, ways[main][0], -side)
+    _pin(axes, last, ways[main][-1], side)
     axes.set_title(
-        f"The way of x_t through the PCA map of pictures {which}: ring noise, disc picture",
+        f"The way of x_t of sample {main + 1} through the PCA map of pictures {which}, from ring "
+        "to disc; thin, the others",
         loc="left", size=9, color=MUTED,
     )
     canvas.draw()
@@ -124,11 +138,24 @@ def _path_map(scene: Scene, records: Sequence[Record], width: int) -> Pixels | N
     return out
 
 
-def _draw_way(axes: Axes, way: np.ndarray, number: int) -> None:
+def _pin(axes: Axes, pixels: Pixels, place: np.ndarray, side: int) -> None:
+    """A picture beside a place, at its left (-1) or right (1)."""
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    picture = OffsetImage(pixels, zoom=52 / pixels.shape[0], interpolation="lanczos")
+    box = AnnotationBbox(
+        picture, (float(place[0]), float(place[1])), xybox=(62.0 * side, 22.0),
+        boxcoords="offset points", pad=0.15, zorder=10,
+        arrowprops={"arrowstyle": "-", "color": MUTED, "lw": 0.8},
+        bboxprops={"edgecolor": MUTED, "lw": 0.8},
+    )
+    axes.add_artist(box)
+
+
+def _draw_way(axes: Axes, way: np.ndarray, *, main: bool) -> None:
     from matplotlib.collections import LineCollection
 
     parts = np.stack([way[:-1], way[1:]], axis=1)
-    main = number == 0
     shades = np.linspace(0.25, 1.0, len(parts))
     colour = SECOND if main else INK
     lines = LineCollection(
@@ -140,8 +167,6 @@ def _draw_way(axes: Axes, way: np.ndarray, number: int) -> None:
     axes.scatter(*way[-1], s=46, color=colour, edgecolors="white", lw=1.2, zorder=8)
     if main:
         axes.scatter(*way[1:-1].T, s=9, color=colour, zorder=7)
-        axes.annotate("noise", way[0], xytext=(7, 4), textcoords="offset points", size=8)
-        axes.annotate("picture", way[-1], xytext=(7, 4), textcoords="offset points", size=8)
 
 
 def _save_steps(scene: Scene) -> None:

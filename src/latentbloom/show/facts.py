@@ -135,8 +135,6 @@ def _budget(run: RunFiles) -> str:
 def worries(run: RunFiles) -> list[str]:
     """What a reader should look into; empty when nothing stands out."""
     found = [_state(run)] + [check(run) for check in _CHECKS]
-    for text in get(run.audit, "warnings", []) or []:
-        found.append(str(text))
     for control in get(run.scores, "pictures.control", []):
         low = [
             f"{value} ({met['value']:.0%})"
@@ -228,8 +226,31 @@ def _check_finite(run: RunFiles) -> str:
     return f"{plural(lost, 'record')} of metrics.jsonl held a loss that was no number." * bool(lost)
 
 
+def _check_data(run: RunFiles) -> str:
+    advice = run.audit.get("advice") or [""]
+    return str(advice[0]) if run.audit.get("verdict") in ("few", "far too few") else ""
+
+
+def _check_leaks(run: RunFiles) -> str:
+    leaks = sum(bool(t.get("across_splits")) for t in run.audit.get("twins", []))
+    if not leaks:
+        return ""
+    return (
+        f"{plural(leaks, 'picture')} kept aside {'is' if leaks == 1 else 'are'} among those "
+        "trained on, too: scores flatter the model a little. The audit names them."
+    )
+
+
+def _check_labels(run: RunFiles) -> str:
+    twins = run.audit.get("twins", [])
+    count = sum(bool(t.get("exact") and t.get("across_labels")) for t in twins)
+    if not count:
+        return ""
+    return f"{plural(count, 'picture')} appeared under two labels. The audit names them."
+
+
 _CHECKS = (
-    _check_val, _check_blur, _check_collapse, _check_discriminator, _check_overfit, _check_finite
+    _check_data, _check_leaks, _check_labels, _check_val, _check_blur, _check_collapse, _check_discriminator, _check_overfit, _check_finite
 )
 
 

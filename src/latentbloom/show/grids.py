@@ -202,11 +202,15 @@ def _fitted(text: str, width: int, size: int) -> tuple[str, int]:
 
 
 def _wrapped(text: str, size: int, width: int) -> str:
-    lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and _extent(longer, size)[0] <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return "\n".join(lines)
+    """Break a text at spaces where it gets too wide; its own line ends stay."""
+    done = []
+    for line in text.split("\n"):
+        parts: list[str] = []
+        for word in line.split():
+            longer = f"{parts[-1]} {word}" if parts else word
+            if parts and _extent(longer, size)[0] <= width:
+                parts[-1] = longer
+            else:
+                parts.append(word)
+        done += parts
+    return "\n".join(done)

@@ -218,16 +218,29 @@ def _name_centres(
     column: np.ndarray,
     generated: np.ndarray,
 ) -> None:
-    for k, value in enumerate(values):
-        mine = points[(column == k) & ~generated]
-        if len(mine):
-            x, y = np.median(mine, axis=0)
-            axes.scatter([x], [y], s=70, color=colours[k], edgecolors=PAPER, lw=1.6, zorder=4)
+    groups = [points[(column == k) & ~generated] for k in range(len(values))]
+    known = [k for k, group in enumerate(groups) if len(group)]
+    if not known:
+        return
+    centres = np.array([np.median(groups[k], axis=0) for k in known])
+    apart = np.linalg.norm(centres[:, None] - centres[None], axis=-1) + 1e9 * np.eye(len(known))
+    # Names at the centres where there is room for them, else in a corner.
+    roomy = bool(apart.min() > 0.09 * np.ptp(points, axis=0).max())
+    for k, (x, y) in zip(known, centres, strict=True):
+        axes.scatter(
+            [x], [y], s=70, color=colours[k], edgecolors=PAPER, lw=1.6, zorder=4, label=values[k]
+        )
+        if roomy:
             axes.annotate(
-                value, (x, y), xytext=(0, 9), textcoords="offset points", ha="center", size=9,
+                values[k], (x, y), xytext=(0, 9), textcoords="offset points", ha="center", size=9,
                 color=INK, zorder=5,
                 bbox={"boxstyle": "round,pad=0.2", "fc": PAPER, "ec": "none", "alpha": 0.8},
             )
+    if not roomy:
+        axes.legend(
+            title="class centres", loc="upper left", fontsize=8, title_fontsize=8, frameon=True,
+            edgecolor=FAINT, labelcolor=INK, markerscale=0.8, ncols=1 + len(known) // 11,
+        )
 
 
 def _small(pixels: Pixels) -> Pixels:

@@ -15,7 +15,7 @@ from latentbloom.show.sheets import FOLDER, Sheet
 
 def map_section(run: RunFiles) -> Section:
     """PCA and t-SNE of latents, coloured by any factor, with generated ones laid over."""
-    section = Section("map", "Latent map")
+    section = Section("map", "Latent map", short="Map")
     sheet = Sheet.load(run.path, "latent_map")
     if sheet is None:
         figure = embed_file(run.path / "figures" / "latent_map.png", "Latents in two dimensions")

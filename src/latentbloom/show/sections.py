@@ -34,6 +34,7 @@ class Section:
         id: Its anchor.
         title: Its heading.
         lead: A sentence under the heading.
+        short: Its name in the bar at the top, where the heading is long.
         missing: What is not there, in sentences.
         data: What the template shows.
         blocks: Pieces under it.
@@ -42,6 +43,7 @@ class Section:
     id: str
     title: str
     lead: str = ""
+    short: str = ""
     missing: list[str] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
@@ -94,7 +96,7 @@ def reconstruction_section(run: RunFiles) -> Section:
 
 def sample_section(run: RunFiles) -> Section:
     """Samples by condition, and what the prior looks like without the denoiser."""
-    section = Section("samples", "Samples by condition")
+    section = Section("samples", "Samples by condition", short="Samples")
     sheet = Sheet.load(run.path, "samples_by_condition")
     if sheet is None:
         section.missing.append(
@@ -175,7 +177,7 @@ def settings_section(run: RunFiles) -> Section:
 
 def reproduce_section(run: RunFiles) -> Section:
     """Commands that make this run, its pictures and its scores again."""
-    section = Section("reproduce", "How to make this again")
+    section = Section("reproduce", "How to make this again", short="Again")
     folder = Path(run.path).name
     source = get(run.config, "data.source", "SOURCE")
     minutes = get(run.config, "train.minutes")

@@ -7,7 +7,6 @@ from latentbloom.show.runfiles import RunFiles
 from latentbloom.show.sections import Block, Section
 from latentbloom.show.sheets import Sheet
 
-_MOST_FIGURES = 2
 _KINDS = {
     "x_t": "where the path is (x_t)",
     "x0_hat": "the picture that the denoiser sees in it (x0_hat)",
@@ -16,7 +15,7 @@ _KINDS = {
 
 def steps_section(run: RunFiles) -> Section:
     """One sample of each condition at every step, under a slider, and the paths as figures."""
-    section = Section("steps", "From noise to picture")
+    section = Section("steps", "From noise to picture", short="Denoising")
     sheets = {what: Sheet.load(run.path, f"denoising_{what}") for what in _KINDS}
     found = {what: sheet for what, sheet in sheets.items() if sheet is not None}
     if not found:
@@ -41,7 +40,7 @@ def steps_section(run: RunFiles) -> Section:
             for what, sheet in found.items()
         ],
     }
-    for path in sorted(run.path.glob("figures/denoising_path_*.png"))[:_MOST_FIGURES]:
+    for path in sorted(run.path.glob("figures/denoising_path_*.png"))[-1:]:
         word = path.stem.removeprefix("denoising_path_")
         alt = f"Steps from noise to {word}, and their way through the latent map"
         section.blocks.append(Block(figure=embed_file(path, alt)))
@@ -50,7 +49,7 @@ def steps_section(run: RunFiles) -> Section:
 
 def grids_section(run: RunFiles) -> Section:
     """Grids in which one thing changes."""
-    section = Section("grids", "One thing changes")
+    section = Section("grids", "One thing changes", short="Grids")
     names = sorted(p.stem for p in run.path.glob("figures/data/factors_*.json"))
     kinds = [*names, "interpolation", "guidance_by_steps"]
     headings = {"interpolation": "In between", "guidance_by_steps": "Guidance by steps"}
@@ -70,7 +69,7 @@ def grids_section(run: RunFiles) -> Section:
 
 def neighbour_section(run: RunFiles) -> Section:
     """Samples beside their nearest training pictures."""
-    section = Section("neighbours", "Nearest training pictures")
+    section = Section("neighbours", "Nearest training pictures", short="Neighbours")
     sheet = Sheet.load(run.path, "neighbours")
     if sheet is None:
         section.missing.append("Nearest training pictures have not been searched.")

@@ -87,8 +87,7 @@ def _pictures(
     from latentbloom.show.draw import draw_figures
     from latentbloom.show.report import write_report
 
-    del train
-    _guard(console, "pictures", lambda: draw_figures(model, val, folder.path))
+    _guard(console, "pictures", lambda: draw_figures(model, val, folder.path, train=train))
     _guard(console, "report", lambda: write_report(folder.path))
     _guard(console, "model card", lambda: write_card(folder.path))
 
