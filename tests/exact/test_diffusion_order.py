@@ -8,8 +8,9 @@ import torch
 
 from latentbloom.diffusion import make_schedule, sample_states
 from latentbloom.diffusion.exact import GaussianDenoiser, gaussian_flow_map
+from latentbloom.diffusion.grid import time_grid
 from latentbloom.diffusion.sampling import bridge
-from latentbloom.diffusion.solvers import SAMPLERS, time_grid
+from latentbloom.diffusion.solvers import SAMPLERS
 
 MEAN, STD = 0.7, 0.4
 X_1 = torch.tensor([[-1.5], [-0.3], [0.8], [2.0]], dtype=torch.float64)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentbloom.diffusion import SCHEDULES, make_schedule
+from latentbloom.diffusion.grid import time_grid
 from latentbloom.diffusion.parameterisation import (
     PREDICTIONS,
     from_x0,
@@ -16,7 +17,6 @@ from latentbloom.diffusion.parameterisation import (
     x0_gain,
 )
 from latentbloom.diffusion.sampling import bridge
-from latentbloom.diffusion.solvers import time_grid
 
 schedules = st.sampled_from(sorted(SCHEDULES)).map(make_schedule)
 kinds = st.sampled_from(PREDICTIONS)

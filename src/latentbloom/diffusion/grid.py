@@ -1,0 +1,42 @@
+"""The times that samplers visit; those that training draws are `objective.sample_times`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from latentbloom.diffusion.schedule import Schedule
+from latentbloom.errors import ConfigError
+
+
+def time_grid(schedule: Schedule, num_steps: int, shift: float = 1.0) -> Tensor:
+    """Times at which a solver stands, in the model's own time.
+
+    Even steps from t_max: t_i = t_max (1 - i / num_steps), passed through
+    t -> shift t / (1 + (shift - 1) t), which for shift > 1 spends more steps on high noise. If
+    the last one fell below t_min, the grid is squeezed into [t_min, t_max].
+
+    Arguments:
+        schedule: The model's schedule.
+        num_steps: Number of steps, at least 1.
+        shift: Positive; 1 leaves the grid even.
+
+    Returns:
+        num_steps falling times, float64; the solver goes from the last one to 0.
+
+    Raises:
+        ConfigError: A number is out of range.
+
+    Source: Lin et al., Common Diffusion Noise Schedules and Sample Steps are Flawed
+    (arXiv:2305.08891), table 2; shift: Esser et al. (arXiv:2403.03206), eq. 23.
+    """
+    if num_steps < 1:
+        raise ConfigError(f"num_steps is {num_steps}. It must be 1 or more.")
+    if not shift > 0:
+        raise ConfigError(f"shift is {shift}. It must be positive; 1 means even steps.")
+    t = torch.arange(num_steps, 0, -1, dtype=torch.float64) / num_steps
+    t = shift * t / (1 + (shift - 1) * t)
+    last = float(t[-1])
+    if schedule.t_max * last >= schedule.t_min:
+        return schedule.t_max * t
+    return schedule.t_min + (schedule.t_max - schedule.t_min) * (t - last) / (1 - last)
