@@ -368,9 +368,9 @@ def draw_face(smiling: bool, glasses: bool, rng: Rng, size: int) -> Array:
         _eye(head, sign, look, iris, lid)
         _brow(head, sign, look, mix(hair[0], skin[0] * _F(0.4), 0.35))
     _front_hair(head, rng, style, strands, hair)
-    if glasses:
+    angle, exposure, slope = rng.uniform(0.0, _TAU), rng.uniform(0.90, 1.08), rng.uniform(0.02, 0.1)
+    if glasses:  # last of what asks the generator: without them all else stays the same
         _glasses(head, rng, look)
-    angle = rng.uniform(0.0, _TAU)
     light = canvas.x * _F(np.cos(angle)) + canvas.y * _F(np.sin(angle))
-    canvas.rgb *= _F(rng.uniform(0.90, 1.08)) + _F(rng.uniform(0.02, 0.10)) * light
+    canvas.rgb *= _F(exposure) + _F(slope) * light
     return canvas.to_bytes()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from latentbloom.data.conditions import Cond
 
+    Indices = Sequence[int] | np.ndarray | torch.Tensor
+
 logger = logging.getLogger(__name__)
 
 _NEIGHBOURS = 8
@@ -98,7 +100,7 @@ class ImageSet:
         }
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
-    def images(self, indices: Sequence[int]) -> torch.Tensor:
+    def images(self, indices: Indices) -> torch.Tensor:
         """Pictures by index, in the order asked, repeats allowed.
 
         Arguments:
@@ -117,7 +119,7 @@ class ImageSet:
             batch[row] = self._picture(int(index))
         return torch.from_numpy(batch)
 
-    def cond(self, indices: Sequence[int]) -> Cond:
+    def cond(self, indices: Indices) -> Cond:
         """Conditions by index: for each factor a LongTensor (B,)."""
         import torch
 
