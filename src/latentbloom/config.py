@@ -69,7 +69,7 @@ class VaeGanSettings(Settings):
     perceptual_weight: Weight = Field(0.5, description="Weight of the perceptual distance")
     kl_weight: Weight = Field(1e-3, description="Final weight of the KL, nats a latent number")
     adversarial_weight: Weight = Field(
-        0.5, description="Adversarial push, relative to that of the other losses"
+        0.8, description="Adversarial push, relative to that of the other losses"
     )
     discriminator_width: Annotated[int, Field(ge=8)] = Field(
         32, description="Channels of the discriminator's first map"

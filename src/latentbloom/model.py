@@ -280,8 +280,8 @@ def load(run: Path | str, *, device: str | None = None) -> Model:
     """
     folder = RunFolder(Path(run))
     config = folder.load_config()
-    autoencoder, fingerprint = load_autoencoder(folder.autoencoder)
     tensors, meta = load_checkpoint(folder.denoiser)
+    autoencoder, fingerprint = load_autoencoder(folder.autoencoder)
     if meta["autoencoder"] != fingerprint:
         raise CheckpointError(
             f"{folder.denoiser} was trained on the latents of another autoencoder "

@@ -144,10 +144,13 @@ class VaeGanStage:
         fake_maps: list[Tensor] = []
         if self.perceptual is not None:
             share = max(1, round(s.perceptual_share * len(images)))
+            # The network's strides make some pixels count more than others. Pictures that are moved
+            # about at random, round the edge, keep that grid out of what the autoencoder learns.
+            move = torch.randint(0, images.shape[-1], (2,)).tolist()
             with self.accelerator.autocast():
                 with torch.no_grad():
-                    real_maps = self.perceptual.features(images[:share])
-                fake_maps = self.perceptual.features(pixels[:share])
+                    real_maps = self.perceptual.features(images[:share].roll(move, (2, 3)))
+                fake_maps = self.perceptual.features(pixels[:share].roll(move, (2, 3)))
                 perceptual = self.perceptual.distance(real_maps, fake_maps).mean()
             main = main + s.perceptual_weight * perceptual
             logs["perceptual"] = perceptual.detach()
