@@ -38,8 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     moving.add_argument("--frames", type=_at_least_2, default=50, metavar="N", help="default: 50")
     moving.add_argument("--fps", type=_positive, default=16.0, metavar="N", help="default: 16")
     moving.add_argument(
-        "--size", type=_at_least_2, metavar="PIXELS", help="side of a sample; default: as large "
-        "as fits into 2 MB"
+        "--size",
+        type=_at_least_2,
+        metavar="PIXELS",
+        help="side of a sample; default: as large as fits into 2 MB",
     )
     moving.add_argument("--format", choices=("gif", "webp", "mp4"), default="gif")
 
@@ -91,8 +93,17 @@ def run(args: argparse.Namespace) -> int:
 
 # Spelt out, so that --help needs no heavy import; a test holds it against the drawings.
 _NAMES = (
-    "curves", "samples", "reconstructions", "path", "map", "factors", "interpolation",
-    "neighbours", "prior", "guidance", "animation",
+    "curves",
+    "samples",
+    "reconstructions",
+    "path",
+    "map",
+    "factors",
+    "interpolation",
+    "neighbours",
+    "prior",
+    "guidance",
+    "animation",
 )
 
 

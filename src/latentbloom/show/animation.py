@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FORMATS = ("gif", "webp", "mp4")
 SMALL = 2_000_000  # bytes of an animation that still travels well
 _GAP = 4
+_LINES = 2
 
 
 def draw_animations(scene: Scene) -> list[Path]:
@@ -32,13 +33,14 @@ def draw_animations(scene: Scene) -> list[Path]:
     settings = scene.animation
     model = scene.need_model()
     rows = {
-        label: frames_of(model, records, settings.frames)
-        for label, records in paths(scene).items()
+        label: frames_of(model, records, settings.frames) for label, records in paths(scene).items()
     }
     files = []
     boards = {f"_{file_word(label)}": [row] for label, row in rows.items()}
     if len(rows) > 1:
-        boards[""] = list(rows.values())
+        # All conditions side by side, the same noise in each line.
+        lines = [[row[:, k] for row in rows.values()] for k in range(_LINES)]
+        boards[""] = [np.stack(line, axis=1) for line in lines]
     for suffix, board in boards.items():
         path = scene.figures / f"diffusion_animation{suffix}.{settings.format}"
         files.append(
@@ -73,18 +75,23 @@ def save_small(
         fps: Frames a second.
         hold: Seconds that the last frame stays.
         size: Side of a sample in pixels; when given, `limit` is not looked at.
-        limit: Bytes; the smallest size tried is that of the pictures themselves.
+        limit: Bytes. First the pictures get smaller, down to their own size, then a GIF has
+            fewer colours.
 
     Raises:
         ConfigError: The format is unknown, or its codec is not installed.
     """
     side = rows[0].shape[2]
-    wanted = [size] if size else [s for s in (2 * side, 3 * side // 2, side) if s >= side]
+    kind = path.suffix.lstrip(".")
+    sides = (size,) if size else (2 * side, 3 * side // 2, side)
+    wanted = [(one, 255) for one in sides]
+    if kind == "gif" and not size:
+        wanted += [(side, 96), (side, 40)]
     content = b""
-    for one in wanted:
+    for one, colours in wanted:
         board = _board(rows, one / side)
-        content = encode(board, path.suffix.lstrip("."), fps=fps, hold=hold)
-        if len(content) <= limit:
+        content = encode(board, kind, fps=fps, hold=hold, colours=colours)
+        if size or len(content) <= limit:
             break
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_whole(path, content)
@@ -102,14 +109,23 @@ def _board(rows: Sequence[Pixels], scale: float) -> Pixels:
     return np.concatenate(lines, axis=1)
 
 
-def encode(frames: Pixels, kind: str, *, fps: float = 16.0, hold: float = 1.5) -> bytes:
+def encode(
+    frames: Pixels, kind: str, *, fps: float = 16.0, hold: float = 1.5, colours: int = 255
+) -> bytes:
     """Frames (F, H, W, 3) as a GIF, WebP or MP4 that rests at its last frame and loops.
+
+    Arguments:
+        frames: uint8.
+        kind: "gif", "webp" or "mp4".
+        fps: Frames a second.
+        hold: Seconds that the last frame stays.
+        colours: Of a GIF, all frames together, at most 255.
 
     Raises:
         ConfigError: The format is unknown, or its codec is not installed.
     """
     if kind == "gif":
-        return _by_pillow(_with_one_palette(frames), "GIF", fps, hold)
+        return _by_pillow(_with_one_palette(frames, colours), "GIF", fps, hold)
     if kind == "webp":
         from PIL import Image
 
@@ -126,19 +142,24 @@ def _by_pillow(pictures: Sequence[Image], kind: str, fps: float, hold: float) ->
     buffer = io.BytesIO()
     known = {"GIF": {"optimize": False, "disposal": 1}, "WEBP": {"quality": 75, "method": 3}}
     pictures[0].save(
-        buffer, format=kind, save_all=True, append_images=list(pictures[1:]), duration=times,
-        loop=0, **known[kind],
+        buffer,
+        format=kind,
+        save_all=True,
+        append_images=list(pictures[1:]),
+        duration=times,
+        loop=0,
+        **known[kind],
     )
     return buffer.getvalue()
 
 
-def _with_one_palette(frames: Pixels) -> list[Image]:
-    """All frames in the same 255 colours, chosen with most weight on the last ones."""
+def _with_one_palette(frames: Pixels, colours: int) -> list[Image]:
+    """All frames in the same colours, chosen with most weight on the last ones."""
     from PIL import Image
 
     late = np.unique(np.linspace(0, 1, 6) ** 0.5 * (len(frames) - 1)).round().astype(int)
     probe = Image.fromarray(np.concatenate([frames[k] for k in late]))
-    palette = probe.quantize(255, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    palette = probe.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     return [
         Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
         for frame in frames

@@ -65,8 +65,10 @@ def draw_reconstructions(scene: Scene) -> list[Path]:
     grid = reconstruction_grid(
         first, second, captions=captions, differences=True, title="Reconstructions", note=note
     )
-    known = [{"psnr": round(float(quality[k]), 2), "group": g} for k, g in zip(chosen, names,
-                                                                               strict=True)]
+    known = [
+        {"psnr": round(float(quality[k]), 2), "group": g}
+        for k, g in zip(chosen, names, strict=True)
+    ]
     make_sheet(
         "reconstructions",
         np.concatenate([first, second]),
@@ -101,7 +103,11 @@ def draw_samples(scene: Scene) -> list[Path]:
     )
     known = [{"cond": r.cond, "seed": r.seed, "index": r.index} for r in records]
     make_sheet(
-        "samples_by_condition", pixels_of(records), rows=labels, cols=COLUMNS, pictures=known,
+        "samples_by_condition",
+        pixels_of(records),
+        rows=labels,
+        cols=COLUMNS,
+        pictures=known,
         about={"note": note},
     ).save(scene.run)
     return [save_picture(scene.figures / "samples_by_condition.png", grid)]

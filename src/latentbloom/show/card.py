@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from latentbloom.show.facts import get, key_numbers, summary, worries
+from latentbloom.show.facts import get, key_numbers, summary
 from latentbloom.show.pictures import write_whole
 from latentbloom.show.runfiles import RunFiles, read_run
 from latentbloom.show.sheets import Sheet
+from latentbloom.show.worries import worries
 
 _FIGURES = (
     ("samples_by_condition.png", "Samples", "Samples, one row a condition"),

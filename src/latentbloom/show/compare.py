@@ -1,4 +1,4 @@
-"""Grids in which one thing changes: factors, guidance and steps, in-betweens, neighbours."""
+"""Grids in which one thing changes: factors, guidance and steps, in-betweens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from latentbloom.show.asking import ask, guided, pixels_of, run_from
 from latentbloom.show.grids import picture_grid
 from latentbloom.show.pictures import as_uint8, save_picture
-from latentbloom.show.scene import MissingPiece, Scene, float_images, phrase
+from latentbloom.show.scene import MissingPiece, Scene, phrase
 from latentbloom.show.sheets import make_sheet
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ _EACH = 3  # pictures a cell of guidance by steps
 BETWEEN = 8
 _MOST_VALUES = 8
 _MOST_PAIRS = 3
-NEIGHBOURS = 5
-_ASKED_NEIGHBOURS = 8
-_SEARCHED = 20_000
 
 
 def draw_factors(scene: Scene) -> list[Path]:
@@ -64,12 +61,19 @@ def _factor_grid(scene: Scene, down: Factor, across: Factor) -> Path:
         note = "Left and right halves begin with two noises; within a half only conditions change."
     name = f"factors_{down.name}_by_{across.name}"
     make_sheet(
-        name, pixels_of(records), rows=labels, cols=len(heads),
+        name,
+        pixels_of(records),
+        rows=labels,
+        cols=len(heads),
         pictures=[{"cond": r.cond, "index": r.index, "seed": r.seed} for r in records],
         about={"note": note, "heads": heads, "title": f"{down.name} by {across.name}"},
     ).save(scene.run)
     grid = picture_grid(
-        pixels_of(records), rows=len(rows), row_labels=labels, col_labels=heads, note=note,
+        pixels_of(records),
+        rows=len(rows),
+        row_labels=labels,
+        col_labels=heads,
+        note=note,
         title=f"{down.name} by {across.name}",
     )
     return save_picture(scene.figures / f"{name}.png", grid)
@@ -89,9 +93,7 @@ def draw_guidance(scene: Scene) -> list[Path]:
     cells = []
     for steps in STEPS:
         denoiser = guided(model, w.to(model.device))
-        made = run_from(
-            model, denoiser, x_1, [words] * len(w), seed=scene.seed, num_steps=steps
-        )
+        made = run_from(model, denoiser, x_1, [words] * len(w), seed=scene.seed, num_steps=steps)
         cells.append(as_uint8(made).reshape(len(GUIDANCE), _EACH, *made.shape[1:3], 3))
     table = np.stack(cells, axis=1)  # (guidance, steps, each, H, W, 3)
     # The pictures of a cell side by side make one wide tile.
@@ -106,12 +108,21 @@ def draw_guidance(scene: Scene) -> list[Path]:
     heads = [f"{steps} steps" for steps in STEPS]
     tiles = wide.reshape(-1, *wide.shape[2:])
     make_sheet(
-        "guidance_by_steps", tiles, rows=labels, cols=len(STEPS),
+        "guidance_by_steps",
+        tiles,
+        rows=labels,
+        cols=len(STEPS),
         about={"note": note, "heads": heads},
     ).save(scene.run)
     grid = picture_grid(
-        tiles, rows=len(GUIDANCE), row_labels=labels, col_labels=heads, note=note, gap=8,
-        title="Guidance by steps", scale=max(1.0, 72 / model.size),
+        tiles,
+        rows=len(GUIDANCE),
+        row_labels=labels,
+        col_labels=heads,
+        note=note,
+        gap=8,
+        title="Guidance by steps",
+        scale=max(1.0, 72 / model.size),
     )
     return [save_picture(scene.figures / "guidance_by_steps.png", grid)]
 
@@ -188,9 +199,9 @@ def draw_interpolation(scene: Scene) -> list[Path]:
         "noise stays, and the denoiser's two answers are mixed."
     )
     pixels = np.concatenate([as_uint8(row) for row in rows])
-    make_sheet(
-        "interpolation", pixels, rows=labels, cols=BETWEEN, about={"note": note}
-    ).save(scene.run)
+    make_sheet("interpolation", pixels, rows=labels, cols=BETWEEN, about={"note": note}).save(
+        scene.run
+    )
     grid = picture_grid(
         pixels, rows=len(rows), row_labels=labels, title="In between", note=note, gap=2
     )
@@ -201,66 +212,3 @@ def _pairs(
     conditions: Sequence[Mapping[str, str]],
 ) -> list[tuple[Mapping[str, str], Mapping[str, str]]]:
     return list(itertools.pairwise(conditions))[:3] if len(conditions) > 1 else []
-
-
-def draw_neighbours(scene: Scene) -> list[Path]:
-    """Each sample beside the training pictures whose latents are nearest to its own."""
-    model = scene.need_model()
-    conditions = scene.conditions(_ASKED_NEIGHBOURS)
-    asked = [conditions[k % len(conditions)] for k in range(_ASKED_NEIGHBOURS)]
-    records = ask(model, asked, list(range(len(asked))), seed=scene.seed)
-    z = np.stack([r.z.flatten().float().numpy() for r in records])
-    train, indices = _train_latents(scene)
-    distances = np.sqrt(np.maximum(_squared(z, train), 0.0) / z.shape[1])
-    nearest = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBOURS]
-    rows, captions = [], []
-    images = scene.need_train()
-    for r, record in enumerate(records):
-        found = [indices[k] for k in nearest[r]]
-        rows.append(as_uint8(record.image[None]))
-        rows.append(as_uint8(float_images(images, found)))
-        captions += ["sample", *(f"{distances[r, k]:.2f}" for k in nearest[r])]
-    pixels = np.concatenate(rows)
-    labels = [phrase(words) for words in asked]
-    note = (
-        f"Left a sample, then the nearest of {len(train):,} training pictures, with the distance "
-        "of the latents: root mean square over their numbers, about 1.4 between two unrelated "
-        "pictures. A copy would be near 0 and look the same."
-    )
-    make_sheet(
-        "neighbours", pixels, rows=labels, cols=NEIGHBOURS + 1,
-        pictures=[{"caption": caption} for caption in captions], about={"note": note},
-    ).save(scene.run)
-    grid = picture_grid(
-        pixels, rows=len(records), row_labels=labels, captions=captions, note=note,
-        title="Nearest training pictures", scale=max(1, round(96 / model.size)),
-    )
-    return [save_picture(scene.figures / "neighbours.png", grid)]
-
-
-def _train_latents(scene: Scene) -> tuple[np.ndarray, list[int]]:
-    """Latents (N, D) of training pictures, from the cache where it fits; and their places."""
-    from latentbloom.data.latents import LatentCache
-    from latentbloom.errors import RunFolderError
-    from latentbloom.show.scene import spread_indices
-
-    images = scene.need_train(NEIGHBOURS)
-    model = scene.need_model()
-    try:
-        cache = LatentCache(scene.run / "latents" / "train")
-        if cache.manifest.get("images") == images.fingerprint:
-            indices = spread_indices(len(images), _SEARCHED, scene.seed)
-            return cache.posterior(indices)[0].flatten(1).numpy(), indices
-    except (RunFolderError, OSError):
-        pass
-    indices = spread_indices(len(images), _SEARCHED // 5, scene.seed)
-    parts = [
-        model.encode(float_images(images, indices[k : k + 256])).mean.flatten(1).numpy()
-        for k in range(0, len(indices), 256)
-    ]
-    return np.concatenate(parts), indices
-
-
-def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Squared distances (N, M) of rows (N, D) and (M, D)."""
-    return (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T

@@ -39,8 +39,10 @@ def _facts(audit: Mapping[str, Any]) -> list[tuple[str, str]]:
     sizes = audit.get("sizes", {})
     width, height = get(sizes, "width", [0, 0, 0]), get(sizes, "height", [0, 0, 0])
     same = width[0] == width[2] and height[0] == height[2]
-    span = f"{width[0]} × {height[0]}" if same else (
-        f"{width[0]} × {height[0]} to {width[2]} × {height[2]}"
+    span = (
+        f"{width[0]} × {height[0]}"
+        if same
+        else (f"{width[0]} × {height[0]} to {width[2]} × {height[2]}")
     )
     found.append(("pixels", span))
     twins = audit.get("twins", [])

@@ -11,7 +11,8 @@ import numpy as np
 
 from latentbloom.show.asking import ask, decode_pixels
 from latentbloom.show.grids import picture_grid
-from latentbloom.show.latent_map import plane_of, real_latents, scatter
+from latentbloom.show.latent_map import scatter
+from latentbloom.show.latent_points import plane_of, real_latents
 from latentbloom.show.palette import INK, MUTED, SECOND
 from latentbloom.show.pictures import as_uint8, save_picture
 from latentbloom.show.scene import MissingPiece, Scene, phrase
@@ -73,7 +74,11 @@ def _rows(scene: Scene, records: Sequence[Record], title: str) -> Pixels:
     heads = [_head(moments[k], k, len(moments) - 1) for k in shown]
     usual = model.config.sampling
     return picture_grid(
-        np.concatenate(rows), rows=len(rows), row_labels=labels, col_labels=heads, title=title,
+        np.concatenate(rows),
+        rows=len(rows),
+        row_labels=labels,
+        col_labels=heads,
+        title=title,
         scale=max(1, round(96 / model.size)),
         note="x_t is where the path is, x0_hat the picture that the denoiser sees in it; both "
         f"decoded. {usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}.",
@@ -119,7 +124,7 @@ def _path_map(scene: Scene, records: Sequence[Record], width: int) -> Pixels | N
     for number, way in enumerate(ways):
         _draw_way(axes, way, main=number == main)
     first, last = _decode(model, [records[main].path[0], records[main].path[-1]], "x_t")
-    span = np.concatenate([np.quantile(points, [0.02, 0.98], axis=0), *ways])
+    span = np.concatenate([np.quantile(points, [0.06, 0.94], axis=0), *ways])
     low, high = span.min(0), span.max(0)
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
@@ -129,7 +134,9 @@ def _path_map(scene: Scene, records: Sequence[Record], width: int) -> Pixels | N
     axes.set_title(
         f"The way of x_t of sample {main + 1} through the PCA map of pictures {which}, from ring "
         "to disc; thin, the others",
-        loc="left", size=9, color=MUTED,
+        loc="left",
+        size=9,
+        color=MUTED,
     )
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]
@@ -144,8 +151,12 @@ def _pin(axes: Axes, pixels: Pixels, place: np.ndarray, side: int) -> None:
 
     picture = OffsetImage(pixels, zoom=52 / pixels.shape[0], interpolation="lanczos")
     box = AnnotationBbox(
-        picture, (float(place[0]), float(place[1])), xybox=(62.0 * side, 22.0),
-        boxcoords="offset points", pad=0.15, zorder=10,
+        picture,
+        (float(place[0]), float(place[1])),
+        xybox=(62.0 * side, 22.0),
+        boxcoords="offset points",
+        pad=0.15,
+        zorder=10,
         arrowprops={"arrowstyle": "-", "color": MUTED, "lw": 0.8},
         bboxprops={"edgecolor": MUTED, "lw": 0.8},
     )
@@ -159,8 +170,11 @@ def _draw_way(axes: Axes, way: np.ndarray, *, main: bool) -> None:
     shades = np.linspace(0.25, 1.0, len(parts))
     colour = SECOND if main else INK
     lines = LineCollection(
-        list(parts), colors=[colour] * len(parts), alpha=shades if main else 0.45 * shades,
-        linewidths=2.2 if main else 1.1, zorder=6,
+        list(parts),
+        colors=[colour] * len(parts),
+        alpha=shades if main else 0.45 * shades,
+        linewidths=2.2 if main else 1.1,
+        zorder=6,
     )
     axes.add_collection(lines)
     axes.scatter(*way[0], s=46, facecolors="white", edgecolors=colour, lw=1.5, zorder=7)

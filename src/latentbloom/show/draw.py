@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentbloom.errors import LatentbloomError
-from latentbloom.show import animation, basic, compare, denoising, latent_map
+from latentbloom.show import animation, basic, compare, denoising, latent_map, neighbours
 from latentbloom.show.scene import MissingPiece, Scene
 
 if TYPE_CHECKING:
@@ -46,17 +46,19 @@ DRAWINGS: dict[str, Drawing] = {
         "originals above reconstructions, worst to best", basic.draw_reconstructions, _VAL
     ),
     "path": Drawing(
-        "from noise to picture, and the way through the latent map", denoising.draw_denoising_path,
+        "from noise to picture, and the way through the latent map",
+        denoising.draw_denoising_path,
         _VAL,
     ),
-    "map": Drawing("latents by PCA and t-SNE, with generated ones", latent_map.draw_latent_map,
-                   _VAL),
+    "map": Drawing(
+        "latents by PCA and t-SNE, with generated ones", latent_map.draw_latent_map, _VAL
+    ),
     "factors": Drawing("factor by factor from the same noise", compare.draw_factors, _MODEL),
     "interpolation": Drawing(
         "between two seeds and between two conditions", compare.draw_interpolation, _MODEL
     ),
     "neighbours": Drawing(
-        "samples beside their nearest training pictures", compare.draw_neighbours, _TRAIN
+        "samples beside their nearest training pictures", neighbours.draw_neighbours, _TRAIN
     ),
     "prior": Drawing("noise decoded without and with the denoiser", basic.draw_prior, _MODEL),
     "guidance": Drawing("guidance by steps", compare.draw_guidance, _MODEL),

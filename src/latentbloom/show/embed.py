@@ -87,7 +87,7 @@ def _title(pictures: Sequence[Mapping[str, Any]], index: int) -> str:
     return ", ".join(said).replace("index", "picture")
 
 
-def strip(pixels: Sequence[Pixels], *, quality: int = 82) -> str:
-    """Pictures side by side as one WebP; returns its data: address."""
+def strip(pixels: Pixels, *, quality: int = 82) -> str:
+    """Pictures (N, H, W, 3) side by side as one WebP; returns its data: address."""
     content = picture_bytes(np.concatenate(list(pixels), axis=1), ".webp", quality=quality)
     return data_uri(content, "webp")

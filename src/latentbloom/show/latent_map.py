@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latentbloom.show.asking import ask, pixels_of
+from latentbloom.show.latent_points import generated_latents, plane_of, real_latents
 from latentbloom.show.palette import FAINT, INK, MUTED, PAPER, class_colours
-from latentbloom.show.pictures import as_uint8, enlarge, save_picture
-from latentbloom.show.projection import Plane, principal_plane, tsne
-from latentbloom.show.scene import MissingPiece, Scene, float_images, spread_indices
+from latentbloom.show.pictures import save_picture
+from latentbloom.show.projection import tsne
+from latentbloom.show.scene import Scene
 from latentbloom.show.sheets import make_sheet
 
 if TYPE_CHECKING:
@@ -23,110 +22,8 @@ if TYPE_CHECKING:
     from latentbloom.show.pictures import Pixels
     from latentbloom.show.projection import Numbers
 
-MOST_REAL = 1500
-GENERATED = 160
-FEWEST = 16
-THUMB = 32
 _MOST_FACTORS = 3
 _MOST_NAMED = 20
-
-
-@dataclass(frozen=True)
-class LatentPoints:
-    """Latents with what is known of them.
-
-    Attributes:
-        z: float32 (N, D), normalised and flat.
-        labels: int (N, F): an index a factor.
-        thumbs: uint8 (N, 32, 32, 3).
-    """
-
-    z: Numbers
-    labels: np.ndarray
-    thumbs: Pixels
-
-
-def real_latents(scene: Scene) -> tuple[LatentPoints, str]:
-    """Latents of pictures kept aside, else of training pictures; and which.
-
-    Where the pictures cannot be read any more, the latents that training has cached serve, and
-    what they decode to.
-
-    Raises:
-        MissingPiece: There are too few of both.
-    """
-    if "real_latents" not in scene.memory:
-        try:
-            scene.memory["real_latents"] = _encoded(scene)
-        except MissingPiece:
-            scene.memory["real_latents"] = _cached(scene)
-    return scene.memory["real_latents"]
-
-
-def _encoded(scene: Scene) -> tuple[LatentPoints, str]:
-    model = scene.need_model()
-    images, which = scene.real(FEWEST)
-    indices = spread_indices(len(images), MOST_REAL, scene.seed)
-    z, thumbs = [], []
-    for start in range(0, len(indices), 256):
-        x = float_images(images, indices[start : start + 256])
-        z.append(model.encode(x).mean.flatten(1).numpy())
-        thumbs.append(_small(as_uint8(x)))
-    labels = images.labels[np.asarray(indices)]
-    return LatentPoints(np.concatenate(z), labels, np.concatenate(thumbs)), which
-
-
-def _cached(scene: Scene) -> tuple[LatentPoints, str]:
-    import torch
-
-    from latentbloom.data.latents import LatentCache
-    from latentbloom.errors import RunFolderError
-
-    model = scene.need_model()
-    for split, which in (("val", "kept aside"), ("train", "trained on")):
-        folder = scene.run / "latents" / split
-        try:
-            cache = LatentCache(folder)
-        except (RunFolderError, OSError):
-            continue
-        if len(cache) < FEWEST:
-            continue
-        indices = spread_indices(len(cache), MOST_REAL, scene.seed)
-        mean, _ = cache.posterior(indices)
-        decoded = torch.cat([model.decode(part) for part in mean.split(64)])
-        cond = cache.cond(model.spec, indices)
-        labels = [cond[name].numpy() for name in model.spec.names]
-        thumbs = _small(as_uint8(decoded))
-        table = np.stack(labels, axis=1) if labels else np.zeros((len(indices), 0), int)
-        return LatentPoints(mean.flatten(1).numpy(), table, thumbs), which
-    raise MissingPiece(
-        f"neither pictures nor cached latents can be read; {FEWEST} of them are needed"
-    )
-
-
-def generated_latents(scene: Scene) -> LatentPoints:
-    """Latents of samples, as many of each condition."""
-    if "generated_latents" not in scene.memory:
-        model = scene.need_model()
-        conditions = scene.conditions()
-        each = max(4, GENERATED // len(conditions))
-        asked = [words for words in conditions for _ in range(each)]
-        records = ask(model, asked, list(range(len(asked))), seed=scene.seed)
-        factors = model.spec.factors
-        labels = [[f.index(r.cond.get(f.name, "any")) for f in factors] for r in records]
-        z = np.stack([r.z.flatten().float().numpy() for r in records])
-        scene.memory["generated_latents"] = LatentPoints(
-            z, np.array(labels, int).reshape(len(records), len(factors)),
-            _small(as_uint8(pixels_of(records))),
-        )
-    return scene.memory["generated_latents"]
-
-
-def plane_of(scene: Scene) -> Plane:
-    """The principal plane of the real latents."""
-    if "plane" not in scene.memory:
-        scene.memory["plane"] = principal_plane(real_latents(scene)[0].z)
-    return scene.memory["plane"]
 
 
 def draw_latent_map(scene: Scene) -> list[Path]:
@@ -165,8 +62,9 @@ def _figure(
     rows = max(1, len(factors))
     figure = Figure(figsize=(12.0, 5.6 * rows + 0.7), dpi=110, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    figure.suptitle("Latents in two dimensions", x=0.01, ha="left", size=14, weight="bold",
-                    color=INK)
+    figure.suptitle(
+        "Latents in two dimensions", x=0.01, ha="left", size=14, weight="bold", color=INK
+    )
     figure.supxlabel(note, x=0.01, ha="left", size=8.5, color=MUTED, wrap=True)
     for r in range(rows):
         factor = factors[r] if factors else None
@@ -200,7 +98,7 @@ def scatter(
         mine = (shown == k) if k >= 0 else (shown >= max(1, len(values)))
         colour = colours[k] if k >= 0 else FAINT
         dots, rings = points[mine & ~generated], points[mine & generated]
-        axes.scatter(*dots.T, s=size, color=colour, lw=0, alpha=0.18 if faint else 0.45)
+        axes.scatter(*dots.T, s=size, color=colour, lw=0, alpha=0.32 if faint else 0.45)
         axes.scatter(*rings.T, s=26, facecolors="none", edgecolors=colour, lw=1.1)
     if 1 < len(values) <= _MOST_NAMED:
         _name_centres(axes, points, values, colours, shown, generated)
@@ -232,19 +130,28 @@ def _name_centres(
         )
         if roomy:
             axes.annotate(
-                values[k], (x, y), xytext=(0, 9), textcoords="offset points", ha="center", size=9,
-                color=INK, zorder=5,
+                values[k],
+                (x, y),
+                xytext=(0, 9),
+                textcoords="offset points",
+                ha="center",
+                size=9,
+                color=INK,
+                zorder=5,
                 bbox={"boxstyle": "round,pad=0.2", "fc": PAPER, "ec": "none", "alpha": 0.8},
             )
     if not roomy:
         axes.legend(
-            title="class centres", loc="upper left", fontsize=8, title_fontsize=8, frameon=True,
-            edgecolor=FAINT, labelcolor=INK, markerscale=0.8, ncols=1 + len(known) // 11,
+            title="class centres",
+            loc="upper left",
+            fontsize=8,
+            title_fontsize=8,
+            frameon=True,
+            edgecolor=FAINT,
+            labelcolor=INK,
+            markerscale=0.8,
+            ncols=1 + len(known) // 11,
         )
-
-
-def _small(pixels: Pixels) -> Pixels:
-    return enlarge(pixels, THUMB / max(pixels.shape[1:3]))
 
 
 def _save_sheet(

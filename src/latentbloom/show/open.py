@@ -51,6 +51,4 @@ def open_scene(
         except LatentbloomError as error:
             say(f"No real pictures: {error}")
     words = model.spec.parse(cond) if model is not None and cond else None
-    return Scene(
-        Path(run), model, val, train, seed, words, animation or AnimationSettings()
-    )
+    return Scene(Path(run), model, val, train, seed, words, animation or AnimationSettings())

@@ -58,6 +58,7 @@ def class_colours(count: int) -> list[str]:
     import colorsys
 
     # Neighbouring hues differ in lightness, too.
-    colours = [colorsys.hls_to_rgb(k / count, (0.38, 0.55, 0.68)[k % 3], 0.65)
-               for k in range(count)]
+    colours = [
+        colorsys.hls_to_rgb(k / count, (0.38, 0.55, 0.68)[k % 3], 0.65) for k in range(count)
+    ]
     return ["#" + "".join(f"{round(255 * c):02x}" for c in colour) for colour in colours]

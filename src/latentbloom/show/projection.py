@@ -33,7 +33,7 @@ class Plane:
 
     def __call__(self, z: Numbers) -> Numbers:
         """Coordinates (N, 2) of latents (N, D)."""
-        return (z - self.mean) @ self.axes.T
+        return np.asarray((z - self.mean) @ self.axes.T, np.float32)
 
 
 def principal_plane(z: Numbers) -> Plane:
@@ -62,11 +62,10 @@ def tsne(z: Numbers, *, seed: int = 0) -> Numbers:
     Source: van der Maaten and Hinton 2008; start and learning rate: Kobak and Berens 2019,
     doi:10.1038/s41467-019-13056-x.
     """
-    from sklearn.decomposition import PCA
-
     n = len(z)
     kept = min(_KEPT, n - 1, z.shape[1])
-    reduced = PCA(kept, svd_solver="randomized", random_state=seed).fit_transform(z)
+    _, vectors = np.linalg.eigh(np.cov(z, rowvar=False))
+    reduced = (z - z.mean(0)) @ vectors[:, ::-1][:, :kept]
     perplexity = min(30.0, (n - 1) / 3.0)
     start = 1e-4 * reduced[:, :2] / max(float(reduced[:, 0].std()), 1e-12)
     jobs = os.cpu_count() or 1
@@ -74,7 +73,10 @@ def tsne(z: Numbers, *, seed: int = 0) -> Numbers:
         import openTSNE
 
         far = openTSNE.TSNE(
-            perplexity=perplexity, initialization=start, random_state=seed, n_jobs=jobs,
+            perplexity=perplexity,
+            initialization=start,
+            random_state=seed,
+            n_jobs=jobs,
             negative_gradient_method="fft" if n > 3000 else "bh",
         )
         return np.asarray(far.fit(reduced), np.float32)

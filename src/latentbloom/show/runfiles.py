@@ -73,8 +73,14 @@ def read_run(run: Path | str) -> RunFiles:
     if metrics_file.exists() and not finished:
         alive = time.time() - metrics_file.stat().st_mtime < _STALE
     return RunFiles(
-        path, config, _json(path / "audit.json"), _json(path / "plan.json"), metrics,
-        _json(path / "scores.json"), finished, alive,
+        path,
+        config,
+        _json(path / "audit.json"),
+        _json(path / "plan.json"),
+        metrics,
+        _json(path / "scores.json"),
+        finished,
+        alive,
     )
 
 

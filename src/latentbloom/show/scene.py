@@ -122,8 +122,10 @@ class Scene:
 
 def _too_few(which: str, images: ImageSet | None, least: int) -> str:
     found = 0 if images is None else len(images)
-    return f"no pictures {which} can be read" if not found else (
-        f"only {found} pictures {which} are there, and {least} are needed"
+    return (
+        f"no pictures {which} can be read"
+        if not found
+        else (f"only {found} pictures {which} are there, and {least} are needed")
     )
 
 

@@ -14,7 +14,8 @@ from latentbloom.show.sections import Section
 def score_section(run: RunFiles) -> Section:
     """Distances beside their floor, control per value, diversity, copying."""
     section = Section(
-        "scores", "Scores",
+        "scores",
+        "Scores",
         "The line at each number holds 95 % of repetitions; a number without its line says less "
         "than it seems to.",
     )
@@ -69,8 +70,13 @@ def _control(score: Mapping[str, Any]) -> dict[str, Any]:
         if met is not None:
             mark = None if real is None else real["value"]
             rows.append(
-                {"value": value, "asked": asked, "met": met, "real": real,
-                 "bar": _bar(met, mark, 1.0)}
+                {
+                    "value": value,
+                    "asked": asked,
+                    "met": met,
+                    "real": real,
+                    "bar": _bar(met, mark, 1.0),
+                }
             )
     peak = max((max(row, default=0) for row in score["confusion"]), default=0) or 1
     table = [
@@ -92,8 +98,15 @@ def _manifold(pictures: Mapping[str, Any]) -> list[dict[str, Any]]:
     for name, value in pictures.get("manifold", {}).items():
         mark = floor[name]["value"] if name in floor else None
         top = max(1.0, 1.08 * value["high"], 1.08 * (mark or 0.0))
-        rows.append({"name": name, "about": about.get(name, ""), "value": value, "real": mark,
-                     "bar": _bar(value, mark, top)})
+        rows.append(
+            {
+                "name": name,
+                "about": about.get(name, ""),
+                "value": value,
+                "real": mark,
+                "bar": _bar(value, mark, top),
+            }
+        )
     return rows
 
 
@@ -105,6 +118,8 @@ def _bar(value: Mapping[str, float], mark: float | None, top: float) -> dict[str
 
     low, high = share(value["low"]), share(value["high"])
     return {
-        "dot": share(value["value"]), "low": low, "width": max(0.3, high - low),
+        "dot": share(value["value"]),
+        "low": low,
+        "width": max(0.3, high - low),
         "mark": None if mark is None else share(mark),
     }

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from latentbloom.show.curves import TITLES, stage_curves
 from latentbloom.show.embed import PagePicture, embed, embed_file, sheet_rows
-from latentbloom.show.facts import get, key_numbers, summary, worries
+from latentbloom.show.facts import get, key_numbers, summary
 from latentbloom.show.runfiles import RunFiles
+from latentbloom.show.series import TITLES, stage_curves
 from latentbloom.show.sheets import Sheet
 from latentbloom.show.svg import can_be_log, panel, short
+from latentbloom.show.worries import worries
 
 
 @dataclass
@@ -68,7 +69,8 @@ def summary_section(run: RunFiles) -> Section:
 def reconstruction_section(run: RunFiles) -> Section:
     """Originals above reconstructions, worst, middle and best."""
     section = Section(
-        "reconstructions", "Reconstructions",
+        "reconstructions",
+        "Reconstructions",
         "Above the original, below what the autoencoder makes of its latent. Samples cannot be "
         "sharper than this.",
     )
@@ -112,7 +114,8 @@ def sample_section(run: RunFiles) -> Section:
     if prior is not None:
         section.blocks.append(
             Block(
-                "What the diffusion model adds", str(prior.about.get("note", "")),
+                "What the diffusion model adds",
+                str(prior.about.get("note", "")),
                 sheet_rows(prior, "Picture"),
             )
         )

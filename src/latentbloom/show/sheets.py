@@ -58,8 +58,13 @@ class Sheet:
             folder / f"{self.name}.png", board.reshape(lines * height, self.cols * width, 3)
         )
         known = {
-            "count": n, "height": height, "width": width, "cols": self.cols,
-            "rows": list(self.rows), "pictures": list(self.pictures), "about": self.about,
+            "count": n,
+            "height": height,
+            "width": width,
+            "cols": self.cols,
+            "rows": list(self.rows),
+            "pictures": list(self.pictures),
+            "about": self.about,
         }
         text = json.dumps(known, ensure_ascii=False, separators=(",", ":"))
         return write_whole(folder / f"{self.name}.json", text.encode())
@@ -75,8 +80,12 @@ class Sheet:
             tiles = board.reshape(-1, height, cols, width, 3).transpose(0, 2, 1, 3, 4)
             pixels = tiles.reshape(-1, height, width, 3)[: known["count"]]
             return cls(
-                name, np.ascontiguousarray(pixels), tuple(known["rows"]), cols,
-                tuple(known["pictures"]), known["about"],
+                name,
+                np.ascontiguousarray(pixels),
+                tuple(known["rows"]),
+                cols,
+                tuple(known["pictures"]),
+                known["about"],
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from latentbloom.show.curves import Series, StageCurves, frame
+from latentbloom.show.series import Series, StageCurves, frame
 
 WIDTH, HEIGHT = 340, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 24
@@ -107,9 +107,11 @@ def _grid(place: _Place, low: float, high: float, log: bool) -> str:
     parts = []
     for tick in ticks:
         y = float(place.y([tick])[0])
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" '
-                     f'y2="{y:.1f}"/><text x="{_LEFT - 5}" y="{y + 3:.1f}" '
-                     f'class="end">{tick:.4g}</text>')
+        parts.append(
+            f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" '
+            f'y2="{y:.1f}"/><text x="{_LEFT - 5}" y="{y + 3:.1f}" '
+            f'class="end">{tick:.4g}</text>'
+        )
     return "".join(parts)
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentbloom.show.curves import loss_curves, smoothed, stage_curves
+from latentbloom.show.curves import loss_curves
 from latentbloom.show.pictures import read_picture
+from latentbloom.show.series import smoothed, stage_curves
 from latentbloom.show.svg import linear_ticks, log_ticks, panel, short
 
 

@@ -37,14 +37,15 @@ def test_psnr_by_hand() -> None:
 def test_everything_is_drawn(drawn: Path, not_drawn: dict[str, str]) -> None:
     assert not_drawn == {}
     assert {
-        "reconstructions.png", "samples_by_condition.png", "prior_samples.png",
-        "autoencoder_losses.png", "diffusion_loss.png",
+        "reconstructions.png",
+        "samples_by_condition.png",
+        "prior_samples.png",
+        "autoencoder_losses.png",
+        "diffusion_loss.png",
     } <= {path.name for path in (drawn / "figures").iterdir()}
 
 
-def test_reconstructions_go_from_worst_to_best(
-    splits: dict[str, ImageSet], drawn: Path
-) -> None:
+def test_reconstructions_go_from_worst_to_best(splits: dict[str, ImageSet], drawn: Path) -> None:
     sheet = Sheet.load(drawn, "reconstructions")
     assert sheet is not None
     first = [p["psnr"] for p in sheet.pictures[: sheet.cols]]
@@ -80,9 +81,7 @@ def test_without_val_training_pictures_serve_and_without_both_it_is_said(
     assert missing == {"reconstructions": "no pictures of training can be read"}
 
 
-def test_one_that_fails_costs_no_other(
-    run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_fails_costs_no_other(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(scene: object) -> list[Path]:
         raise ZeroDivisionError("of all things")
 

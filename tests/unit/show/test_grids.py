@@ -59,8 +59,14 @@ def test_pictures_run_along_rows_and_keep_their_pixels() -> None:
 def test_labels_make_room_and_move_no_pixel_of_the_pictures() -> None:
     bare = picture_grid(flat(10, 40), cols=1, scale=2)
     named = picture_grid(
-        flat(10, 40), cols=1, scale=2, row_labels=["daisy", "a long name of a flower"],
-        col_labels=["x"], captions=["a", "b"], title="Title", note="A note.",
+        flat(10, 40),
+        cols=1,
+        scale=2,
+        row_labels=["daisy", "a long name of a flower"],
+        col_labels=["x"],
+        captions=["a", "b"],
+        title="Title",
+        note="A note.",
     )
     assert named.shape[0] > bare.shape[0]
     assert named.shape[1] > bare.shape[1]

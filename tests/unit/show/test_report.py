@@ -13,10 +13,11 @@ import pytest
 
 from latentbloom.errors import RunFolderError
 from latentbloom.show.card import write_card
-from latentbloom.show.facts import duration, plural, worries
+from latentbloom.show.facts import duration, plural
 from latentbloom.show.preview import save_preview
 from latentbloom.show.report import write_report
 from latentbloom.show.runfiles import read_run
+from latentbloom.show.worries import worries
 
 VOID = {"meta", "link", "img", "br", "input", "circle", "polyline", "line", "rect"}
 

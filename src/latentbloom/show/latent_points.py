@@ -1,0 +1,125 @@
+"""Latents to be shown: of real pictures, and of generated ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentbloom.show.asking import ask, pixels_of
+from latentbloom.show.pictures import as_uint8, enlarge
+from latentbloom.show.projection import Plane, principal_plane
+from latentbloom.show.scene import MissingPiece, Scene, float_images, spread_indices
+
+if TYPE_CHECKING:
+    from latentbloom.show.pictures import Pixels
+    from latentbloom.show.projection import Numbers
+
+MOST_REAL = 1500
+GENERATED = 160
+FEWEST = 16
+THUMB = 32
+
+
+@dataclass(frozen=True)
+class LatentPoints:
+    """Latents with what is known of them.
+
+    Attributes:
+        z: float32 (N, D), normalised and flat.
+        labels: int (N, F): an index a factor.
+        thumbs: uint8 (N, 32, 32, 3).
+    """
+
+    z: Numbers
+    labels: np.ndarray
+    thumbs: Pixels
+
+
+def real_latents(scene: Scene) -> tuple[LatentPoints, str]:
+    """Latents of pictures kept aside, else of training pictures; and which.
+
+    Where the pictures cannot be read any more, the latents that training has cached serve, and
+    what they decode to.
+
+    Raises:
+        MissingPiece: There are too few of both.
+    """
+    if "real_latents" not in scene.memory:
+        try:
+            scene.memory["real_latents"] = _encoded(scene)
+        except MissingPiece:
+            scene.memory["real_latents"] = _cached(scene)
+    return scene.memory["real_latents"]
+
+
+def _encoded(scene: Scene) -> tuple[LatentPoints, str]:
+    model = scene.need_model()
+    images, which = scene.real(FEWEST)
+    indices = spread_indices(len(images), MOST_REAL, scene.seed)
+    z, thumbs = [], []
+    for start in range(0, len(indices), 256):
+        x = float_images(images, indices[start : start + 256])
+        z.append(model.encode(x).mean.flatten(1).numpy())
+        thumbs.append(_small(as_uint8(x)))
+    labels = images.labels[np.asarray(indices)]
+    return LatentPoints(np.concatenate(z), labels, np.concatenate(thumbs)), which
+
+
+def _cached(scene: Scene) -> tuple[LatentPoints, str]:
+    import torch
+
+    from latentbloom.data.latents import LatentCache
+    from latentbloom.errors import RunFolderError
+
+    model = scene.need_model()
+    for split, which in (("val", "kept aside"), ("train", "trained on")):
+        folder = scene.run / "latents" / split
+        try:
+            cache = LatentCache(folder)
+        except (RunFolderError, OSError):
+            continue
+        if len(cache) < FEWEST:
+            continue
+        indices = spread_indices(len(cache), MOST_REAL, scene.seed)
+        mean, _ = cache.posterior(indices)
+        decoded = torch.cat([model.decode(part) for part in mean.split(64)])
+        cond = cache.cond(model.spec, indices)
+        labels = [cond[name].numpy() for name in model.spec.names]
+        thumbs = _small(as_uint8(decoded))
+        table = np.stack(labels, axis=1) if labels else np.zeros((len(indices), 0), int)
+        return LatentPoints(mean.flatten(1).numpy(), table, thumbs), which
+    raise MissingPiece(
+        f"neither pictures nor cached latents can be read; {FEWEST} of them are needed"
+    )
+
+
+def generated_latents(scene: Scene) -> LatentPoints:
+    """Latents of samples, as many of each condition."""
+    if "generated_latents" not in scene.memory:
+        model = scene.need_model()
+        conditions = scene.conditions()
+        each = max(4, GENERATED // len(conditions))
+        asked = [words for words in conditions for _ in range(each)]
+        records = ask(model, asked, list(range(len(asked))), seed=scene.seed)
+        factors = model.spec.factors
+        labels = [[f.index(r.cond.get(f.name, "any")) for f in factors] for r in records]
+        z = np.stack([r.z.flatten().float().numpy() for r in records])
+        scene.memory["generated_latents"] = LatentPoints(
+            z,
+            np.array(labels, int).reshape(len(records), len(factors)),
+            _small(as_uint8(pixels_of(records))),
+        )
+    return scene.memory["generated_latents"]
+
+
+def plane_of(scene: Scene) -> Plane:
+    """The principal plane of the real latents."""
+    if "plane" not in scene.memory:
+        scene.memory["plane"] = principal_plane(real_latents(scene)[0].z)
+    return scene.memory["plane"]
+
+
+def _small(pixels: Pixels) -> Pixels:
+    return enlarge(pixels, THUMB / max(pixels.shape[1:3]))

@@ -1,0 +1,174 @@
+"""The numbers of metrics.jsonl, sorted into series."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+TITLES = {"vae_gan": "Autoencoder", "diffusion": "Diffusion"}
+_POSITION = {"kind", "stage", "images", "epoch", "seconds", "progress", "name"}
+_ABOUT = {
+    "reconstruction": ("reconstruction", "mean absolute error of pixels in [-1, 1]"),
+    "perceptual": ("perceptual", "distance of deep features"),
+    "kl": ("KL", "nats a latent number"),
+    "adversarial": ("adversarial", "the autoencoder's hinge loss"),
+    "discriminator": ("discriminator", "hinge loss; 1 is not knowing, 0 is telling apart"),
+    "discriminator_accuracy": ("discriminator accuracy", "0.5 is guessing"),
+    "psnr": ("PSNR", "decibels, higher is better"),
+    "diffusion": ("denoising loss", "mean squared error of the prediction"),
+    "adaptive_weight": ("adaptive weight", "of the adversarial gradient"),
+    "lr": ("learning rate", ""),
+    "images_per_second": ("speed", "images a second"),
+}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One number over the course of a stage.
+
+    Attributes:
+        name: Its field in metrics.jsonl.
+        title: Words for people.
+        about: Unit, or how to read it.
+        x: Images seen, growing.
+        y: Values while training.
+        smooth: `y` with its jitter taken out, each phase for itself.
+        val_x: Images seen at validations.
+        val_y: Values on pictures that were kept aside.
+        log: Whether a logarithmic axis shows it better.
+    """
+
+    name: str
+    title: str
+    about: str
+    x: Numbers
+    y: Numbers
+    smooth: Numbers
+    val_x: Numbers
+    val_y: Numbers
+    log: bool
+
+
+@dataclass(frozen=True)
+class StageCurves:
+    """All series of a stage, and where its phases begin.
+
+    Attributes:
+        stage: "vae_gan" or "diffusion".
+        series: In a fixed order, losses first.
+        phases: (name, images at its begin), growing.
+        end: Images seen at the last record.
+        epochs_per_image: For an axis in epochs; 0 when unknown.
+    """
+
+    stage: str
+    series: tuple[Series, ...]
+    phases: tuple[tuple[str, float], ...]
+    end: float
+    epochs_per_image: float
+
+
+def stage_curves(metrics: Sequence[Mapping[str, Any]], stage: str) -> StageCurves:
+    """Sort the records of one stage into series.
+
+    Arguments:
+        metrics: Records of metrics.jsonl.
+        stage: "vae_gan" or "diffusion".
+
+    Returns:
+        The curves; `series` is empty when the stage has not begun.
+    """
+    mine = [m for m in metrics if m.get("stage") == stage and _is_number(m.get("images"))]
+    phases: dict[str, float] = {}
+    for m in mine:
+        if m.get("kind") == "phase":
+            phases.setdefault(str(m.get("name", "")), float(m["images"]))
+    points: dict[str, dict[str, list[tuple[float, float]]]] = {"train": {}, "val": {}}
+    for m in mine:
+        kind = points.get(str(m.get("kind")), {})
+        for name, value in m.items():
+            if name not in _POSITION and _is_number(value):
+                kind.setdefault(name, []).append((float(m["images"]), float(value)))
+    names = {**points["train"], **points["val"]}
+    order = [n for n in _ABOUT if n in names] + sorted(n for n in names if n not in _ABOUT)
+    starts = tuple(sorted(phases.items(), key=lambda p: p[1]))
+    bounds = [start for _, start in starts]
+    series = tuple(
+        _series(n, points["train"].get(n, []), points["val"].get(n, []), bounds) for n in order
+    )
+    end = max((float(m["images"]) for m in mine), default=0.0)
+    epochs = [m["epoch"] / m["images"] for m in mine if _is_number(m.get("epoch")) and m["images"]]
+    return StageCurves(stage, series, starts, end, float(epochs[-1]) if epochs else 0.0)
+
+
+def _series(
+    name: str,
+    train: list[tuple[float, float]],
+    val: list[tuple[float, float]],
+    bounds: list[float],
+) -> Series:
+    x, y = _columns(train)
+    val_x, val_y = _columns(val)
+    title, about = _ABOUT.get(name, (name.replace("_", " "), ""))
+    both = y if name == "lr" else smoothed(x, y, bounds)
+    level = np.concatenate([both, val_y])
+    wide = len(level) > 1 and level.min() > 0 and level.max() / level.min() > 15
+    return Series(name, title, about, x, y, both, val_x, val_y, wide and name != "lr")
+
+
+def _columns(points: list[tuple[float, float]]) -> tuple[Numbers, Numbers]:
+    # The last value counts where a resumed run has written a place twice.
+    table = np.array(sorted(dict(points).items()), np.float64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def smoothed(
+    x: Numbers, y: Numbers, bounds: Sequence[float] = (), *, share: float = 0.02
+) -> Numbers:
+    """Gaussian mean over `share` of the points, never across a phase boundary.
+
+    Arguments:
+        x: Places (N,), growing.
+        y: Values (N,).
+        bounds: Places that no mean may reach across.
+        share: Standard deviation of the kernel, as a share of N.
+
+    Returns:
+        Values (N,).
+    """
+    width = max(1.0, share * len(y))
+    reach = int(3 * width)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    out = np.empty_like(y)
+    cuts = sorted({0, len(y), *(int(np.searchsorted(x, b)) for b in bounds)})
+    for start, stop in itertools.pairwise(cuts):
+        part = y[start:stop]
+        weight = np.convolve(np.ones_like(part), kernel)[reach : reach + len(part)]
+        out[start:stop] = np.convolve(part, kernel)[reach : reach + len(part)] / weight
+    return out
+
+
+def frame(one: Series) -> tuple[float, float]:
+    """Range of y that holds the smooth line, the points and all but 2 % of the raw values."""
+    if not len(one.y) + len(one.val_y):
+        return 0.0, 1.0
+    inner = np.quantile(one.y, [0.01, 0.99]) if len(one.y) else one.val_y
+    known = np.concatenate([inner, one.smooth, one.val_y])
+    low, high = float(known.min()), float(known.max())
+    if high == low:
+        return min(0.0, 2.0 * low), max(0.0, 2.0 * high) or 1.0
+    pad = 0.06 * (high - low)
+    return low - pad, high + pad
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
