@@ -22,6 +22,11 @@ class Drawn(Protocol):
     """What sampling returns."""
 
     @property
+    def settings(self) -> dict[str, float | str]:
+        """How they were drawn, for the reader of the scores."""
+        ...
+
+    @property
     def pixels(self) -> Tensor:
         """uint8 (n, C, H, W)."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -59,3 +61,24 @@ def ssim(pictures: Tensor, others: Tensor) -> Tensor:
         (mu_x**2 + mu_y**2 + c1) * (var_x + var_y + c2)
     )
     return ratio.mean(dim=(1, 2, 3)).float()
+
+
+def map_distance(maps: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
+    r"""Distance in feature maps whose places are scaled to unit length.
+
+    .. math:: d = \sum_l \frac{1}{h_l w_l} \sum_p \lVert \hat f_l(x)_p - \hat f_l(y)_p \rVert^2
+
+    Arguments:
+        maps: For each layer (B, C, h, w).
+        others: The same shapes.
+
+    Returns:
+        float32 (B,), from 0 to 4 times the number of layers.
+
+    Source: Zhang et al. 2018, arXiv:1801.03924, equation 1, without learned weights.
+    """
+    total = torch.zeros(len(maps[0]))
+    for a, b in zip(maps, others, strict=True):
+        apart = F.normalize(a.float(), dim=1) - F.normalize(b.float(), dim=1)
+        total += apart.square().sum(dim=1).mean(dim=(1, 2)).cpu()
+    return total

@@ -19,7 +19,7 @@ from latentbloom.evaluate.asking import (
     top_up,
 )
 from latentbloom.evaluate.features import BATCH, FeatureExtractor, Features, Progress
-from latentbloom.evaluate.fidelity import psnr, ssim
+from latentbloom.evaluate.fidelity import map_distance, psnr, ssim
 from latentbloom.evaluate.neighbours import mean_interval
 from latentbloom.evaluate.reference import MAX_TRAIN, MIN_VAL, Reference, prepare_reference
 from latentbloom.evaluate.score import frechet_score, score_pictures
@@ -83,7 +83,7 @@ def evaluate_run(
     clock.lap("real pictures")
     repeats = 6 if short else 16
     reconstruction = score_reconstructions(
-        model, val, reference, repeats=repeats, on_progress=on_progress
+        model, val, reference, repeats=repeats, perceptual=not short, on_progress=on_progress
     )
     clock.lap("reconstructions")
     labels = in_proportion(reference.val_labels, amounts.samples, seed)
@@ -93,14 +93,15 @@ def evaluate_run(
         for column, name in enumerate(reference.spec.names)
     }
     words, notes = known_words(reference.spec.words(cond), model.spec)
-    pictures = model.sample(cond=words, n=len(words), seed=seed).pixels
+    drawn = model.sample(cond=words, n=len(words), seed=seed)
     clock.lap("sampling")
     scores = score_pictures(
-        pictures,
+        drawn.pixels,
         cond,
         reference,
         in_distances=amounts.samples,
         repeats=repeats,
+        teach=not short,
         on_progress=on_progress,
     )
     scores = scores.model_copy(update={"notes": (*scores.notes, *notes)})
@@ -108,6 +109,7 @@ def evaluate_run(
     return Scores(
         short=short,
         seed=seed,
+        settings=drawn.settings,
         reconstruction=reconstruction,
         pictures=scores,
         seconds=clock.laps,
@@ -120,6 +122,7 @@ def score_reconstructions(
     reference: Reference,
     *,
     repeats: int = 16,
+    perceptual: bool = True,
     on_progress: Progress | None = None,
 ) -> ReconstructionScore:
     """Kept-aside pictures through the autoencoder and back, against themselves.
@@ -129,22 +132,27 @@ def score_reconstructions(
         val: The pictures; those of the reference are used.
         reference: The real side.
         repeats: Halves behind the interval of the distance.
+        perceptual: Measure the distance in feature maps, too, which takes as long again.
         on_progress: Called after each batch.
     """
-    rows = reference.val_indices
-    ratios, likenesses, features = [], [], []
+    rows, extractor = reference.val_indices, reference.extractor
+    ratios, likenesses, apart, features = [], [], [], []
     for start in range(0, len(rows), BATCH):
         real = val.images(rows[start : start + BATCH].tolist())
         back = to_uint8(model.reconstruct(to_float(real)))
         ratios.append(psnr(real, back).numpy())
         likenesses.append(ssim(real, back).numpy())
-        features.append(reference.extractor(back))
+        features.append(extractor(back))
+        if perceptual:
+            with torch.inference_mode():
+                apart.append(map_distance(extractor.maps(real), extractor.maps(back)).numpy())
         if on_progress is not None:
             on_progress("reconstructions", start + len(real), len(rows))
     return ReconstructionScore(
         count=len(rows),
         psnr=mean_interval(np.concatenate(ratios)),
         ssim=mean_interval(np.concatenate(likenesses)),
+        perceptual=mean_interval(np.concatenate(apart)) if perceptual else None,
         frechet=frechet_score(Features.cat(features).pooled, reference, repeats=repeats),
     )
 

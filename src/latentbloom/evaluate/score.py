@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
+from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.distances import (
     Interval,
     bootstrap,
@@ -15,7 +16,7 @@ from latentbloom.evaluate.distances import (
     share_interval,
 )
 from latentbloom.evaluate.features import Features, Progress, in_batches
-from latentbloom.evaluate.judge import confusion, mean_of_known, recalls
+from latentbloom.evaluate.judge import Verdict, confusion, mean_of_known, recalls, train_judge
 from latentbloom.evaluate.neighbours import Manifolds, copying, spread
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.scores import (
@@ -44,6 +45,7 @@ def score_pictures(
     *,
     in_distances: int | None = None,
     repeats: int = 16,
+    teach: bool = False,
     on_progress: Progress | None = None,
 ) -> PictureScores:
     """Compare generated pictures with real ones.
@@ -55,6 +57,7 @@ def score_pictures(
         in_distances: How many of the pictures, from the first, enter the distances; they
             should come in val's proportions. The others count for control alone. None: all.
         repeats: Halves behind the interval of the Fréchet distance.
+        teach: Teach a judge with the samples, too, and test it on real pictures.
         on_progress: Called after each batch.
     """
     features = reference.extractor.extract(
@@ -63,7 +66,9 @@ def score_pictures(
         text="features of samples",
         on_progress=on_progress,
     )
-    return score_features(features, cond, reference, in_distances=in_distances, repeats=repeats)
+    return score_features(
+        features, cond, reference, in_distances=in_distances, repeats=repeats, teach=teach
+    )
 
 
 def score_features(
@@ -73,6 +78,7 @@ def score_features(
     *,
     in_distances: int | None = None,
     repeats: int = 16,
+    teach: bool = False,
 ) -> PictureScores:
     """`score_pictures` for pictures whose features are there already."""
     labels = np.stack([cond[name].numpy() for name in reference.spec.names], axis=1)
@@ -103,7 +109,7 @@ def score_features(
         ),
         manifold=Manifolds.of(near, val).scores(),
         manifold_floor=reference.manifold_floor(count),
-        control=control_scores(features, labels, reference),
+        control=control_scores(features, labels, reference, teach=teach),
         diversity=diversity_scores(features, labels, reference),
         copying=copying_score(near, reference),
         notes=tuple(notes),
@@ -120,7 +126,7 @@ def frechet_score(features: np.ndarray, reference: Reference, *, repeats: int) -
 
 
 def control_scores(
-    features: Features, labels: np.ndarray, reference: Reference
+    features: Features, labels: np.ndarray, reference: Reference, *, teach: bool = False
 ) -> tuple[ControlScore, ...]:
     """How often the judge sees what was asked, a factor.
 
@@ -128,9 +134,11 @@ def control_scores(
         features: Of N samples.
         labels: int64 (N, factors): what was asked.
         reference: The real side.
+        teach: Teach a judge with the samples, too.
     """
     if reference.judge is None:
         return ()
+    pupil = _pupil(features, labels, reference) if teach else None
     on_samples = reference.judge.judge(features)
     on_real = reference.judge.judge(reference.val)
     scores = []
@@ -154,9 +162,22 @@ def control_scores(
                 real_mean=_mean_recall(real_seen, real_label, values),
                 confusion=_rows(confusion(seen, wanted, values)),
                 real_confusion=_rows(confusion(real_seen, real_label, values)),
+                taught_by_samples=None
+                if pupil is None
+                else _mean_recall(pupil[factor.name].answer[known], real_label, values),
             )
         )
     return tuple(scores)
+
+
+def _pupil(
+    features: Features, labels: np.ndarray, reference: Reference
+) -> dict[str, Verdict] | None:
+    """What a judge that was taught by samples says about real pictures."""
+    try:
+        return train_judge(features, labels, reference.spec).judge(reference.val)
+    except LatentbloomError:  # nothing to tell apart: a single value was asked for
+        return None
 
 
 def _rows(table: list[list[int]]) -> tuple[tuple[int, ...], ...]:

@@ -40,12 +40,15 @@ class ReconstructionScore(_Frozen):
         count: Pictures.
         psnr: Mean peak signal-to-noise ratio, in decibels.
         ssim: Mean structural similarity, at most 1.
+        perceptual: Mean distance in the feature maps of the scoring network; None in short
+            scores. It is no LPIPS, which has other features and learned weights.
         frechet: Distance of reconstructions to the pictures.
     """
 
     count: int
     psnr: Interval
     ssim: Interval
+    perceptual: Interval | None
     frechet: DistanceScore
 
 
@@ -62,6 +65,8 @@ class ControlScore(_Frozen):
         real_mean: Mean of `real`.
         confusion: Counts; row is what was asked, column what the judge sees.
         real_confusion: The same for real pictures; row is the label.
+        taught_by_samples: What a judge that was taught by the samples alone reaches on real
+            kept-aside pictures, mean over the values; None where it was not tried.
     """
 
     factor: str
@@ -73,6 +78,7 @@ class ControlScore(_Frozen):
     real_mean: Interval
     confusion: tuple[tuple[int, ...], ...]
     real_confusion: tuple[tuple[int, ...], ...]
+    taught_by_samples: Interval | None = None
 
 
 class DiversityScore(_Frozen):
@@ -157,6 +163,7 @@ class Scores(_Frozen):
         version: Of this format.
         short: Whether pictures were saved on for the sake of time.
         seed: Of the samples.
+        settings: How the samples were drawn: sampler, steps, guidance.
         reconstruction: None where there is no autoencoder.
         pictures: Scores of the samples.
         seconds: What took how long.
@@ -165,6 +172,7 @@ class Scores(_Frozen):
     version: int = 1
     short: bool
     seed: int
+    settings: dict[str, float | str] = {}
     reconstruction: ReconstructionScore | None
     pictures: PictureScores
     seconds: dict[str, float]

@@ -40,6 +40,7 @@ def score_rows(
         rows += [
             Row("reconstruction PSNR", f"{psnr.value:.2f} dB", _between(psnr, "{:.2f}")),
             Row("reconstruction SSIM", f"{ssim.value:.3f}", _between(ssim, "{:.3f}")),
+            *_perceptual(reconstruction),
             _distance("reconstruction FD", reconstruction.frechet, "{:.1f}"),
         ]
     rows += [
@@ -94,6 +95,11 @@ def rows_table(rows: list[Row], *, title: str) -> RenderableType:
     return table
 
 
+def _perceptual(reconstruction: ReconstructionScore) -> Iterator[Row]:
+    if (apart := reconstruction.perceptual) is not None:
+        yield Row("reconstruction, feature maps", f"{apart.value:.3f}", _between(apart, "{:.3f}"))
+
+
 def _control(pictures: PictureScores) -> Iterator[Row]:
     for control in pictures.control:
         yield Row(
@@ -103,6 +109,14 @@ def _control(pictures: PictureScores) -> Iterator[Row]:
             _percent(control.real_mean.value),
             "of the labels, by a judge taught on real pictures",
         )
+        if (taught := control.taught_by_samples) is not None:
+            yield Row(
+                "  judge taught by samples",
+                _percent(taught.value),
+                _percents(taught),
+                _percent(control.real_mean.value),
+                "right about real pictures",
+            )
         lines = zip(control.values, control.asked, control.met, control.real, strict=True)
         for value, asked, met, real in lines:
             if met is None:

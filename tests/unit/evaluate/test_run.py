@@ -24,6 +24,7 @@ from latentbloom.evaluate.run import evaluate_run
 @dataclass(frozen=True)
 class Pixels:
     pixels: torch.Tensor
+    settings: dict[str, float | str] = field(default_factory=lambda: {"sampler": "memory"})
 
 
 @dataclass
@@ -77,6 +78,7 @@ def test_every_score_is_there(
     assert scores.reconstruction is not None
     assert scores.reconstruction.psnr.value == pytest.approx(42.11, abs=0.01)
     assert scores.reconstruction.count == len(val)
+    assert scores.settings == {"sampler": "memory"}
     assert scores.pictures.frechet.name == "FD@60/efficientnet-lite2/48"
     assert scores.pictures.kernel.value.low < 0.05
     control = scores.pictures.control[0]

@@ -132,3 +132,13 @@ def test_grey_pictures_are_scored_as_equal_channels(fresh, reference: Reference)
     np.testing.assert_allclose(
         reference.extractor(grey).pooled, reference.extractor(colour).pooled, rtol=1e-4, atol=1e-5
     )
+
+
+def test_samples_teach_a_judge_where_their_labels_are_right(fresh, reference: Reference) -> None:
+    pictures, cond = fresh
+    right = score_pictures(pictures, cond, reference, teach=True).control[0].taught_by_samples
+    wrong = score_pictures(pictures, {"shape": 1 - cond["shape"]}, reference, teach=True)
+    assert right is not None
+    assert right.value > 0.85
+    assert wrong.control[0].taught_by_samples is not None
+    assert wrong.control[0].taught_by_samples.value < 0.15
