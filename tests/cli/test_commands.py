@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.cli.conftest import CommandLine
 
 from latentbloom.data.conditions import ConditionSpec, Factor
+from tests.cli.conftest import CommandLine
 
 
 class TestFit:

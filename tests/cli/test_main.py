@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import NoReturn
 
 import pytest
-from tests.cli.conftest import CommandLine
 
 import latentbloom
 from latentbloom.cli.main import COMMANDS
 from latentbloom.errors import SourceError
+from tests.cli.conftest import CommandLine
 
 
 def test_help_lists_the_commands(call: CommandLine) -> None:

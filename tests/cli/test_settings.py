@@ -8,11 +8,11 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cli.conftest import CommandLine
 
 from latentbloom.cli import fit
 from latentbloom.cli.settings import CHOSEN, find_setting, iter_settings, overrides_of
 from latentbloom.config import RunConfig
+from tests.cli.conftest import CommandLine
 
 
 def overrides(*words: str) -> dict[str, Any]:
