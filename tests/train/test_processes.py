@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import TINY, make_pictures
 
 import latentbloom
 from latentbloom.train.checkpoint import load_checkpoint
+from tiny_run import TINY, make_pictures
 
 
 @pytest.mark.slow
