@@ -44,14 +44,19 @@ class DataSettings(Settings):
 
 
 class AutoencoderConfig(Settings):
-    """Shape of the autoencoder."""
+    """Family and shape of the autoencoder."""
 
+    family: Literal["swift", "classic", "pixel"] = Field(
+        "swift", description="swift: a small map of latents; classic: a flat latent; pixel: none"
+    )
     size: Size = Field(64, description="Height and width of the pictures, pixels")
     channels: Literal[1, 3] = Field(3, description="Channels of the pictures")
-    latent_channels: Count = Field(4, description="Channels of the latent map, at size/8")
+    latent_channels: Count = Field(4, description="swift: channels of the latent map, at size/8")
     width: Annotated[int, Field(ge=16, multiple_of=4)] = Field(
-        96, description="Channels at a quarter of the pictures' size"
+        96, description="swift: channels at a quarter of the pictures' size"
     )
+    latent_numbers: Count = Field(256, description="classic: length of the flat latent")
+    base_width: Count = Field(64, description="classic: channels at full size, doubled 3 times")
     blocks: Count = Field(2, description="Residual blocks a level")
 
 
@@ -71,23 +76,51 @@ class VaeGanSettings(Settings):
     adversarial_weight: Weight = Field(
         0.8, description="Adversarial push, relative to that of the other losses"
     )
+    adversarial_loss: Literal["hinge", "bce"] = Field(
+        "hinge", description="What real and made patches are told apart by"
+    )
     discriminator_width: Annotated[int, Field(ge=8)] = Field(
         32, description="Channels of the discriminator's first map"
     )
+    classification_weight: Weight = Field(
+        0.0, description="classic: weight of the cross-entropy of the labels, nats"
+    )
+    centre_weight: Weight = Field(
+        0.0, description="classic: weight of the squared distance to the own class centre"
+    )
+    repulsion_weight: Weight = Field(
+        0.0, description="classic: weight of centres that are too near to each other"
+    )
+    spread_weight: Weight = Field(
+        0.0, description="classic: weight of classes that collapse to a point"
+    )
+    centre_distance: Positive = Field(
+        4.0, description="Least distance of two class centres, in raw latents"
+    )
+    class_spread: Positive = Field(
+        0.5, description="Least standard deviation of a latent number inside a class"
+    )
     kl_start: Share = Field(0.02, description="Where the KL begins to rise")
     kl_full: Share = Field(0.15, description="Where the KL has its full weight")
+    class_start: Share = Field(0.15, description="Where classification and centres begin to rise")
+    class_full: Share = Field(0.30, description="Where they have their full weight")
     discriminator_start: Share = Field(0.15, description="Where the discriminator starts")
     adversarial_start: Share = Field(0.30, description="Where the autoencoder feels it")
     adversarial_full: Share = Field(0.50, description="Where it feels it at full weight")
 
 
 class DenoiserConfig(Settings):
-    """Shape of the denoising transformer."""
+    """Kind and shape of the denoising network."""
 
-    width: Annotated[int, Field(ge=32, multiple_of=32)] = Field(256, description="Numbers a token")
-    depth: Count = Field(8, description="Transformer blocks")
+    kind: Literal["transformer", "dense", "unet", "pixel-unet"] = Field(
+        "transformer", description="dense: for flat latents; pixel-unet: for pixels"
+    )
+    width: Annotated[int, Field(ge=32, multiple_of=32)] = Field(
+        256, description="Numbers a token, or of the U-shapes' first level"
+    )
+    depth: Count = Field(8, description="Blocks, in the U-shapes shared out over their levels")
     head_width: Count = Field(64, description="Numbers an attention head")
-    patch: Count = Field(2, description="Side of the latent patch that is one token")
+    patch: Count = Field(2, description="transformer: side of the patch that is one token")
 
 
 class DiffusionSettings(Settings):

@@ -311,7 +311,8 @@ def load(run: Path | str, *, device: str | None = None) -> Model:
 def load_autoencoder(folder: Path) -> tuple[Autoencoder, str]:
     """A finished autoencoder and its fingerprint."""
     tensors, meta = load_checkpoint(folder, ["model"])
-    autoencoder = build_autoencoder(AutoencoderConfig(**meta["config"]))
+    spec = ConditionSpec.from_json(meta["spec"]) if "spec" in meta else None
+    autoencoder = build_autoencoder(AutoencoderConfig(**meta["config"]), spec)
     try:
         autoencoder.load_state_dict(tensors["model"])
     except RuntimeError as error:

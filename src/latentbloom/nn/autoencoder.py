@@ -1,4 +1,4 @@
-"""The `swift` autoencoder: few wide maps that keep a processor's matrix units busy."""
+"""What every autoencoder has: a posterior, a normalisation, and one way to be built."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from latentbloom.config import AutoencoderConfig
-from latentbloom.nn.blocks import Downsample, ResBlock, Upsample, conv3x3
+from latentbloom.data.conditions import ConditionSpec
+
+LatentShape = tuple[int, int, int]
 
 
 class Posterior(NamedTuple):
@@ -28,14 +30,14 @@ class Posterior(NamedTuple):
 
 
 class Autoencoder(nn.Module):
-    """Variational autoencoder with a small map of latents and their normalisation.
+    """Base of the autoencoders: normalisation around `encode_raw` and `decode_raw`.
 
     `encode` and `decode` speak normalised latents: per channel (raw - shift) / scale, where the
     two are the mean and the standard deviation of all training latents. Until
     `set_normalisation` they are 0 and 1, and raw and normalised latents are the same.
 
     Arguments:
-        config: Sizes; see `AutoencoderConfig`.
+        config: Family and sizes; see `AutoencoderConfig`.
     """
 
     shift: Tensor
@@ -44,37 +46,9 @@ class Autoencoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        wide, deep, z = config.width, 2 * config.width, config.latent_channels
-        fine = max(16, wide // 4)
-        pixels = config.channels
-        self.encoder = nn.Sequential(
-            nn.PixelUnshuffle(4),  # (B, 16 C, H/4, W/4)
-            conv3x3(16 * pixels, wide),
-            *(ResBlock(wide) for _ in range(config.blocks)),
-            Downsample(wide, deep),  # (B, deep, H/8, W/8)
-            *(ResBlock(deep) for _ in range(config.blocks)),
-            nn.LeakyReLU(0.1),
-            conv3x3(deep, 2 * z),
-        )
-        self.decoder = nn.Sequential(
-            conv3x3(z, deep),
-            *(ResBlock(deep) for _ in range(config.blocks)),
-            Upsample(deep, wide),  # (B, wide, H/4, W/4)
-            *(ResBlock(wide) for _ in range(config.blocks + 1)),
-            Upsample(wide, fine),  # (B, fine, H/2, W/2)
-            ResBlock(fine),
-            nn.LeakyReLU(0.1),
-            conv3x3(fine, 4 * pixels),
-            nn.PixelShuffle(2),  # (B, C, H, W)
-        )
-        self.register_buffer("shift", torch.zeros(z))
-        self.register_buffer("scale", torch.ones(z))
-
-    @property
-    def latent_shape(self) -> tuple[int, int, int]:
-        """Shape of one picture's latent: (4, 8, 8) at 64x64."""
-        side = self.config.size // 8
-        return (self.config.latent_channels, side, side)
+        self.latent_shape = latent_shape_of(config)
+        self.register_buffer("shift", torch.zeros(self.latent_shape[0]))
+        self.register_buffer("scale", torch.ones(self.latent_shape[0]))
 
     def encode_raw(self, images: Tensor) -> Posterior:
         """Posterior over raw latents.
@@ -82,15 +56,16 @@ class Autoencoder(nn.Module):
         Arguments:
             images: Shape (B, C, H, W), values in [-1, 1].
         """
-        mean, log_var = self.encoder(images).float().chunk(2, dim=1)
-        # A bounded variance keeps one odd picture from blowing up the KL term. At the start the
-        # deviation is exp(-2), small beside the unit-sized means that training settles on.
-        log_var = (log_var - 4.0).clamp(-12.0, 2.0)
-        return Posterior(mean, torch.exp(0.5 * log_var))
+        raise NotImplementedError
 
     def decode_raw(self, z: Tensor) -> Tensor:
         """Pictures (B, C, H, W) of raw latents. May overshoot [-1, 1] a little."""
-        return self.decoder(z)
+        raise NotImplementedError
+
+    @property
+    def last_layer(self) -> nn.Conv2d | nn.ConvTranspose2d:
+        """The layer that makes the pixels; the adversarial push is measured at its weights."""
+        raise NotImplementedError
 
     def forward(self, images: Tensor, eps: Tensor) -> tuple[Tensor, Posterior]:
         """Reconstruction through a sampled raw latent, for training.
@@ -124,18 +99,50 @@ class Autoencoder(nn.Module):
         self.shift.copy_(shift)
         self.scale.copy_(scale)
 
-    @property
-    def last_layer(self) -> nn.Conv2d:
-        """The convolution that makes the pixels."""
-        layer = self.decoder[-2]
-        assert isinstance(layer, nn.Conv2d)
-        return layer
-
     @staticmethod
     def _column(values: Tensor) -> Tensor:
         return values[None, :, None, None]
 
 
-def build_autoencoder(config: AutoencoderConfig) -> Autoencoder:
-    """The autoencoder that a configuration asks for."""
-    return Autoencoder(config).to(memory_format=torch.channels_last)
+def latent_shape_of(config: AutoencoderConfig) -> LatentShape:
+    """Shape (C, h, w) of one picture's latent: (4, 8, 8) for swift at 64x64."""
+    if config.family == "classic":
+        return (config.latent_numbers, 1, 1)
+    if config.family == "pixel":
+        return (config.channels, config.size, config.size)
+    return (config.latent_channels, config.size // 8, config.size // 8)
+
+
+def bounded_posterior(parameters: Tensor) -> Posterior:
+    """Posterior from means and log-variances (B, 2 C, h, w), the latter moved and bounded.
+
+    A bounded variance keeps one odd picture from blowing up the KL term. At the start the deviation
+    is exp(-2), small beside the unit-sized means that training settles on.
+    """
+    mean, log_var = parameters.chunk(2, dim=1)
+    log_var = (log_var - 4.0).clamp(-12.0, 2.0)
+    return Posterior(mean, torch.exp(0.5 * log_var))
+
+
+def build_autoencoder(config: AutoencoderConfig, spec: ConditionSpec | None = None) -> Autoencoder:
+    """The autoencoder that a configuration asks for, fresh.
+
+    Arguments:
+        config: Family and sizes.
+        spec: The factors, for the families that learn classes beside latents.
+    """
+    return _build(config, spec).to(memory_format=torch.channels_last)
+
+
+def _build(config: AutoencoderConfig, spec: ConditionSpec | None) -> Autoencoder:
+    if config.family == "classic":
+        from latentbloom.nn.classic import ClassicAutoencoder
+
+        return ClassicAutoencoder(config, spec)
+    if config.family == "pixel":
+        from latentbloom.nn.pixel import PixelAutoencoder
+
+        return PixelAutoencoder(config)
+    from latentbloom.nn.swift import SwiftAutoencoder
+
+    return SwiftAutoencoder(config)

@@ -10,18 +10,19 @@ import torch
 from torch import Tensor
 
 from latentbloom.config import AutoencoderConfig, TrainSettings, VaeGanSettings
+from latentbloom.data.conditions import Cond
 from latentbloom.data.pixels import to_float
 from latentbloom.nn.autoencoder import Autoencoder, build_autoencoder
 from latentbloom.nn.discriminator import build_discriminator
+from latentbloom.train.class_terms import ClassTerms
 from latentbloom.train.ema import EMA
 from latentbloom.train.order import mix
 from latentbloom.train.stage import Batch, Phase
 from latentbloom.train.state import unwrap
 from latentbloom.vaegan.losses import (
+    ADVERSARIAL_LOSSES,
     adaptive_weight,
     discriminator_accuracy,
-    hinge_discriminator_loss,
-    hinge_generator_loss,
     kl_loss,
     psnr,
     ramp,
@@ -77,7 +78,9 @@ class VaeGanStage:
         self.batch_size = settings.batch_size
         self.weights: Tensor | None = None
         torch.manual_seed(mix("weights", self.name, train.seed))
-        autoencoder = build_autoencoder(config)
+        autoencoder = build_autoencoder(config, images.spec)
+        self.classes = ClassTerms.of(autoencoder, settings, images.spec)
+        self.judge_loss, self.fool_loss = ADVERSARIAL_LOSSES[settings.adversarial_loss]
         self.perceptual = build_perceptual(settings.perceptual, say)
         features = self.perceptual.channels if self.perceptual is not None else []
         discriminator = build_discriminator(config.channels, features, settings.discriminator_width)
@@ -112,6 +115,8 @@ class VaeGanStage:
     def _milestones(self) -> list[tuple[float, str]]:
         s = self.settings
         found = [(0.0, "reconstruction"), (s.kl_start, "KL rising")]
+        if self.classes is not None and self.classes.active:
+            found.append((s.class_start, "classes and centres"))
         if s.adversarial_weight > 0:
             found += [
                 (s.discriminator_start, "discriminator"),
@@ -127,7 +132,8 @@ class VaeGanStage:
             x = torch.where(flip[:, None, None, None], x.flip(3), x)
         x = x.to(self.accelerator.device, memory_format=torch.channels_last)
         shape = (len(x), *self._plain.latent_shape)
-        return {"images": x, "eps": torch.randn(shape).to(x.device)}
+        eps = torch.randn(shape).to(x.device)
+        return {"images": x, "eps": eps, "cond": self._cond(self.images, indices)}
 
     def autoencoder_loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """All of the autoencoder's losses; their gradients meet at the reconstruction."""
@@ -161,7 +167,7 @@ class VaeGanStage:
         if adversarial_weight > 0.0:
             with self.accelerator.autocast():
                 scores = unwrap(self.discriminator)(pixels, fake_maps)
-            adversarial = hinge_generator_loss(scores)
+            adversarial = self.fool_loss(scores)
             (push,) = torch.autograd.grad(adversarial, pixels)
             balance = adaptive_weight(
                 self._at_last_layer(reconstruction, gradient),
@@ -174,7 +180,11 @@ class VaeGanStage:
         kl = kl_loss(posterior).mean()
         logs["kl"] = kl.detach()
         kl_weight = s.kl_weight * ramp(progress, s.kl_start, s.kl_full)
-        return (reconstruction * gradient).sum() + kl_weight * kl, logs
+        loss = (reconstruction * gradient).sum() + kl_weight * kl
+        if self.classes is not None:
+            terms, more = self.classes.loss(self._plain, posterior.mean, batch["cond"], progress)
+            loss, logs = loss + terms, logs | more
+        return loss, logs
 
     @property
     def _plain(self) -> Autoencoder:
@@ -189,7 +199,7 @@ class VaeGanStage:
         return found
 
     def discriminator_loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """Hinge loss on the reconstructions that the autoencoder has just made."""
+        """Loss of the verdicts on the reconstructions that the autoencoder has just made."""
         del progress
         real_images, real_maps = batch["real"]
         fake_images, fake_maps = batch["fake"]
@@ -199,7 +209,7 @@ class VaeGanStage:
         )
         halves = [score.chunk(2) for score in scores]
         real, fake = [half[0] for half in halves], [half[1] for half in halves]
-        loss = hinge_discriminator_loss(real, fake)
+        loss = self.judge_loss(real, fake)
         return loss, {
             "discriminator": loss.detach(),
             "discriminator_accuracy": discriminator_accuracy(real, fake).detach(),
@@ -209,7 +219,8 @@ class VaeGanStage:
     def validate(self) -> tuple[dict[str, float], float]:
         """PSNR, L1 and perceptual distance of the averaged weights on held-out pictures."""
         source = self.val if len(self.val) else self.images
-        x = self._fixed(source, VALIDATION_IMAGES)
+        indices = _spread(len(source), VALIDATION_IMAGES)
+        x = self._fixed(source, indices)
         with self.accelerator.autocast():
             y = self._reconstruct(x)
             l1 = float(reconstruction_loss(x, y).mean())
@@ -221,6 +232,10 @@ class VaeGanStage:
                 ]
                 scores["perceptual"] = float(torch.cat(distances).mean())
                 badness += self.settings.perceptual_weight * scores["perceptual"]
+            if self.classes is not None and self.classes.active:
+                model = self._averaged
+                means = torch.cat([model.encode_raw(part).mean for part in x.split(64)])
+                scores |= self.classes.scores(model, means, self._cond(source, indices))
         return scores, badness
 
     @torch.no_grad()
@@ -228,23 +243,41 @@ class VaeGanStage:
         """Held-out pictures above their reconstructions."""
         from latentbloom.show.preview import save_preview
 
-        x = self._fixed(self.val if len(self.val) else self.images, PREVIEW_IMAGES)
+        source = self.val if len(self.val) else self.images
+        x = self._fixed(source, _spread(len(source), PREVIEW_IMAGES))
         with self.accelerator.autocast():
             y = self._reconstruct(x)
         save_preview(path, x.cpu(), y.cpu())
 
     def _reconstruct(self, x: Tensor) -> Tensor:
-        model = self.ema.module
-        assert isinstance(model, Autoencoder)
+        model = self._averaged
         parts = [model.decode_raw(model.encode_raw(part).mean).float() for part in x.split(64)]
         return torch.cat(parts).clamp(-1.0, 1.0)
 
-    def _fixed(self, source: ImageSet, count: int) -> Tensor:
-        count = min(count, len(source))
-        step = len(source) / count  # spread over the set, which is sorted by label
-        x = to_float(source.images([int(i * step) for i in range(count)]))
+    @property
+    def _averaged(self) -> Autoencoder:
+        model = self.ema.module
+        assert isinstance(model, Autoencoder)
+        return model
+
+    def _fixed(self, source: ImageSet, indices: list[int]) -> Tensor:
+        x = to_float(source.images(indices))
         return x.to(self.accelerator.device, memory_format=torch.channels_last)
+
+    def _cond(self, source: ImageSet, indices: list[int]) -> Cond:
+        cond = source.cond(indices)
+        return {name: index.to(self.accelerator.device) for name, index in cond.items()}
 
     def meta(self) -> dict[str, Any]:
         """The shape of the model and the set that it learns from."""
-        return {"config": self.config.model_dump(), "images": self.images.fingerprint}
+        return {
+            "config": self.config.model_dump(),
+            "spec": self.images.spec.to_json(),
+            "images": self.images.fingerprint,
+        }
+
+
+def _spread(length: int, count: int) -> list[int]:
+    """At most `count` places, spread over a set that is sorted by label."""
+    count = min(count, length)
+    return [int(i * (length / count)) for i in range(count)]

@@ -63,6 +63,33 @@ def hinge_generator_loss(fake_scores: Sequence[Tensor]) -> Tensor:
     return -torch.stack([score.mean() for score in fake_scores]).mean()
 
 
+def bce_discriminator_loss(real_scores: Sequence[Tensor], fake_scores: Sequence[Tensor]) -> Tensor:
+    r"""Binary cross-entropy of scores as log-odds of being real, in nats.
+
+    .. math:: \frac{1}{2} (\log(1 + e^{-D(x)}) + \log(1 + e^{D(\hat x)}))
+
+    Returns:
+        A scalar, the mean over heads, pictures and patches; log 2 for guessing. Source:
+        Goodfellow et al. 2014, arXiv:1406.2661, equation 1.
+    """
+    losses = [
+        0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
+        for real, fake in zip(real_scores, fake_scores, strict=True)
+    ]
+    return torch.stack(losses).mean()
+
+
+def bce_generator_loss(fake_scores: Sequence[Tensor]) -> Tensor:
+    """Cross-entropy of reconstructed patches against "real", nats; heads count alike. A scalar."""
+    return torch.stack([F.softplus(-score).mean() for score in fake_scores]).mean()
+
+
+ADVERSARIAL_LOSSES = {
+    "hinge": (hinge_discriminator_loss, hinge_generator_loss),
+    "bce": (bce_discriminator_loss, bce_generator_loss),
+}
+
+
 def discriminator_accuracy(real_scores: Sequence[Tensor], fake_scores: Sequence[Tensor]) -> Tensor:
     """Share of patches on the right side of zero, a scalar in [0, 1]; heads count alike."""
     shares = [

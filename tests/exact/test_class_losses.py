@@ -1,0 +1,79 @@
+"""Losses of labels in the latent, and cross-entropy for the discriminator, by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from latentbloom.vaegan.class_losses import (
+    attraction_loss,
+    classification_loss,
+    mean_of_known,
+    nearest_centre,
+    repulsion_loss,
+    spread_loss,
+)
+from latentbloom.vaegan.losses import bce_discriminator_loss, bce_generator_loss
+
+KNOWN = torch.tensor([True, True, False])
+INDEX = torch.tensor([0, 1, 2])  # 2 is "any" where there are two values
+
+
+def test_cross_entropy_counts_known_rows_alone() -> None:
+    logits = torch.tensor([[0.0, 0.0], [0.0, math.log(3.0)], [50.0, -50.0]])
+    losses = classification_loss(logits, INDEX, KNOWN)
+    assert losses.tolist() == pytest.approx([math.log(2), math.log(4 / 3), 0.0])
+    expected = (math.log(2) + math.log(4 / 3)) / 2
+    assert float(mean_of_known(losses, KNOWN)) == pytest.approx(expected)
+    assert float(mean_of_known(losses, torch.zeros(3, dtype=torch.bool))) == 0.0
+
+
+def test_attraction_is_the_squared_distance_a_number() -> None:
+    centres = torch.tensor([[1.0, 0.0], [0.0, 2.0]], requires_grad=True)
+    z = torch.tensor([[3.0, 0.0], [0.0, 1.0], [9.0, 9.0]])
+    losses = attraction_loss(z, centres, INDEX, KNOWN)
+    assert losses.tolist() == pytest.approx([2.0, 0.5, 0.0])
+    losses.sum().backward()
+    # d/dc of (z - c)^2 / D is -2 (z - c) / D: only the own centre moves, towards its picture.
+    assert centres.grad is not None
+    assert centres.grad.tolist() == [[-2.0, 0.0], [0.0, 1.0]]
+
+
+def test_repulsion_acts_on_pairs_that_are_too_near() -> None:
+    centres = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
+    # Distances 5, 1 and sqrt(9 + 9); at least 4.5 is wanted.
+    expected = (0.0 + 3.5**2 + (4.5 - math.sqrt(18)) ** 2) / 3
+    assert float(repulsion_loss(centres, 4.5)) == pytest.approx(expected)
+    assert float(repulsion_loss(centres[:1], 4.5)) == 0.0
+    together = torch.zeros(2, 3, requires_grad=True)
+    repulsion_loss(together, 1.0).backward()
+    assert together.grad is not None
+    assert torch.isfinite(together.grad).all()
+
+
+def test_spread_is_wanted_inside_each_class_that_has_two_pictures() -> None:
+    z = torch.tensor([[0.0, 0.0], [2.0, 0.0], [5.0, 5.0], [7.0, 1.0]])
+    index, known = torch.tensor([0, 0, 1, 0]), torch.tensor([True, True, True, False])
+    # Class 0: deviations sqrt(2) and 0 (nearly), so a spread of 0.5 lacks 0 and 0.5; class 1 has
+    # one picture and says nothing; the last row is not known.
+    assert float(spread_loss(z, index, known, 2, 0.5)) == pytest.approx(0.25, abs=1e-3)
+    assert float(spread_loss(z, index, known, 2, 2.0)) == pytest.approx(
+        (2.0 - math.sqrt(2) + 2.0) / 2, abs=1e-3
+    )
+    alone = torch.tensor([True, False, True, False])
+    assert float(spread_loss(z, index, alone, 2, 0.5)) == 0.0
+
+
+def test_nearest_centre() -> None:
+    centres = torch.tensor([[0.0, 0.0], [4.0, 0.0]])
+    assert nearest_centre(torch.tensor([[1.9, 5.0], [2.1, -5.0]]), centres).tolist() == [0, 1]
+
+
+def test_cross_entropy_of_verdicts_by_hand() -> None:
+    real, fake = [torch.tensor([[[[0.0]]]])], [torch.tensor([[[[math.log(3.0)]]]])]
+    # P(real) is 1/2 and 3/4: -log(1/2) and -log(1/4), halved; to fool it costs -log(3/4).
+    expected = 0.5 * (math.log(2) + math.log(4))
+    assert float(bce_discriminator_loss(real, fake)) == pytest.approx(expected)
+    assert float(bce_generator_loss(fake)) == pytest.approx(math.log(4 / 3))
