@@ -6,7 +6,8 @@ import pytest
 
 from latentbloom.config import RunConfig
 from latentbloom.errors import ConfigError
-from latentbloom.train.planner import Speeds, make_plan
+from latentbloom.train.planner import make_plan
+from latentbloom.train.speeds import Speeds
 
 
 def plan(minutes: float, speed: float = 1.0, count: int = 3000):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -25,6 +25,36 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 SHARD = 16_384
 _BATCH = 64
+
+
+class Latents(Protocol):
+    """What stage 2 learns from: a `LatentCache`, or pictures themselves (`PixelLatents`).
+
+    Attributes:
+        shape: Shape (C, h, w) of one latent.
+        mirrored: Whether latents of mirror images may be asked for.
+        fingerprint: Fingerprint of the autoencoder that they belong to.
+        labels: Indices of all pictures' labels, LongTensor (N, factors).
+    """
+
+    mirrored: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102 - described above
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
+    @property
+    def labels(self) -> torch.Tensor: ...  # noqa: D102
+    def __len__(self) -> int: ...
+    def posterior(
+        self, indices: Sequence[int], mirrored: Sequence[int] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and standard deviation (B, C, h, w) of normalised latents."""
+        ...
+
+    def cond(self, spec: ConditionSpec, indices: Sequence[int]) -> Cond:
+        """For each factor a LongTensor (B,)."""
+        ...
 
 
 class LatentCache:

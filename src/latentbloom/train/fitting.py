@@ -15,23 +15,20 @@ import torch
 
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.latents import LatentCache, encode_raw_latents, finish_latents
+from latentbloom.data.latents import Latents
 from latentbloom.diffusion.denoiser import Denoiser
 from latentbloom.errors import RunFolderError
-from latentbloom.nn.autoencoder import Autoencoder
+from latentbloom.nn.autoencoder import Autoencoder, build_autoencoder
 from latentbloom.run import RunFolder, write_json
 from latentbloom.train.budget import Budget
-from latentbloom.train.checkpoint import (
-    checkpoint_exists,
-    fingerprint,
-    load_checkpoint,
-    save_checkpoint,
-)
+from latentbloom.train.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
+from latentbloom.train.encoding import open_latents, prepare_latents
 from latentbloom.train.latent_diffusion import LatentDiffusionStage
 from latentbloom.train.logging import MetricsLog, StageProgress
 from latentbloom.train.loop import Trainer
 from latentbloom.train.machine import default_device, measure_machine
-from latentbloom.train.planner import Plan, Speeds, make_plan, measure_speeds
+from latentbloom.train.planner import Plan, describe_models, make_plan, models_to_time
+from latentbloom.train.speeds import Speeds, measure_speeds
 from latentbloom.train.stage import Stage
 from latentbloom.train.vae_gan import VaeGanStage
 
@@ -72,11 +69,12 @@ class Fitting:
         machine = measure_machine(device)
         precision = request.train.precision or machine.precision
         with self.console.status("Measuring this machine ..."):
+            autoencoder, denoiser = models_to_time(request, size=size, channels=channels)
             speeds = measure_speeds(
                 request,
+                autoencoder,
+                denoiser,
                 source.spec,
-                size=size,
-                channels=channels,
                 device=device,
                 precision=precision,
             )
@@ -127,6 +125,8 @@ class Fitting:
         if checkpoint_exists(self.folder.autoencoder):
             return load_autoencoder(self.folder.autoencoder)[0].to(accelerator.device)
         assert config.autoencoder is not None
+        if config.autoencoder.family == "pixel":  # nothing to train
+            return build_autoencoder(config.autoencoder).to(accelerator.device)
         stage = VaeGanStage(
             config.autoencoder,
             config.vae_gan,
@@ -151,61 +151,16 @@ class Fitting:
         train: ImageSet,
         val: ImageSet,
         accelerator: Accelerator,
-    ) -> tuple[LatentCache, LatentCache | None, Plan]:
+    ) -> tuple[Latents, Latents | None, Plan]:
         if accelerator.is_main_process:
             if not checkpoint_exists(self.folder.autoencoder):
-                self._encode(config, autoencoder, train, val, accelerator)
+                prepare_latents(
+                    self.folder, config, autoencoder, train, val, accelerator.device, self._say
+                )
             plan = self._settle(config, plan)
         accelerator.wait_for_everyone()
         plan = Plan(**json.loads(self.folder.request.read_text(encoding="utf-8"))["plan"])
-        held_out = LatentCache(self.folder.latents("val")) if len(val) else None
-        return LatentCache(self.folder.latents("train")), held_out, plan
-
-    def _encode(
-        self,
-        config: RunConfig,
-        autoencoder: Autoencoder,
-        train: ImageSet,
-        val: ImageSet,
-        accelerator: Accelerator,
-    ) -> None:
-        low = torch.bfloat16 if config.train.precision == "bf16" else None
-        sets = {"train": train} | ({"val": val} if len(val) else {})
-        shift = scale = None
-        for split, images in sets.items():
-            mean, std = encode_raw_latents(
-                autoencoder,
-                images,
-                self.folder.latents(split),
-                mirror=config.data.mirror,
-                device=accelerator.device,
-                autocast_dtype=low,
-            )
-            if split == "train":
-                shift, scale = torch.from_numpy(mean), torch.from_numpy(std)
-        assert shift is not None
-        assert scale is not None
-        autoencoder.set_normalisation(shift, scale)
-        self._say(
-            "Latents: per channel shift "
-            f"{_numbers(shift)}, scale {_numbers(scale)}; applied in encode and decode."
-        )
-        mark = fingerprint(autoencoder.state_dict())
-        for split, images in sets.items():
-            finish_latents(
-                autoencoder,
-                images,
-                self.folder.latents(split),
-                mirror=config.data.mirror,
-                fingerprint=mark,
-            )
-        assert config.autoencoder is not None
-        # Written last: that it is there says that the latents are, too.
-        save_checkpoint(
-            self.folder.autoencoder,
-            {"model": autoencoder.state_dict()},
-            {"config": config.autoencoder.model_dump(), "fingerprint": mark},
-        )
+        return *open_latents(self.folder, config, train, val), plan
 
     def _settle(self, config: RunConfig, plan: Plan) -> Plan:
         """Give stage 2 what the clock has left for it; once, so that resuming changes nothing."""
@@ -224,8 +179,8 @@ class Fitting:
         plan: Plan,
         train: ImageSet,
         autoencoder: Autoencoder,
-        latents: LatentCache,
-        held_out: LatentCache | None,
+        latents: Latents,
+        held_out: Latents | None,
         accelerator: Accelerator,
     ) -> None:
         final = self.folder.path / "conditional_diffusion_final"
@@ -261,7 +216,7 @@ class Fitting:
                 train.spec,
                 autoencoder,
                 denoiser.with_backbone(denoiser.backbone),
-                device=next(autoencoder.parameters()).device,
+                device=autoencoder.shift.device,
                 autocast_dtype=low,
             )
             every = list(train.spec.combinations())[:16]
@@ -358,17 +313,11 @@ class Fitting:
         return plan.spent_seconds + sum(found) if found else 0.0
 
     def _say_plan(self, config: RunConfig, plan: Plan, machine: str, count: int) -> None:
-        assert config.autoencoder is not None
-        assert config.denoiser is not None
         lines = [
             f"Machine: {machine}.",
             f"Pictures: {config.data.size}x{config.data.size}, "
             f"{'grey' if config.data.channels == 1 else 'colour'}, {count:,} to train on.",
-            f"Stage 1: autoencoder of width {config.autoencoder.width}, batches of "
-            f"{config.vae_gan.batch_size}, {_span(plan.vae_gan_seconds, plan.vae_gan_images)}.",
-            f"Stage 2: transformer {config.denoiser.width} x {config.denoiser.depth}, batches of "
-            f"{config.diffusion.batch_size}, "
-            f"{_span(plan.diffusion_seconds, plan.diffusion_images)}.",
+            *describe_models(config, plan),
             f"Scores, pictures and report: {plan.finish_seconds:.0f} s.",
         ]
         for line in lines:
@@ -389,13 +338,3 @@ def make_accelerator(config: RunConfig) -> Accelerator:
 
 def _budget(images: int | None, seconds: float | None) -> Budget:
     return Budget(images=images) if images is not None else Budget(seconds=seconds)
-
-
-def _span(seconds: float | None, images: int) -> str:
-    if seconds is None:
-        return f"{images:,} images"
-    return f"{seconds / 60:.1f} minutes, about {images:,} images"
-
-
-def _numbers(values: torch.Tensor) -> str:
-    return "(" + ", ".join(f"{float(v):.3g}" for v in values) + ")"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,11 @@ from torch import Tensor
 
 from latentbloom.config import DenoiserConfig, DiffusionSettings, TrainSettings
 from latentbloom.data.conditions import Cond, ConditionSpec
-from latentbloom.data.latents import LatentCache
+from latentbloom.data.latents import Latents
 from latentbloom.diffusion.denoiser import Denoiser
 from latentbloom.diffusion.objective import diffusion_loss, drop_conditions, sample_times
 from latentbloom.diffusion.schedule import make_schedule
-from latentbloom.nn.transformer import Transformer
+from latentbloom.nn.backbone import build_backbone
 from latentbloom.train.ema import EMA
 from latentbloom.train.order import mix, tempered_weights
 from latentbloom.train.stage import Batch, Phase
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 VALIDATION_LATENTS = 512
+VALIDATION_NUMBERS = 1 << 19  # of large latents fewer are looked at, but not fewer than 64
 
 Preview = Callable[[Denoiser, Path], None]
 
@@ -35,7 +37,7 @@ def build_denoiser(
     shape: tuple[int, int, int],
 ) -> Denoiser:
     """A fresh denoiser on latents of that shape."""
-    backbone = Transformer(config, spec, shape)
+    backbone = build_backbone(config, spec, shape)
     return Denoiser(backbone, make_schedule(settings.schedule), settings.prediction)
 
 
@@ -62,8 +64,8 @@ class LatentDiffusionStage:
         settings: DiffusionSettings,
         train: TrainSettings,
         spec: ConditionSpec,
-        latents: LatentCache,
-        val: LatentCache | None,
+        latents: Latents,
+        val: Latents | None,
         accelerator: Accelerator,
         preview: Preview | None = None,
     ) -> None:
@@ -132,8 +134,9 @@ class LatentDiffusionStage:
         scores["diffusion"] = self._fixed_loss(self.val or self.latents)
         return scores, scores["diffusion"]
 
-    def _fixed_loss(self, latents: LatentCache) -> float:
-        count = min(VALIDATION_LATENTS, len(latents))
+    def _fixed_loss(self, latents: Latents) -> float:
+        affordable = max(64, VALIDATION_NUMBERS // math.prod(latents.shape))
+        count = min(VALIDATION_LATENTS, affordable, len(latents))
         indices = [int(i * len(latents) / count) for i in range(count)]
         x0, _ = latents.posterior(indices)
         generator = torch.Generator().manual_seed(0)

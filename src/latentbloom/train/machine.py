@@ -67,14 +67,28 @@ def measure_machine(device: torch.device) -> Machine:
     return Machine(device.type, torch.get_num_threads(), gain)
 
 
-def seconds_of(run: Callable[[], None], device: torch.device, repeats: int = 5) -> float:
-    """The median time of a call, after two that warm up."""
-    times = []
+def seconds_of(
+    run: Callable[[], None], device: torch.device, repeats: int = 5, limit: float = float("inf")
+) -> float:
+    """The median time of a call, after two that warm up; slow calls warm up once and count once.
+
+    Arguments:
+        run: What is timed.
+        device: Where it runs.
+        repeats: Calls that count.
+        limit: Seconds after which the last call that was made is the last one.
+    """
+    times: list[float] = []
+    began = time.perf_counter()
     for i in range(repeats + 2):
         start = time.perf_counter()
         run()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        if i >= 2:
-            times.append(time.perf_counter() - start)
+        now = time.perf_counter()
+        late = i >= 1 and now - began > limit
+        if i >= 2 or late:
+            times.append(now - start)
+        if late:
+            break
     return sorted(times)[len(times) // 2]

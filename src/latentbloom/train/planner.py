@@ -1,25 +1,15 @@
 """From minutes, data and a measured machine to sizes and seconds.
 
-`measure_speeds` times real steps of the reference models; `make_plan` is arithmetic on what it
-found, so that it can be tested without a clock.
+`make_plan` is arithmetic on what `latentbloom.train.speeds` found, so that it can be tested without
+a clock. What the request or its preset fixes stays; the rest is chosen.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
-
-from latentbloom.config import (
-    AutoencoderConfig,
-    DenoiserConfig,
-    RunConfig,
-    Settings,
-    VaeGanSettings,
-)
-from latentbloom.data.conditions import ConditionSpec
+from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig, Settings
 from latentbloom.errors import ConfigError
-from latentbloom.train.machine import seconds_of
+from latentbloom.presets import PIXEL_DENOISER
+from latentbloom.train.speeds import Speeds
 
 REFERENCE_WIDTH = 96
 REFERENCE_DENOISER = DenoiserConfig()
@@ -38,28 +28,15 @@ ENOUGH_IMAGES = 50_000  # that an autoencoder should see before a wider one pays
 ENOUGH_LATENTS = 120_000
 SHORTEST_MINUTES = 1.0
 STAGE_1_SHARE = 0.5  # of the time that is left for training
-
-
-@dataclass(frozen=True)
-class Speeds:
-    """Training speed of the reference models on this machine.
-
-    Attributes:
-        images: Images a second through stage 1, all losses on.
-        latents: Latents a second through stage 2.
-        set_up: Seconds that went before training: audit, measurement.
-    """
-
-    images: float
-    latents: float
-    set_up: float = 0.0
+# Denoisers of the families whose latents are no maps of the reference's kind.
+FAMILY_DENOISERS = {"classic": DenoiserConfig(kind="dense"), "pixel": PIXEL_DENOISER}
 
 
 class Plan(Settings):
     """How the minutes are spent.
 
     Attributes:
-        vae_gan_seconds: Stage 1; None where its budget is in images.
+        vae_gan_seconds: Stage 1; None where its budget is in images, 0 where there is no stage 1.
         diffusion_seconds: Stage 2 as planned; settled anew when stage 1 is done.
         finish_seconds: Kept for scores, pictures and report.
         vae_gan_images: What stage 1 will see, as far as can be told.
@@ -75,6 +52,15 @@ class Plan(Settings):
     spent_seconds: float = 0.0
 
 
+def models_to_time(
+    config: RunConfig, *, size: int, channels: int
+) -> tuple[AutoencoderConfig, DenoiserConfig]:
+    """The models that the request fixes, or the reference ones, at this size of pictures."""
+    autoencoder = config.autoencoder or AutoencoderConfig(width=REFERENCE_WIDTH)
+    denoiser = config.denoiser or FAMILY_DENOISERS.get(autoencoder.family, REFERENCE_DENOISER)
+    return _at_size(autoencoder, size, channels), denoiser
+
+
 def make_plan(
     config: RunConfig, speeds: Speeds, *, count: int, size: int, channels: int
 ) -> tuple[RunConfig, Plan]:
@@ -82,7 +68,7 @@ def make_plan(
 
     Arguments:
         config: The request.
-        speeds: Speed of the reference models at this size.
+        speeds: Speed of `models_to_time`.
         count: Training pictures.
         size: Side of the pictures, in pixels.
         channels: 1 or 3.
@@ -94,14 +80,15 @@ def make_plan(
         ConfigError: The minutes are too few to come to a model.
     """
     train = config.train
-    one, two = train.vae_gan_images, train.diffusion_images
+    staged = config.autoencoder is None or config.autoencoder.family != "pixel"
+    one, two = train.vae_gan_images if staged else 0, train.diffusion_images
     if train.minutes is None and (one is None or two is None):
         raise ConfigError(
             "Without --minutes both stages need a budget in images: give --images-1 and --images-2."
         )
     seconds = None if train.minutes is None else 60.0 * train.minutes
     finish = 60.0 if seconds is None else min(max(0.08 * seconds, 12.0), 180.0)
-    encode = 2 * count / (6.0 * speeds.images)
+    encode = 2 * count / (6.0 * speeds.images) if staged else 0.0
     first = second = None
     if seconds is not None:
         left = seconds - speeds.set_up - finish - encode
@@ -113,15 +100,19 @@ def make_plan(
             )
         first = None if one is not None else STAGE_1_SHARE * left
         second = None if two is not None else left - (first or 0.0)
-    autoencoder = config.autoencoder or AutoencoderConfig(
-        width=_widest(one or (first or 0.0) * speeds.images, timed=first is not None)
-    )
-    autoencoder = autoencoder.model_copy(update={"size": size, "channels": channels})
-    relative = min(WIDTHS, key=lambda w: abs(w[0] - autoencoder.width))[1]
-    denoiser = config.denoiser or _denoiser((second or 0.0) * speeds.latents, second is not None)
-    factor = next((f for d, f in DENOISERS if d == denoiser), 1.0)
+    autoencoder, denoiser = config.autoencoder, config.denoiser
+    relative = factor = 1.0  # speed of what is chosen over the speed of what was timed
+    if autoencoder is None:
+        width = _widest(one or (first or 0.0) * speeds.images, timed=first is not None)
+        autoencoder = AutoencoderConfig(width=width)
+        relative = min(WIDTHS, key=lambda w: abs(w[0] - width))[1]
+    if denoiser is None:
+        denoiser = FAMILY_DENOISERS.get(autoencoder.family)
+    if denoiser is None:
+        denoiser, factor = _denoiser((second or 0.0) * speeds.latents, second is not None)
+    autoencoder = _at_size(autoencoder, size, channels)
     plan = Plan(
-        vae_gan_seconds=first,
+        vae_gan_seconds=first if staged else 0.0,
         diffusion_seconds=second,
         finish_seconds=finish,
         vae_gan_images=one or round((first or 0.0) * speeds.images * relative),
@@ -140,86 +131,41 @@ def _widest(reference_images: float, *, timed: bool) -> int:
     return WIDTHS[-1][0] if reference_images * WIDTHS[-1][1] < ENOUGH_IMAGES / 8 else 48
 
 
-def _denoiser(reference_latents: float, timed: bool) -> DenoiserConfig:
+def _denoiser(reference_latents: float, timed: bool) -> tuple[DenoiserConfig, float]:
     if not timed:
-        return REFERENCE_DENOISER
+        return REFERENCE_DENOISER, 1.0
     for config, speed in DENOISERS:
         if reference_latents * speed >= ENOUGH_LATENTS:
-            return config
-    return DENOISERS[-1][0]
+            return config, speed
+    return DENOISERS[-1]
 
 
-def measure_speeds(
-    config: RunConfig,
-    spec: ConditionSpec,
-    *,
-    size: int,
-    channels: int,
-    device: torch.device,
-    precision: str,
-) -> Speeds:
-    """Time steps of the reference models on made-up pictures, a few seconds in all."""
-    low = precision == "bf16"
-    images = _vae_gan_speed(config.vae_gan, size, channels, device, low)
-    latents = _denoiser_speed(config.diffusion.batch_size, spec, size, device, low)
-    return Speeds(images, latents)
+def _at_size(config: AutoencoderConfig, size: int, channels: int) -> AutoencoderConfig:
+    return config.model_copy(update={"size": size, "channels": channels})
 
 
-def _vae_gan_speed(
-    settings: VaeGanSettings, size: int, channels: int, device: torch.device, low: bool
-) -> float:
-    from latentbloom.nn.autoencoder import build_autoencoder
-    from latentbloom.nn.discriminator import build_discriminator
-    from latentbloom.vaegan.losses import hinge_generator_loss, kl_loss, reconstruction_loss
-    from latentbloom.vaegan.perceptual import build_perceptual
-
-    shape = AutoencoderConfig.model_validate(
-        {"size": size, "channels": channels, "width": REFERENCE_WIDTH}
-    )
-    model = build_autoencoder(shape).to(device)
-    ruler = build_perceptual(settings.perceptual, say=lambda text: None)
-    features = ruler.channels if ruler is not None else []
-    judge = build_discriminator(channels, features, settings.discriminator_width).to(device)
-    batch = settings.batch_size
-    share = max(1, round(batch * settings.perceptual_share))
-    x = torch.rand(batch, channels, size, size, device=device) * 2 - 1
-    x = x.contiguous(memory_format=torch.channels_last)
-    eps = torch.randn(batch, *model.latent_shape, device=device)
-    if ruler is not None:
-        ruler.to(device)
-
-    def step() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=low):
-            y, posterior = model(x, eps)
-            loss = reconstruction_loss(x, y).mean() + kl_loss(posterior).mean()
-            maps: list[torch.Tensor] = []
-            if ruler is not None:
-                maps = ruler.features(y[:share])
-                loss = loss + ruler.distance(ruler.features(x[:share]), maps).mean()
-            loss = loss + hinge_generator_loss(judge(y, maps))
-            both = torch.cat([x, y.detach()])
-            loss = loss + hinge_generator_loss(
-                judge(both, [torch.cat([m, m]).detach() for m in maps])
-            )
-        loss.backward()
-
-    return batch / seconds_of(step, device, repeats=3)
+def describe_models(config: RunConfig, plan: Plan) -> list[str]:
+    """A line for each stage: what is trained, and for how long."""
+    autoencoder, denoiser = config.autoencoder, config.denoiser
+    assert autoencoder is not None
+    assert denoiser is not None
+    first = "Stage 1: none, the pixels themselves are learned."
+    if autoencoder.family != "pixel":
+        what = f"autoencoder of width {autoencoder.width}"
+        if autoencoder.family == "classic":
+            what = f"classic autoencoder, {autoencoder.latent_numbers} latent numbers"
+        first = (
+            f"Stage 1: {what}, batches of {config.vae_gan.batch_size}, "
+            f"{_span(plan.vae_gan_seconds, plan.vae_gan_images)}."
+        )
+    return [
+        first,
+        f"Stage 2: {denoiser.kind} {denoiser.width} x {denoiser.depth}, batches of "
+        f"{config.diffusion.batch_size}, {_span(plan.diffusion_seconds, plan.diffusion_images)}.",
+    ]
 
 
-def _denoiser_speed(
-    batch: int, spec: ConditionSpec, size: int, device: torch.device, low: bool
-) -> float:
-    from latentbloom.nn.transformer import Transformer
-
-    shape = (4, size // 8, size // 8)
-    model = Transformer(REFERENCE_DENOISER, spec, shape).to(device)
-    x = torch.randn(batch, *shape, device=device)
-    t = torch.rand(batch, device=device)
-    cond = {name: index.to(device) for name, index in spec.encode({}, batch).items()}
-
-    def step() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=low):
-            loss = model(x, t, cond).float().square().mean()
-        loss.backward()
-
-    return batch / seconds_of(step, device, repeats=3)
+def _span(seconds: float | None, images: int) -> str:
+    if seconds is None:
+        return f"{images:,} images"
+    return f"{seconds / 60:.1f} minutes, about {images:,} images"

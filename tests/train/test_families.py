@@ -1,0 +1,135 @@
+"""`fit` with the classic and the pixel family, and what the planner leaves alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+import latentbloom
+from latentbloom.config import RunConfig
+from latentbloom.data.imageset import ImageSet
+from latentbloom.data.pixel_latents import PixelLatents
+from latentbloom.data.source import open_source
+from latentbloom.presets import build_preset
+from latentbloom.train.checkpoint import load_checkpoint
+from latentbloom.train.planner import make_plan, models_to_time
+from latentbloom.train.speeds import Speeds
+from tiny_run import TINY, make_pictures
+
+QUIET = Console(quiet=True)
+SMALL = {**TINY, "autoencoder.base_width": 8, "diffusion.schedule": "linear", "denoiser.depth": 1}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+def lines(run: Path, kind: str) -> list[dict[str, object]]:
+    text = (run / "metrics.jsonl").read_text().splitlines()
+    return [line for line in map(json.loads, text) if line["kind"] == kind]
+
+
+@pytest.mark.parametrize("loss", ["hinge", "bce"])
+def test_classic_goes_from_pictures_to_pictures(tmp_path: Path, pictures: Path, loss: str) -> None:
+    overrides = {**SMALL, "vae_gan.adversarial_loss": loss}
+    model = latentbloom.fit(
+        pictures, out=tmp_path / "run", preset="classic", overrides=overrides, console=QUIET
+    )
+    assert model is not None
+    assert model.autoencoder.latent_shape == (256, 1, 1)
+    phases = [line["name"] for line in lines(tmp_path / "run", "phase")]
+    assert phases[:5] == [
+        "reconstruction",
+        "KL rising",
+        "classes and centres",
+        "discriminator",
+        "adversarial",
+    ]
+    seen = {name for line in lines(tmp_path / "run", "train") for name in line}
+    assert {"classification", "centre", "repulsion", "spread", "adversarial"} <= seen
+    checked = [line for line in lines(tmp_path / "run", "val") if line["stage"] == "vae_gan"]
+    assert all(0.0 <= float(str(line["nearest_centre_accuracy"])) <= 1.0 for line in checked)
+    again = latentbloom.load(tmp_path / "run")
+    x = torch.rand(2, 1, 32, 32) * 2 - 1
+    assert torch.equal(again.reconstruct(x), model.reconstruct(x))
+    records = again.sample({"label": "day"}, n=2, sampler="ddpm", num_steps=5)
+    assert records.images.shape == (2, 1, 32, 32)
+    assert torch.isfinite(records.images).all()
+
+
+def test_class_terms_wait_for_their_phase(tmp_path: Path, pictures: Path) -> None:
+    """Before it, weights of the classifier do not move; after it, they do."""
+    both = {}
+    for start in (0.0, 1.0):
+        overrides = {
+            **SMALL,
+            "vae_gan.adversarial_weight": 0.0,
+            "vae_gan.class_start": start,
+            "vae_gan.class_full": start,
+            "train.diffusion_images": 8,
+        }
+        run = tmp_path / f"{start}"
+        latentbloom.fit(pictures, out=run, preset="classic", overrides=overrides, console=QUIET)
+        both[start] = load_checkpoint(run / "vae_gan_last", ["autoencoder"])[0]["autoencoder"]
+    centres = {start: tensors["classes.centres.0"] for start, tensors in both.items()}
+    assert float((centres[0.0] - centres[1.0]).abs().max()) > 5e-4
+
+
+def test_pixel_has_no_first_stage(tmp_path: Path, pictures: Path) -> None:
+    run = tmp_path / "run"
+    overrides = {**SMALL, "train.vae_gan_images": None}
+    model = latentbloom.fit(pictures, out=run, preset="pixel", overrides=overrides, console=QUIET)
+    assert model is not None
+    assert {line["stage"] for line in lines(run, "train")} == {"diffusion"}
+    assert not (run / "latents").exists()
+    again = latentbloom.load(run)
+    x = torch.rand(2, 1, 32, 32) * 2 - 1
+    assert torch.equal(again.reconstruct(x), x)
+    records = again.sample({"label": "night"}, n=2, seed=1)
+    assert (records[1].image == model.sample({"label": "night"}, n=2, seed=1)[1].image).all()
+
+
+def test_pictures_stand_in_for_latents(pictures: Path) -> None:
+    source = open_source(str(pictures))
+    images = ImageSet(source, source.entries, size=32, channels=1)
+    latents = PixelLatents(images, mirrored=True, fingerprint="none")
+    plain, std = latents.posterior([3, 5])
+    flipped, _ = latents.posterior([3, 5], [0, 1])
+    assert plain.shape == (2, *latents.shape)
+    assert float(plain.min()) >= -1.0
+    assert float(plain.max()) <= 1.0
+    assert not std.any()
+    assert torch.equal(flipped[0], plain[0])
+    assert torch.equal(flipped[1], plain[1].flip(2))
+    cond = latents.cond(source.spec, [3, 5])
+    assert cond["label"].tolist() == [images.labels[3, 0], images.labels[5, 0]]
+
+
+@pytest.mark.parametrize("name", ["classic", "pixel"])
+def test_planner_keeps_what_a_preset_fixes(name: str) -> None:
+    request = build_preset(name).updated({"train.minutes": 30.0})
+    config, plan = make_plan(request, Speeds(5.0, 50.0), count=500, size=32, channels=1)
+    assert config.autoencoder is not None
+    assert request.autoencoder is not None
+    kept = request.autoencoder.model_copy(update={"size": 32, "channels": 1})
+    assert config.autoencoder == kept
+    assert config.denoiser == request.denoiser
+    assert (config.vae_gan, config.diffusion) == (request.vae_gan, request.diffusion)
+    assert models_to_time(request, size=32, channels=1) == (kept, request.denoiser)
+    assert plan.diffusion_seconds is not None
+    if name == "pixel":
+        assert (plan.vae_gan_seconds, plan.vae_gan_images) == (0.0, 0)
+        assert plan.diffusion_seconds + plan.finish_seconds == pytest.approx(30 * 60)
+
+
+@pytest.mark.parametrize(("family", "kind"), [("classic", "dense"), ("pixel", "pixel-unet")])
+def test_a_family_alone_gets_a_denoiser_that_fits(family: str, kind: str) -> None:
+    request = RunConfig().updated({"autoencoder.family": family, "train.minutes": 30.0})
+    config, _ = make_plan(request, Speeds(5.0, 50.0), count=500, size=64, channels=3)
+    assert config.denoiser is not None
+    assert config.denoiser.kind == kind
