@@ -22,7 +22,7 @@ def nearest(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         float32 (N,) and int64 (N,).
     """
-    x = torch.from_numpy(np.ascontiguousarray(a, np.float32))
+    x = torch.from_numpy(np.array(a, np.float32))
     best = torch.full((len(x),), torch.inf)
     which = torch.zeros(len(x), dtype=torch.long)
     for start in range(0, len(b), _CHUNK):

@@ -19,6 +19,7 @@ from latentbloom.evaluate.features import FeatureExtractor
 from latentbloom.evaluate.real import real_features
 from latentbloom.evaluate.reference import prepare_reference
 from latentbloom.evaluate.run import evaluate_run
+from latentbloom.evaluate.score import score_pictures
 
 
 @dataclass(frozen=True)
@@ -193,3 +194,21 @@ def test_words_that_the_model_does_not_know_are_left_open() -> None:
     assert words == [{"a": "x"}, {}]
     assert "The model knows no a=z" in notes[0]
     assert len(notes) == 2
+
+
+def test_scores_against_remembered_pictures_are_the_same(
+    shapes, extractor: FeatureExtractor, tmp_path: Path
+) -> None:
+    train: ImageSet = shapes("train", (30, 30))
+    val: ImageSet = shapes("val", (15, 15))
+    pictures = train.images(range(20))
+    first, second = (
+        score_pictures(
+            pictures,
+            train.cond(range(20)),
+            prepare_reference(train, val, extractor=extractor, cache=tmp_path),
+        )
+        for _ in range(2)
+    )
+    assert first == second
+    assert list(tmp_path.rglob("judge.safetensors"))
