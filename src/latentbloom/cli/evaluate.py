@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ask for each label at least so often (default: 200)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--map",
+        action="store_true",
+        help="then try samplers, steps and guidance on small samples, and keep the best as "
+        "draft, balanced and best for `sample --quality` (some minutes)",
+    )
     parser.add_argument("--no-cache", action="store_true", help="look at real pictures anew")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="default: scores.json in the run folder"
@@ -66,12 +76,38 @@ def run(args: argparse.Namespace) -> int:
             cache=None if args.no_cache else "user",
             on_progress=on_progress,
         )
+    if args.map:
+        _map(args, console)
     out = args.out or folder.scores
     out.parent.mkdir(parents=True, exist_ok=True)
     scores.save(out)
     console.print(score_table(scores, title=f"Scores of {args.run}"))
     console.print(f"Written to {out}", markup=False, highlight=False, soft_wrap=True)
     return 0
+
+
+def _map(args: argparse.Namespace, console: Console) -> None:
+    """Try settings of the sampler, print them, and keep the chosen ones in the run folder."""
+    from latentbloom.diffusion.solvers import SAMPLERS
+    from latentbloom.evaluate.progress import shown_on
+    from latentbloom.evaluate.reference import prepare_reference
+    from latentbloom.evaluate.sets import sets_of_run
+    from latentbloom.evaluate.speed_map import FILE_NAME, map_speed
+    from latentbloom.evaluate.table import speed_table
+    from latentbloom.model import load
+    from latentbloom.run import RunFolder
+
+    train, val = sets_of_run(RunFolder(args.run), against=args.against)
+    with shown_on(console) as on_progress:
+        found = map_speed(
+            load(args.run),
+            prepare_reference(train, val, cache=None if args.no_cache else "user"),
+            samplers={name: SAMPLERS[name].evaluations for name in ("dpm++", "unipc", "heun")},
+            seed=args.seed,
+            on_progress=on_progress,
+        )
+    found.save(args.run / FILE_NAME)
+    console.print(speed_table(found))
 
 
 def _at_least(least: int) -> Callable[[str], int]:

@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"{sampler.allowed} (default: the model's)",
     )
+    parser.add_argument(
+        "--quality",
+        choices=("draft", "balanced", "best"),
+        help="steps, sampler and guidance that `latentbloom evaluate RUN --map` found",
+    )
     parser.add_argument("--batch-size", type=_count, default=64, metavar="N", help="default: 64")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="default: a folder in RUN/samples named by what"
@@ -53,13 +58,14 @@ def run(args: argparse.Namespace) -> int:
 
     model = load(args.run)
     words = model.spec.parse(args.cond)
+    guidance, steps, sampler = _quality(args)
     records = model.sample(
         cond=words,
         n=args.n,
         seed=args.seed,
-        guidance=args.guidance,
-        num_steps=args.steps,
-        sampler=args.sampler,
+        guidance=guidance,
+        num_steps=steps,
+        sampler=sampler,
         batch_size=args.batch_size,
     )
     out = args.out or args.run / "samples" / _folder_name(words, args.seed)
@@ -67,6 +73,24 @@ def run(args: argparse.Namespace) -> int:
     noun = "picture" if args.n == 1 else "pictures"
     Console().print(f"{args.n} {noun} in {out}", markup=False, highlight=False, soft_wrap=True)
     return 0
+
+
+def _quality(args: argparse.Namespace) -> tuple[float | None, int | None, str | None]:
+    """Guidance, steps and sampler: those of a quality, where none is given on its own."""
+    if args.quality is None:
+        return args.guidance, args.steps, args.sampler
+    from latentbloom.errors import RunFolderError
+    from latentbloom.evaluate.speed_map import FILE_NAME, SpeedMap
+
+    found = SpeedMap.load(args.run / FILE_NAME)
+    if found is None:
+        raise RunFolderError(
+            f"{args.run} has no {FILE_NAME}, so what '{args.quality}' means for it is not known. "
+            f"Measure it: latentbloom evaluate {args.run} --map"
+        )
+    chosen = found.chosen[args.quality]
+    guidance = chosen.guidance if args.guidance is None else args.guidance
+    return guidance, args.steps or chosen.num_steps, args.sampler or chosen.sampler
 
 
 def _folder_name(words: dict[str, str], seed: int) -> str:

@@ -11,6 +11,8 @@ from latentbloom.evaluate.scores import DistanceScore, PictureScores, Reconstruc
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from latentbloom.evaluate.speed_map import SpeedMap
+
 
 class Row(NamedTuple):
     """One line of a table of scores.
@@ -98,6 +100,34 @@ def rows_table(rows: list[Row], *, title: str) -> RenderableType:
 def _perceptual(reconstruction: ReconstructionScore) -> Iterator[Row]:
     if (apart := reconstruction.perceptual) is not None:
         yield Row("reconstruction, feature maps", f"{apart.value:.3f}", _between(apart, "{:.3f}"))
+
+
+def speed_table(found: SpeedMap) -> RenderableType:
+    """Settings of the sampler, cheapest in the mixed cost first, with what they were chosen for."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=f"Speed against quality, {found.samples} samples each", title_justify="left"
+    )
+    for head in ("sampler", "steps", "guidance", "pictures/s", "KID", "as asked", "cost"):
+        table.add_column(head, justify="left" if head == "sampler" else "right")
+    table.add_column("chosen as")
+    for point in sorted(found.points, key=lambda p: p.cost):
+        how = point.setting
+        names = ", ".join(name for name, setting in found.chosen.items() if setting == how)
+        cells = (
+            how.sampler,
+            str(how.num_steps),
+            f"{how.guidance:g}",
+            f"{point.pictures_per_second:.1f}",
+            f"{point.kernel.value:.4f}",
+            "" if point.met is None else _percent(point.met),
+            f"{point.cost:.2f}",
+            names,
+        )
+        table.add_row(*(Text(cell) for cell in cells), style="bold" if names else "")
+    return table
 
 
 def _control(pictures: PictureScores) -> Iterator[Row]:

@@ -84,10 +84,8 @@ class Noisy:
         num_steps: int,
         sampler: str,
     ) -> Pixels:
-        rows = [
-            self.pool.spec.factor("shape").index(one["shape"]) * 60 + k
-            for k, one in enumerate(cond)
-        ]
+        shape = self.pool.spec.factor("shape")
+        rows = [60 * shape.index(one["shape"]) + k for k, one in enumerate(cond)]
         strength = 60.0 / num_steps + 40.0 * abs(guidance - 1.5) + (20.0 if sampler == "bad" else 0)
         noise = torch.randn((n, 3, 32, 32), generator=torch.Generator().manual_seed(seed))
         pictures = self.pool.images(rows).float() + strength * noise
