@@ -17,7 +17,7 @@ from rich.console import Console
 
 import latentbloom
 from latentbloom.errors import CheckpointError, ConditionError, ConfigError, RunFolderError
-from latentbloom.train.checkpoint import load_checkpoint
+from latentbloom.train.checkpoint import checkpoint_exists, load_checkpoint
 from latentbloom.train.loop import Trainer
 from tiny_run import TINY, make_pictures
 
@@ -46,6 +46,13 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     }
 
 
+def images_seen(checkpoint: Path) -> int:
+    """How far the stage was when it last saved; 0 before that."""
+    if not checkpoint_exists(checkpoint):
+        return 0
+    return load_checkpoint(checkpoint, [])[1]["position"]["images"]
+
+
 def assert_same_weights(a: Path, b: Path) -> None:
     first, second = weights(a), weights(b)
     assert first.keys() == second.keys()
@@ -65,9 +72,7 @@ def test_run_folder_has_its_pieces(finished: Path) -> None:
     assert kinds == {"vae_gan", "diffusion"}
 
 
-def test_killed_at_any_moment_it_ends_with_the_same_weights(
-    tmp_path: Path, pictures: Path, finished: Path
-) -> None:
+def test_killed_at_any_moment_it_ends_with_the_same_weights(tmp_path: Path, pictures: Path) -> None:
     run = tmp_path / "killed"
     program = (
         "import sys, json, latentbloom\n"
@@ -77,25 +82,34 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(
     )
     # Saves at every step make the moments of the kill as different as can be. The pace of saving is
     # no part of the mathematics, so the weights are those of the undisturbed run.
-    overrides = {**TINY, "train.checkpoint_seconds": 1e-3}
+    overrides = {
+        **TINY,
+        "train.checkpoint_seconds": 1e-3,
+        "train.vae_gan_images": 256,
+        "train.diffusion_images": 256,
+    }
+    whole = tmp_path / "whole"
+    latentbloom.fit(pictures, out=whole, overrides=overrides, console=QUIET)
     command = [sys.executable, "-c", program, str(pictures), str(run), json.dumps(overrides)]
     kills = 0
+    moments = []
     for part in ("vae_gan_last", "conditional_diffusion_last"):
         process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
         deadline = time.monotonic() + 60
-        while not (run / part / "meta.json").exists() and time.monotonic() < deadline:
+        while images_seen(run / part) < 16 and time.monotonic() < deadline:
             time.sleep(0.002)
             if process.poll() is not None:
                 break
-        time.sleep(0.05)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
         process.wait()
-    assert kills >= 1
+        moments.append(images_seen(run / part))
+    assert kills == 2
+    assert all(images >= 16 for images in moments)  # there was a state to go on from
     done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
     assert done.returncode == 0
-    assert_same_weights(finished, run)
+    assert_same_weights(whole, run)
 
 
 def test_stopped_by_ctrl_c_it_goes_on_to_the_same_weights(

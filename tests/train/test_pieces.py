@@ -15,6 +15,7 @@ from latentbloom.errors import ConfigError
 from latentbloom.train.budget import Budget, learning_rate_factor
 from latentbloom.train.ema import EMA, exponent_for
 from latentbloom.train.order import Order, mix, seed_step, tempered_weights
+from latentbloom.train.state import optimizer_tensors, restore_optimizer
 
 
 def test_average_of_a_ramp_weighs_time_by_a_power() -> None:
@@ -103,3 +104,27 @@ def test_learning_rate_has_its_corners() -> None:
     assert learning_rate_factor(0.5, 0.1, 0.5) == pytest.approx(1.0)
     assert learning_rate_factor(0.75, 0.1, 0.5) == pytest.approx(0.505)
     assert learning_rate_factor(1.0, 0.1, 0.5) == pytest.approx(0.01)
+
+
+def test_moments_get_the_memory_layout_of_their_weights() -> None:
+    def make() -> tuple[nn.Module, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+        return model, torch.optim.AdamW(model.parameters(), 0.1, fused=True)
+
+    def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        optimizer.zero_grad()
+        model(torch.linspace(-1, 1, 3 * 25).view(1, 3, 5, 5)).square().sum().backward()
+        optimizer.step()
+
+    model, optimizer = make()
+    step(model, optimizer)
+    saved = {name: value.clone().contiguous() for name, value in model.state_dict().items()}
+    moments = {k: v.clone().contiguous() for k, v in optimizer_tensors(optimizer).items()}
+    other, resumed = make()
+    other.load_state_dict(saved)
+    restore_optimizer(resumed, moments)
+    step(model, optimizer)
+    step(other, resumed)
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b)

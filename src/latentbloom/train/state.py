@@ -84,11 +84,19 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The inverse of `optimizer_tensors`."""
+    """The inverse of `optimizer_tensors`.
+
+    A file knows no memory format, but a fused optimiser walks through weights and moments side by
+    side as they lie in memory: moments get the layout of their weight (channels last, for example).
+    """
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Any]] = {}
     for name, tensor in tensors.items():
         index, _, key = name.partition(".")
-        state.setdefault(int(index), {})[key] = tensor
+        weight = weights[int(index)]
+        alike = tensor.shape == weight.shape
+        laid_out = torch.empty_like(weight, dtype=tensor.dtype).copy_(tensor) if alike else tensor
+        state.setdefault(int(index), {})[key] = laid_out
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
