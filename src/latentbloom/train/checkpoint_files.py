@@ -78,7 +78,7 @@ def last_good(folder: Path) -> str:
     places = []
     for meta in folder.parent.glob(f"*/{META}"):
         visible = _HIDDEN.sub(r"\1", meta.parent.name)
-        if meta.parent != folder and _SUFFIX.sub("", visible) == stem:
+        if _SUFFIX.sub("", visible) == stem:
             places.append((meta.stat().st_mtime_ns, meta.parent))
     for _, place in sorted(places, reverse=True):
         if is_whole(place):
