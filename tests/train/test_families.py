@@ -14,7 +14,9 @@ from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.pixel_latents import PixelLatents
 from latentbloom.data.source import open_source
+from latentbloom.model import Model
 from latentbloom.presets import build_preset
+from latentbloom.run import RunFolder
 from latentbloom.train.checkpoint import load_checkpoint
 from latentbloom.train.planner import make_plan, models_to_time
 from latentbloom.train.speeds import Speeds
@@ -27,6 +29,16 @@ SMALL = {**TINY, "autoencoder.base_width": 8, "diffusion.schedule": "linear", "d
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(autouse=True)
+def _no_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores and drawings take longer than training, and know no families."""
+
+    def finish(folder: RunFolder, *_: object) -> Model:
+        return latentbloom.load(folder.path)
+
+    monkeypatch.setattr("latentbloom.train.finish.finish", finish)
 
 
 def lines(run: Path, kind: str) -> list[dict[str, object]]:
