@@ -78,7 +78,7 @@ class LatentDiffusionStage:
         self._preview = preview
         self.num_images = len(latents)
         self.batch_size = settings.batch_size
-        self.weights = tempered_weights(latents.labels, settings.balance)
+        self.weights: Tensor | None = tempered_weights(latents.labels, settings.balance)
         self.milestones: list[tuple[float, str]] = [(0.0, "denoising")]
         torch.manual_seed(mix("weights", self.name, train.seed))
         shape = latents.shape
