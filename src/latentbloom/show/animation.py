@@ -26,6 +26,7 @@ FORMATS = ("gif", "webp", "mp4")
 SMALL = 2_000_000  # bytes of an animation that still travels well
 _GAP = 4
 _LINES = 2
+_LOOKED_AT = 6  # frames that tell how large a file will be
 
 
 def draw_animations(scene: Scene) -> list[Path]:
@@ -89,12 +90,23 @@ def save_small(
         wanted += [(side, 96), (side, 40)]
     content = b""
     for one, colours in wanted:
+        last = (one, colours) == wanted[-1]
+        if not last and _guess(rows, one / side, kind, colours) > 1.2 * limit:
+            continue
         board = _board(rows, one / side)
         content = encode(board, kind, fps=fps, hold=hold, colours=colours)
         if size or len(content) <= limit:
             break
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_whole(path, content)
+
+
+def _guess(rows: Sequence[Pixels], scale: float, kind: str, colours: int) -> float:
+    """Bytes of the whole, from a few of its frames."""
+    count = len(rows[0])
+    some = np.unique(np.linspace(0, count - 1, _LOOKED_AT).round().astype(int))
+    few = _board([row[some] for row in rows], scale)
+    return len(encode(few, kind, colours=colours)) * count / len(some)
 
 
 def _board(rows: Sequence[Pixels], scale: float) -> Pixels:

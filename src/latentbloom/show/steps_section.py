@@ -60,6 +60,7 @@ def grids_section(run: RunFiles) -> Section:
         rows = sheet_rows(sheet, "Picture")
         rows["heads"] = sheet.about.get("heads", [])
         rows["all"] = True
+        rows["wide"] = sheet.pixels.shape[2] > sheet.pixels.shape[1]
         heading = headings.get(name) or str(sheet.about.get("title", name))
         section.blocks.append(Block(heading, str(sheet.about.get("note", "")), rows))
     if not section.blocks:

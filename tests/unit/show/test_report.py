@@ -18,6 +18,7 @@ from latentbloom.show.preview import save_preview
 from latentbloom.show.report import write_report
 from latentbloom.show.runfiles import read_run
 from latentbloom.show.worries import worries
+from shown_run import make_scores
 
 VOID = {"meta", "link", "img", "br", "input", "circle", "polyline", "line", "rect"}
 
@@ -94,6 +95,28 @@ def test_what_is_missing_is_said_and_the_rest_is_there(drawn: Path, gone: str, s
     text = write_report(drawn).read_text(encoding="utf-8")
     assert said in text
     assert {"summary", "data", "samples", "curves", "settings"} <= Page(text).ids
+
+
+def test_scores_are_shown_with_their_intervals_and_what_is_wrong_is_said(drawn: Path) -> None:
+    make_scores().save(drawn)
+    text = write_report(drawn).read_text(encoding="utf-8")
+    assert "2.5 × real to real" in text
+    assert "5 <small>[4, 6]</small>" in text
+    assert "50 % <small>[40, 60]</small>" in text
+    assert "Few &lt;pictures&gt;." in text
+    assert 'aria-label="50 of 100 as asked"' in text
+    said = " ".join(worries(read_run(drawn)))
+    assert "colour” clearly more often than real pictures do: blue (50%)" in said
+    assert "look alike for colour=red" in said
+    assert "50% of the samples lie suspiciously near" in said
+
+
+def test_the_data_is_shown_as_the_audit_found_it(drawn: Path) -> None:
+    text = write_report(drawn).read_text(encoding="utf-8")
+    assert "<dt>trained on</dt><dd>36</dd>" in text
+    assert "<dt>pixels</dt><dd>32 × 32</dd>" in text
+    assert "18 + 12" in text
+    assert json.loads((drawn / "audit.json").read_text(encoding="utf-8"))["advice"][0] in text
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"pictures": {"frechet": 3}}', "\x00"])

@@ -1,0 +1,213 @@
+"""Maps of latents, and what is between two of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from latentbloom.data.imageset import ImageSet
+from latentbloom.model import Model
+from latentbloom.records import Moment
+from latentbloom.show.asking import ask, cond_of, decode_pixels, guided
+from latentbloom.show.compare import Blended, slerp
+from latentbloom.show.denoising import file_word, states_between
+from latentbloom.show.draw import draw_figures
+from latentbloom.show.latent_points import real_latents
+from latentbloom.show.projection import principal_plane, tsne
+from latentbloom.show.scene import MissingPiece, Scene
+from latentbloom.show.sheets import Sheet
+
+
+def test_the_plane_is_that_of_greatest_variance_and_does_not_flip() -> None:
+    rng = np.random.default_rng(0)
+    scales = np.array([5.0, 0.1, 2.0, 0.1, 0.1])
+    z = (rng.normal(size=(500, 5)) * scales + 7).astype(np.float32)
+    plane = principal_plane(z)
+    assert plane.axes == pytest.approx(np.eye(5)[[0, 2]], abs=0.05)
+    assert plane.axes @ plane.axes.T == pytest.approx(np.eye(2), abs=1e-5)
+    assert plane(z).mean(0) == pytest.approx([0, 0], abs=1e-4)
+    assert plane.share[0] == pytest.approx(25 / 29.03, abs=0.03)
+    assert principal_plane(-z).axes == pytest.approx(plane.axes, abs=1e-4)
+
+
+@pytest.mark.parametrize("package", ["openTSNE", "sklearn"])
+def test_tsne_keeps_far_groups_apart(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if package == "sklearn":
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    elif importlib.util.find_spec("openTSNE") is None:
+        package = "sklearn"
+    rng = np.random.default_rng(1)
+    group = np.arange(60) % 2
+    z = (rng.normal(size=(60, 12)) + 12 * group[:, None]).astype(np.float32)
+    points = tsne(z, seed=0)
+    assert points.shape == (60, 2)
+    apart = np.linalg.norm(points[:, None] - points[None], axis=-1) + 1e9 * np.eye(60)
+    assert (group[apart.argmin(1)] == group).all()
+
+
+def test_slerp_ends_where_it_should_and_keeps_the_norm_of_noise() -> None:
+    first, second = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    between = slerp(first, second, torch.linspace(0, 1, 5))
+    assert torch.allclose(between[0], first, atol=1e-5)
+    assert torch.allclose(between[-1], second, atol=1e-5)
+    ends = sorted([float(first.norm()), float(second.norm())])
+    straight = ((first + second) / 2).norm()
+    assert straight < 0.8 * ends[0], "a straight line falls short"
+    assert 0.97 * ends[0] < between[2].norm() < 1.03 * ends[1]
+    turned = torch.nn.functional.cosine_similarity(
+        between[:-1].flatten(1), between[1:].flatten(1), dim=1
+    )
+    assert turned == pytest.approx(turned.mean().expand(4), abs=0.01)
+
+
+def test_a_blend_is_each_condition_at_its_ends_and_their_mean_between(model: Model) -> None:
+    words = [{"colour": "red"}] * 3, [{"colour": "blue"}] * 3
+    red, blue = (cond_of(model, w) for w in words)
+    plain = guided(model, 1.0)
+    x = torch.randn(1, *model.autoencoder.latent_shape).expand(3, -1, -1, -1)
+    t = torch.full((3,), 0.5)
+    shares = torch.tensor([0.0, 0.5, 1.0])
+    made = Blended(plain, blue, shares)(x, t, red)
+    first, second = plain(x, t, red), plain(x, t, blue)
+    assert torch.allclose(made[0], first[0], atol=1e-6)
+    assert torch.allclose(made[1], (first[1] + second[1]) / 2, atol=1e-6)
+    assert torch.allclose(made[2], second[2], atol=1e-6)
+
+
+def test_states_between_begin_and_end_with_the_path_and_are_even() -> None:
+    path = [Moment(1.0 - k, torch.full((1, 1, 1), float(k**2)), torch.zeros(1)) for k in range(3)]
+    assert states_between(path, 5).ravel().tolist() == [0.0, 0.5, 1.0, 2.5, 4.0]
+    assert states_between(path, 2).ravel().tolist() == [0.0, 4.0]
+
+
+def test_the_map_knows_every_point(drawn: Path, splits: dict[str, ImageSet]) -> None:
+    sheet = Sheet.load(drawn, "latent_map")
+    assert sheet is not None
+    real = len(sheet.pixels) - sheet.about["generated"]
+    assert real == len(splits["val"])
+    for points in sheet.about["maps"].values():
+        assert len(points) == len(sheet.pixels)
+        assert 0 <= np.min(points) <= np.max(points) <= 1000
+    colour, height = sheet.about["factors"]
+    assert (colour["name"], height["name"]) == ("colour", "height")
+    assert colour["of"][:real] == splits["val"].labels[:, 0].tolist()
+    assert set(colour["of"][real:]) == {0, 1}
+    thumb = sheet.pixels[0].astype(float)
+    original = splits["val"].images([0])[0].permute(1, 2, 0).numpy().astype(float)
+    assert np.abs(thumb - original).mean() < 1.0
+
+
+def test_cached_latents_serve_when_the_pictures_are_gone(
+    model: Model, splits: dict[str, ImageSet], run: Path
+) -> None:
+    z = model.encode(torch.zeros(18, 3, 32, 32)).mean
+    folder = run / "latents" / "val"
+    folder.mkdir(parents=True)
+    shard = np.stack([z.numpy(), np.ones_like(z.numpy())], axis=1)[:, None]
+    np.save(folder / "latents-00000.npy", shard, allow_pickle=False)
+    np.save(folder / "labels.npy", np.array([[0, 1]] * 18), allow_pickle=False)
+    manifest = {"count": 18, "mirrored": False, "shape": list(z.shape[1:]), "autoencoder": "x"}
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    points, which = real_latents(Scene(run, model))
+    assert which == "kept aside"
+    assert np.allclose(points.z, z.flatten(1).numpy())
+    assert points.labels.tolist() == [[0, 1]] * 18
+    shutil.rmtree(folder)
+    with pytest.raises(MissingPiece, match="neither pictures nor cached latents"):
+        real_latents(Scene(run, model))
+    assert len(real_latents(Scene(run, model, splits["val"]))[0].z) == len(splits["val"])
+
+
+def test_steps_end_at_the_picture_that_sampling_makes(drawn: Path, model: Model) -> None:
+    noisy, clean = (Sheet.load(drawn, f"denoising_{what}") for what in ("x_t", "x0_hat"))
+    assert noisy is not None
+    assert clean is not None
+    assert noisy.cols == model.config.sampling.num_steps + 1 == len(noisy.about["t"])
+    assert noisy.about["t"] == sorted(noisy.about["t"], reverse=True)
+    wanted = model.sample(cond={"colour": "blue", "height": "high"}, n=1, seed=0)[0]
+    assert np.array_equal(noisy.row(0)[-1], wanted.image)
+    assert np.array_equal(clean.row(0)[-1], wanted.image)
+    assert not np.array_equal(noisy.row(0)[0], clean.row(0)[0])
+    names = {path.name for path in (drawn / "figures").glob("denoising_path_*.png")}
+    assert "denoising_path_blue-high.png" in names
+    assert len(names) == 4
+
+
+def test_neighbours_are_the_nearest_by_brute_force(
+    drawn: Path, model: Model, splits: dict[str, ImageSet]
+) -> None:
+    sheet = Sheet.load(drawn, "neighbours")
+    assert sheet is not None
+    words = {"colour": "blue", "height": "high"}
+    record = ask(model, [words], [0], seed=0)[0]
+    assert np.array_equal(sheet.row(0)[0], record.image)
+    train = splits["train"].images(range(len(splits["train"])))
+    z = model.encode(train / 127.5 - 1).mean
+    far = (z - record.z).square().mean(dim=(1, 2, 3)).sqrt()
+    nearest = int(far.argmin())
+    assert np.array_equal(sheet.row(0)[1], train[nearest].permute(1, 2, 0).numpy())
+    assert float(sheet.pictures[1]["caption"]) == pytest.approx(float(far[nearest]), abs=0.006)
+
+
+def test_factor_grids_change_the_condition_alone(drawn: Path, model: Model) -> None:
+    sheet = Sheet.load(drawn, "factors_colour_by_height")
+    assert sheet is not None
+    assert sheet.rows == ("blue", "red")
+    assert sheet.about["heads"] == ["high", "low"] * 2
+    wanted = model.sample(cond={"colour": "red", "height": "low"}, n=2, seed=0)
+    assert np.array_equal(sheet.row(1)[1], wanted[0].image)
+    assert np.array_equal(sheet.row(1)[3], wanted[1].image)
+
+
+def test_interpolation_begins_and_ends_at_plain_samples(drawn: Path, model: Model) -> None:
+    sheet = Sheet.load(drawn, "interpolation")
+    assert sheet is not None
+    pair = model.sample(cond={"colour": "blue", "height": "high"}, n=2, seed=0)
+    row = sheet.row(0).astype(int)
+    for k, place in ((0, 0), (1, -1)):
+        assert np.abs(row[place] - pair[k].image).mean() < 1.0
+    assert sheet.rows[2] == "blue, high to blue, low"
+
+
+def test_guidance_table_holds_the_models_own_pictures(drawn: Path, model: Model) -> None:
+    sheet = Sheet.load(drawn, "guidance_by_steps")
+    assert sheet is not None
+    words = {"colour": "red", "height": "low"}
+    wanted = model.sample(cond=words, n=3, seed=0, guidance=2.0, num_steps=8)
+    tile = sheet.row(2)[2].astype(int)
+    for k, record in enumerate(wanted):
+        assert np.abs(tile[:, 32 * k : 32 * (k + 1)] - record.image).mean() < 1.0
+
+
+def test_one_condition_asked_for_is_drawn_alone(model: Model, run: Path) -> None:
+    from latentbloom.show.draw import draw_scene
+
+    words = {"colour": "red", "height": "low"}
+    files = draw_scene(Scene(run, model, words=words), ["samples", "path"])
+    assert [f.name for f in files] == ["samples_by_condition.png", "denoising_path_red-low.png"]
+
+
+def test_words_of_conditions_make_plain_file_names() -> None:
+    assert file_word("smiling: yes, glasses: no") == "smiling-yes-glasses-no"
+    assert file_word("../x") == "..-x"
+    assert file_word("") == "any"
+
+
+def test_decoded_pixels_are_bytes_in_rows(model: Model) -> None:
+    z = torch.zeros(3, *model.autoencoder.latent_shape)
+    pixels = decode_pixels(model, z)
+    assert pixels.shape == (3, 32, 32, 3)
+    assert pixels.dtype == np.uint8
+
+
+def test_without_a_denoiser_only_curves_are_drawn(run: Path) -> None:
+    missing: dict[str, str] = {}
+    files = draw_figures(None, None, run, on_missing=missing.__setitem__)
+    assert len(files) == 2
+    assert set(missing.values()) == {"there is no trained model yet"}
