@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,32 +20,25 @@ from latentbloom.show.scene import (
 )
 from latentbloom.show.sheets import make_sheet
 
-if TYPE_CHECKING:
-    import torch
-
 LOOKED_AT = 512  # pictures that the worst and the best are searched among
 COLUMNS = 8
 PRIOR = 8
-
-
-def psnr(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """10 log10(4 / MSE) of each pair (B, C, H, W) in [-1, 1], in decibels (B,)."""
-    import torch
-
-    error = (first - second).square().flatten(1).mean(1).clamp_min(1e-10)
-    return 10.0 * torch.log10(4.0 / error)
 
 
 def draw_reconstructions(scene: Scene) -> list[Path]:
     """Original above reconstruction: the worst, the middle and the best by PSNR."""
     import torch
 
+    from latentbloom.data.pixels import to_uint8
+    from latentbloom.evaluate.fidelity import psnr, ssim
+
     model = scene.need_model()
     images, which = scene.real()
     indices = spread_indices(len(images), LOOKED_AT, scene.seed)
     x = float_images(images, indices)
     rebuilt = torch.cat([model.reconstruct(part) for part in x.split(64)])
-    quality = psnr(x, rebuilt)
+    before, after = to_uint8(x), to_uint8(rebuilt)
+    quality = psnr(before, after).clamp_max(99.0)  # equal pictures would have infinity
     order = torch.argsort(quality).tolist()
     n = len(order)
     third = min(4, max(1, n // 3))
@@ -55,19 +47,22 @@ def draw_reconstructions(scene: Scene) -> list[Path]:
     if n >= 3:
         groups |= {"middle": order[middle : middle + third], "best": order[n - third :]}
     chosen = [k for group in groups.values() for k in group]
-    captions = [f"{quality[k]:.1f} dB" for k in chosen]
+    likeness = ssim(before[chosen], after[chosen]).tolist()
+    captions = [
+        f"{quality[k]:.1f} dB, {alike:.2f}" for k, alike in zip(chosen, likeness, strict=True)
+    ]
     names = [name for name, group in groups.items() for _ in group]
-    first, second = as_uint8(x[chosen]), as_uint8(rebuilt[chosen])
+    first, second = as_uint8(before[chosen]), as_uint8(after[chosen])
     note = (
-        f"From the worst to the best of {n} pictures {which}, by PSNR. "
-        f"Mean {quality.mean():.1f} dB, middle {quality.median():.1f} dB."
+        f"From the worst to the best of {n} pictures {which}, by PSNR; the second "
+        f"number is SSIM. Mean {quality.mean():.1f} dB, middle {quality.median():.1f} dB."
     )
     grid = reconstruction_grid(
         first, second, captions=captions, differences=True, title="Reconstructions", note=note
     )
     known = [
-        {"psnr": round(float(quality[k]), 2), "group": g}
-        for k, g in zip(chosen, names, strict=True)
+        {"psnr": round(float(quality[k]), 2), "ssim": round(alike, 3), "group": group}
+        for k, alike, group in zip(chosen, likeness, names, strict=True)
     ]
     make_sheet(
         "reconstructions",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from latentbloom.model import Model
 
 SHARE_FOR_SCORES = 0.6
+SHORTEST_DRAWING = 10.0
+LAST_PICTURE = 15.0  # seconds kept for a drawing that begins in time, the report and the card
 
 
 def finish(
@@ -41,7 +43,8 @@ def finish(
         console.print("Scoring ...")
         _guard(console, "scores", lambda: _score(folder, model, train, val, seconds))
     console.print("Drawing ...")
-    _pictures(folder, model, train, val, console)
+    left = seconds - (time.monotonic() - began)
+    _pictures(folder, model, train, val, console, max(SHORTEST_DRAWING, left - LAST_PICTURE))
     console.print(
         f"Done; scores, pictures and report took {time.monotonic() - began:.0f} s. "
         f"Open {folder.report} in a browser, or ask for pictures:"
@@ -81,13 +84,22 @@ def _score(folder: RunFolder, model: Model, train: ImageSet, val: ImageSet, seco
 
 
 def _pictures(
-    folder: RunFolder, model: Model | None, train: ImageSet, val: ImageSet, console: Console
+    folder: RunFolder,
+    model: Model | None,
+    train: ImageSet,
+    val: ImageSet,
+    console: Console,
+    seconds: float | None = None,
 ) -> None:
     from latentbloom.show.card import write_card
     from latentbloom.show.draw import draw_figures
     from latentbloom.show.report import write_report
 
-    _guard(console, "pictures", lambda: draw_figures(model, val, folder.path, train=train))
+    _guard(
+        console,
+        "pictures",
+        lambda: draw_figures(model, val, folder.path, train=train, seconds=seconds),
+    )
     _guard(console, "report", lambda: write_report(folder.path))
     _guard(console, "model card", lambda: write_card(folder.path))
 

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from latentbloom.data.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
 from latentbloom.model import Model
 from latentbloom.show import draw
 from latentbloom.show.asking import ask
-from latentbloom.show.basic import psnr
 from latentbloom.show.draw import draw_figures
 from latentbloom.show.scene import condition_rows, phrase
 from latentbloom.show.sheets import Sheet, make_sheet
@@ -25,13 +23,6 @@ def test_asked_pictures_are_those_of_sample(model: Model) -> None:
     assert np.array_equal(records[0].image, wanted[2].image)
     assert np.array_equal(records[1].image, wanted[1].image)
     assert len(ask(model, [{}], [0], path=True)[0].path) == model.config.sampling.num_steps + 1
-
-
-def test_psnr_by_hand() -> None:
-    x = torch.zeros(2, 3, 4, 4)
-    y = x.clone()
-    y[0] += 0.2
-    assert psnr(x, y).tolist() == pytest.approx([20.0, 106.0206], abs=1e-3)
 
 
 def test_everything_is_drawn(drawn: Path, not_drawn: dict[str, str]) -> None:
@@ -50,6 +41,8 @@ def test_reconstructions_go_from_worst_to_best(splits: dict[str, ImageSet], draw
     assert sheet is not None
     first = [p["psnr"] for p in sheet.pictures[: sheet.cols]]
     assert first == sorted(first)
+    error = np.square(sheet.row(0)[0].astype(float) - sheet.row(1)[0]).mean()
+    assert first[0] == pytest.approx(10 * np.log10(255**2 / error), abs=0.006)
     assert {p["group"] for p in sheet.pictures} == {"worst", "middle", "best"}
     real = splits["val"].images(range(len(splits["val"]))).permute(0, 2, 3, 1).numpy()
     assert all((real == picture).all(axis=(1, 2, 3)).any() for picture in sheet.row(0))
