@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,21 @@ from latentbloom.show.pictures import as_uint8, enlarge, save_picture
 
 if TYPE_CHECKING:
     from latentbloom.show.pictures import Images
+
+logger = logging.getLogger(__name__)
+
+
+def renew_report(run: Path | str) -> None:
+    """Write the report of a run in training, so that it can be watched; never fails.
+
+    It takes about half a second and draws no random numbers.
+    """
+    from latentbloom.show.report import write_report
+
+    try:
+        write_report(run)
+    except Exception as error:  # nothing that is for looking at may stop a training
+        logger.warning("No report this time: %s: %s", type(error).__name__, error)
 
 
 def save_preview(

@@ -11,6 +11,7 @@ import torch
 
 from latentbloom.config import TrainSettings
 from latentbloom.errors import TrainingError
+from latentbloom.show.preview import renew_report
 from latentbloom.train.budget import Budget, learning_rate_factor
 from latentbloom.train.checkpoint import checkpoint_exists, save_checkpoint
 from latentbloom.train.order import Order, seed_step
@@ -130,6 +131,7 @@ class Trainer:
                 next_save = self._seconds() + self.settings.checkpoint_seconds
             if now >= next_preview and self.accelerator.is_main_process:
                 self.stage.preview(self.run / "samples" / f"preview_{self.stage.name}.png")
+                renew_report(self.run)
                 next_preview = self._seconds() + self.settings.preview_seconds
 
     def step(self, progress: float) -> dict[str, torch.Tensor]:

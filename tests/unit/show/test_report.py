@@ -14,7 +14,7 @@ import pytest
 from latentbloom.errors import RunFolderError
 from latentbloom.show.card import write_card
 from latentbloom.show.facts import duration, plural
-from latentbloom.show.preview import save_preview
+from latentbloom.show.preview import renew_report, save_preview
 from latentbloom.show.report import write_report
 from latentbloom.show.runfiles import read_run
 from latentbloom.show.worries import worries
@@ -136,6 +136,13 @@ def test_a_run_in_training_reloads_itself_and_shows_its_preview(run: Path) -> No
     assert 'http-equiv="refresh"' in text
     assert "Latest preview" in text
     assert "Training goes on" in text
+
+
+def test_renewing_the_report_never_fails(run: Path, caplog: pytest.LogCaptureFixture) -> None:
+    renew_report(run)
+    assert (run / "report.html").is_file()
+    renew_report(run / "nowhere")
+    assert "No report this time: RunFolderError: There is no folder" in caplog.text
 
 
 def test_folders_of_others_are_refused(tmp_path: Path) -> None:
