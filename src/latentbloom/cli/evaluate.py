@@ -37,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="ask for each label at least so often (default: 200)",
     )
+    parser.add_argument(
+        "--features",
+        default="efficientnet-lite2",
+        metavar="NAME",
+        help="network that distances are measured with: efficientnet-lite2 (default), inception, "
+        "dinov2, or the path of an ONNX model",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--map",
@@ -55,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from latentbloom.evaluate.progress import shown_on
+    from latentbloom.evaluate.rulers import extractor_for
     from latentbloom.evaluate.run import evaluate_run
     from latentbloom.evaluate.sets import sets_of_run
     from latentbloom.evaluate.table import score_table
@@ -62,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from latentbloom.run import RunFolder
 
     folder = RunFolder(args.run)
+    extractor = extractor_for(args.features, perceptual=folder.load_config().vae_gan.perceptual)
     train, val = sets_of_run(folder, against=args.against)
     model = load(args.run)
     console = Console()
@@ -73,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
             n=args.n,
             per_label=args.per_label,
             seed=args.seed,
+            extractor=extractor,
             cache=None if args.no_cache else "user",
             on_progress=on_progress,
         )

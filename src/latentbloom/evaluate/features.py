@@ -67,12 +67,23 @@ class FeatureExtractor:
     Arguments:
         device: Where to compute.
         size: Height and width that pictures are brought to, in pixels, at least 32.
+        measure: Another network for `pooled`, from uint8 (B, 3, H, W) to float (B, D).
+        measure_tag: What scores call it.
     """
 
     network = "efficientnet-lite2"
 
-    def __init__(self, device: torch.device | str = "cpu", *, size: int = 112) -> None:
+    def __init__(
+        self,
+        device: torch.device | str = "cpu",
+        *,
+        size: int = 112,
+        measure: Callable[[Tensor], Tensor] | None = None,
+        measure_tag: str = "",
+    ) -> None:
         self.size = size
+        self._measure = measure
+        self._measure_tag = measure_tag
         self.device = torch.device(device)
         net: Any = load_efficientnet_lite(self.network)
         stem = nn.Sequential(fuse_conv_bn_eval(net._conv_stem, net._bn0), nn.ReLU6())
@@ -85,7 +96,7 @@ class FeatureExtractor:
     @property
     def tag(self) -> str:
         """Network and size, as in the names of scores: "efficientnet-lite2/112"."""
-        return f"{self.network}/{self.size}"
+        return self._measure_tag or f"{self.network}/{self.size}"
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
         """The kept maps of the middle, then the last one.
@@ -114,7 +125,11 @@ class FeatureExtractor:
         """Features of one batch, uint8 (B, C, H, W)."""
         *middle, last = self.maps(pictures)
         grid = torch.cat([F.adaptive_avg_pool2d(m, GRID).flatten(1) for m in middle], dim=1)
-        return Features(last.mean(dim=(2, 3)).cpu().numpy(), grid.half().cpu().numpy())
+        if self._measure is None:
+            pooled = last.mean(dim=(2, 3))
+        else:
+            pooled = self._measure(pictures.expand(-1, 3, -1, -1)).float()
+        return Features(pooled.cpu().numpy(), grid.half().cpu().numpy())
 
     def extract(
         self,

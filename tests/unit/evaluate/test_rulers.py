@@ -1,0 +1,126 @@
+"""Networks to measure with: what can be had is used, and what cannot is refused in words."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+
+from latentbloom.errors import ConfigError
+from latentbloom.evaluate.features import FeatureExtractor
+from latentbloom.evaluate.rulers import extractor_for
+
+
+@pytest.fixture(scope="module")
+def pictures() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (3, 1, 32, 32), generator=generator, dtype=torch.uint8)
+
+
+def no_network(*args: object, **kwargs: object) -> dict[str, torch.Tensor]:
+    raise URLError("no route to host")
+
+
+def test_the_network_of_the_perceptual_loss_is_refused() -> None:
+    with pytest.raises(ConfigError, match="trained to look good to efficientnet-lite0"):
+        extractor_for("efficientnet-lite0", perceptual="efficientnet-lite0")
+
+
+def test_unknown_names_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(
+        ConfigError, match=r"'vgg' is no network for scores\. Known: efficientnet-l"
+    ):
+        extractor_for("vgg")
+
+
+def test_inception_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", no_network)
+    with pytest.raises(ConfigError, match=r"cannot be fetched \(no route to host\)\. Nothing was"):
+        extractor_for("inception")
+
+
+def test_inception_is_used_where_its_weights_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pictures: torch.Tensor
+) -> None:
+    from torch_fidelity import feature_extractor_inceptionv3 as theirs
+
+    # A network of the right shape with weights of chance, in the place of the official file.
+    blank: dict[str, torch.Tensor] = {}
+    monkeypatch.setattr(theirs, "load_state_dict_from_url", lambda *args, **kwargs: blank)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.nn.Module, "load_state_dict", lambda self, state: None)
+        net = theirs.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(theirs.torch, "load", lambda path, weights_only: net.state_dict())
+    asked: dict[str, object] = {}
+
+    def fetched(url: str, **how: object) -> dict[str, torch.Tensor]:
+        asked.update(how)
+        return {}
+
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", fetched)
+    extractor = extractor_for("inception")
+    assert asked["weights_only"] is True
+    assert asked["check_hash"] is True
+    found = extractor(pictures)
+    assert extractor.tag == "inception-v3/299"
+    expected = net(pictures.expand(-1, 3, -1, -1))[0]
+    np.testing.assert_allclose(found.pooled, expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_dinov2_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(ConfigError, match="pip install transformers"):
+        extractor_for("dinov2")
+
+
+def test_dinov2_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    def from_pretrained(name: str, **how: object) -> object:
+        assert how == {"use_safetensors": True, "trust_remote_code": False}
+        raise OSError(f"{name} is not cached")
+
+    auto = SimpleNamespace(AutoModel=SimpleNamespace(from_pretrained=from_pretrained))
+    monkeypatch.setitem(sys.modules, "transformers", auto)
+    with pytest.raises(ConfigError, match="facebook/dinov2-small is not cached"):
+        extractor_for("dinov2")
+
+
+def test_a_model_of_ones_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pictures: torch.Tensor
+) -> None:
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(b"weights")
+    seen: list[np.ndarray] = []
+
+    class Session:
+        def __init__(self, file: str, providers: list[str]) -> None:
+            assert file == str(path)
+
+        def get_inputs(self) -> list[SimpleNamespace]:
+            return [SimpleNamespace(name="x", shape=["batch", 3, 16, 16])]
+
+        def run(self, outputs: None, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+            seen.append(feed["x"])
+            return [feed["x"]]  # (B, 3, 16, 16): pooled over places afterwards
+
+    monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(InferenceSession=Session))
+    extractor = extractor_for(str(path))
+    found = extractor(pictures)
+    assert seen[0].shape == (3, 3, 16, 16)
+    assert seen[0].min() >= -1.0
+    assert seen[0].max() <= 1.0
+    np.testing.assert_allclose(found.pooled, seen[0].mean(axis=(2, 3)), rtol=1e-5, atol=1e-6)
+    assert extractor.tag.startswith("mine-")
+    assert extractor.tag.endswith("/16")
+    # The judge reads the packaged network all the same.
+    np.testing.assert_array_equal(found.grid, FeatureExtractor()(pictures).grid)
+
+
+def test_a_model_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"There is no file .*none\.onnx"):
+        extractor_for(str(tmp_path / "none.onnx"))
