@@ -27,14 +27,17 @@ def audit_table(audit: Audit) -> RenderableType:
 
     verdict = Text.assemble("Data: ", (audit.verdict, _STYLE[audit.verdict]))
     lines = [Text(f"- {line}") for line in (*audit.advice, *audit.notes)]
-    return Group(_counts(audit), _files(audit), verdict, *(Padding(t, (0, 0, 0, 1)) for t in lines))
+    title = Text(f"Audit of {audit.source}", style="bold")
+    return Group(
+        title, _counts(audit), _files(audit), verdict, *(Padding(t, (0, 0, 0, 1)) for t in lines)
+    )
 
 
 def _counts(audit: Audit) -> RenderableType:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=f"Audit of {escape(audit.source)}", title_justify="left")
+    table = Table()
     for heading in ("condition", "value"):
         table.add_column(heading, overflow="fold")
     for heading in ("train", "val", "share"):
