@@ -56,7 +56,12 @@ def test_inception_is_used_where_its_weights_are(
         patch.setattr(torch.nn.Module, "load_state_dict", lambda self, state: None)
         net = theirs.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(theirs.torch, "load", lambda path, weights_only: net.state_dict())
+    load = torch.load
+
+    def read(path: str, **how: object) -> object:
+        return net.state_dict() if "weights-inception" in path else load(path, weights_only=True)
+
+    monkeypatch.setattr(torch, "load", read)
     asked: dict[str, object] = {}
 
     def fetched(url: str, **how: object) -> dict[str, torch.Tensor]:
