@@ -36,6 +36,7 @@ class Reference:
         train: Features of training pictures, in shuffled order.
         train_names: Their names.
         judge: None where the labels teach none.
+        seen: Combinations of labels that training shows.
         notes: What could not be had, in sentences.
     """
 
@@ -47,6 +48,7 @@ class Reference:
     train: Features
     train_names: tuple[str, ...]
     judge: Judge | None
+    seen: frozenset[tuple[int, ...]] = frozenset()
     notes: tuple[str, ...] = ()
     _floors: dict[tuple[str, int], Interval] = field(default_factory=dict)
 
@@ -149,6 +151,7 @@ def prepare_reference(
         train=train_features,
         train_names=tuple(train.entries[row].name for row in train_rows),
         judge=judge,
+        seen=frozenset(tuple(row) for row in np.unique(train.labels, axis=0).tolist()),
         notes=tuple(notes),
     )
 

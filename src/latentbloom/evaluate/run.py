@@ -18,6 +18,7 @@ from latentbloom.evaluate.asking import (
     known_words,
     top_up,
 )
+from latentbloom.evaluate.combinations import unseen_combinations
 from latentbloom.evaluate.features import BATCH, FeatureExtractor, Features, Progress
 from latentbloom.evaluate.fidelity import map_distance, psnr, ssim
 from latentbloom.evaluate.neighbours import mean_interval
@@ -87,7 +88,10 @@ def evaluate_run(
     )
     clock.lap("reconstructions")
     labels = in_proportion(reference.val_labels, amounts.samples, seed)
-    labels = np.concatenate([labels, top_up(labels, reference.spec, amounts.per_label)])
+    more = top_up(labels, reference.spec, amounts.per_label)
+    unseen = np.array(unseen_combinations(reference), np.int64).reshape(-1, labels.shape[1])
+    unseen = unseen.repeat(amounts.per_label // 4, axis=0)
+    labels = np.concatenate([labels, more, unseen])
     cond = {
         name: torch.from_numpy(labels[:, column].copy())
         for column, name in enumerate(reference.spec.names)

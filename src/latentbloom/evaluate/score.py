@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from latentbloom.errors import LatentbloomError
+from latentbloom.evaluate.combinations import combination_scores
 from latentbloom.evaluate.distances import (
     Interval,
     bootstrap,
@@ -110,6 +111,7 @@ def score_features(
         manifold=Manifolds.of(near, val).scores(),
         manifold_floor=reference.manifold_floor(count),
         control=control_scores(features, labels, reference, teach=teach),
+        combinations=combination_scores(features, labels, reference),
         diversity=diversity_scores(features, labels, reference),
         copying=copying_score(near, reference),
         notes=tuple(notes),

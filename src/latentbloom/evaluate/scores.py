@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -95,6 +96,26 @@ class DiversityScore(_Frozen):
     alarm: bool
 
 
+class CombinationScore(_Frozen):
+    """Samples of combinations of labels that training showed, or of those that it did not.
+
+    Arguments:
+        which: "seen" or "unseen".
+        combinations: Which they are, in words.
+        asked: Samples.
+        met: Share in which the judge sees every factor as asked.
+        real: The same of real kept-aside pictures of these combinations; None without any.
+        kernel: Kernel distance to those; None with too few of either.
+    """
+
+    which: Literal["seen", "unseen"]
+    combinations: tuple[str, ...]
+    asked: int
+    met: Interval
+    real: Interval | None
+    kernel: Interval | None
+
+
 class CopyPair(_Frozen):
     """A sample and its nearest training picture.
 
@@ -138,6 +159,7 @@ class PictureScores(_Frozen):
         manifold: Precision, recall, density and coverage.
         manifold_floor: The same of real training pictures.
         control: One a factor.
+        combinations: Where val has combinations that training lacks: seen ones, and unseen ones.
         diversity: One a label.
         copying: None where there were no training pictures to search.
         notes: What a reader should know, in sentences.
@@ -151,6 +173,7 @@ class PictureScores(_Frozen):
     manifold: dict[str, Interval]
     manifold_floor: dict[str, Interval]
     control: tuple[ControlScore, ...]
+    combinations: tuple[CombinationScore, ...] = ()
     diversity: tuple[DiversityScore, ...]
     copying: CopyingScore | None
     notes: tuple[str, ...]

@@ -55,6 +55,7 @@ def score_rows(
             Row(f"samples {name}", f"{value.value:.3f}", _between(value, "{:.3f}"), f"{real:.3f}")
         )
     rows += _control(pictures)
+    rows += _combinations(pictures)
     if pictures.copying is not None:
         share = pictures.copying.share
         rows.append(
@@ -153,6 +154,23 @@ def _control(pictures: PictureScores) -> Iterator[Row]:
                 continue
             ceiling = "" if real is None else _percent(real.value)
             yield Row(f"  {value}", _percent(met.value), _percents(met), ceiling, f"{asked} asked")
+
+
+def _combinations(pictures: PictureScores) -> Iterator[Row]:
+    for one in pictures.combinations:
+        names = "; ".join(one.combinations) if one.which == "unseen" else ""
+        real = "" if one.real is None else _percent(one.real.value)
+        about = f"{one.asked} asked" + (f": {names}" if names else "")
+        yield Row(
+            f"{one.which} combinations met",
+            _percent(one.met.value),
+            _percents(one.met),
+            real,
+            about,
+        )
+        if one.kernel is not None:
+            value = f"{one.kernel.value:.4f}"
+            yield Row(f"{one.which} combinations KID", value, _between(one.kernel, "{:.4f}"))
 
 
 def _distance(what: str, score: DistanceScore, form: str) -> Row:
