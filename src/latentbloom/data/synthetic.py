@@ -110,7 +110,7 @@ def synthetic_flowers(*, seed: int = 0, num_train: int | None = None) -> DrawnSo
         seed: Another one gives other pictures.
         num_train: How many pictures to train on; a fifth as many are kept aside.
     """
-    from latentbloom.data.draw_flowers import COLOURS, SPECIES
+    from latentbloom.data.drawing.flowers import COLOURS, SPECIES
 
     factors = (Factor("species", SPECIES), Factor("colour", COLOURS))
     return _drawn("synthetic-flowers", factors, _flower, seed, num_train)
@@ -142,12 +142,12 @@ def _drawn(
 
 
 def _flower(words: dict[str, str], rng: np.random.Generator, size: int) -> np.ndarray:
-    from latentbloom.data.draw_flowers import draw_flower
+    from latentbloom.data.drawing.flowers import draw_flower
 
     return draw_flower(words["species"], words["colour"], rng, size)
 
 
 def _face(words: dict[str, str], rng: np.random.Generator, size: int) -> np.ndarray:
-    from latentbloom.data.draw_faces import draw_face
+    from latentbloom.data.drawing.faces import draw_face
 
     return draw_face(words["smiling"] == "yes", words["glasses"] == "yes", rng, size)

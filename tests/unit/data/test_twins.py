@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from latentbloom.data import twins
-from latentbloom.data.draw_flowers import COLOURS, SPECIES, draw_flower
+from latentbloom.data.drawing.flowers import COLOURS, SPECIES, draw_flower
 from latentbloom.data.twins import difference_hashes, digest, exact_groups, near_groups, thumbnail
 
 

@@ -13,6 +13,8 @@ from functools import lru_cache
 import numpy as np
 
 Array = np.ndarray
+Rng = np.random.Generator
+TAU = 2.0 * np.pi
 _F = np.float32
 _ZERO, _HALF, _ONE = _F(0.0), _F(0.5), _F(1.0)
 
