@@ -81,7 +81,7 @@ def make_run(folder: Path, model: Model) -> Path:
     """Settings and metrics of a finished run."""
     (folder / "conditional_diffusion_final").mkdir(parents=True)
     model.config.updated({"data.source": "some/<flowers>"}).save(folder / "config.json")
-    lines = []
+    lines: list[dict[str, object]] = []
     for stage, losses in (
         ("vae_gan", ("reconstruction", "kl", "discriminator_accuracy")),
         ("diffusion", ("diffusion",)),
@@ -123,7 +123,9 @@ def make_scores() -> Scores:
         short=False,
         seed=0,
         settings={"sampler": "dpm++"},
-        reconstruction=ReconstructionScore(count=24, psnr=far, ssim=half, frechet=distance),
+        reconstruction=ReconstructionScore(
+            count=24, psnr=far, ssim=half, perceptual=half, frechet=distance
+        ),
         pictures=PictureScores(
             features="some-network/112",
             samples=24,

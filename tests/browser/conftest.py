@@ -39,7 +39,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = untrained_model(splits["train"])
     run = make_run(tmp_path_factory.mktemp("runs") / "coloured", model)
     make_audit(pictures, run)
-    make_scores().save(run)
+    make_scores().save(run / "scores.json")
     draw_figures(
         model, splits["val"], run, train=splits["train"],
         what=["samples", "reconstructions", "path", "map", "factors", "neighbours"],

@@ -49,7 +49,7 @@ class ReconstructionScore(_Frozen):
     count: int
     psnr: Interval
     ssim: Interval
-    perceptual: Interval | None
+    perceptual: Interval | None = None
     frechet: DistanceScore
 
 

@@ -25,6 +25,7 @@ _ABOUT = {
     "discriminator_accuracy": ("discriminator accuracy", "0.5 is guessing"),
     "psnr": ("PSNR", "decibels, higher is better"),
     "diffusion": ("denoising loss", "mean squared error of the prediction"),
+    "train_diffusion": ("denoising loss at validation", "on as many training pictures"),
     "adaptive_weight": ("adaptive weight", "of the adversarial gradient"),
     "lr": ("learning rate", ""),
     "images_per_second": ("speed", "images a second"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from latentbloom.errors import ConfigError
 from latentbloom.show import animation
@@ -26,7 +26,7 @@ def noise_to_grey(frames: int, samples: int, size: int) -> np.ndarray:
 def test_all_frames_are_there_the_last_is_held_and_it_loops(kind: str) -> None:
     frames = noise_to_grey(6, 1, 24)[:, 0]
     with Image.open(io.BytesIO(encode(frames, kind, fps=10, hold=1.0))) as film:
-        assert film.n_frames == 6
+        assert len(list(ImageSequence.Iterator(film))) == 6
         assert film.info.get("loop") == 0
         times = []
         for k in range(6):
@@ -87,4 +87,4 @@ def test_every_condition_has_its_film_and_there_is_one_of_all(drawn: Path) -> No
     assert "diffusion_animation_red-low.gif" in names
     assert len(names) == 5
     with Image.open(drawn / "figures" / "diffusion_animation.gif") as film:
-        assert film.n_frames == 12
+        assert len(list(ImageSequence.Iterator(film))) == 12

@@ -63,7 +63,8 @@ def test_slerp_ends_where_it_should_and_keeps_the_norm_of_noise() -> None:
     turned = torch.nn.functional.cosine_similarity(
         between[:-1].flatten(1), between[1:].flatten(1), dim=1
     )
-    assert turned == pytest.approx(turned.mean().expand(4), abs=0.01)
+    # Steps are equal in angle where the two norms are; here they differ by a twentieth.
+    assert turned == pytest.approx(turned.mean().expand(4), abs=0.04)
 
 
 def test_a_blend_is_each_condition_at_its_ends_and_their_mean_between(model: Model) -> None:

@@ -98,7 +98,7 @@ def test_what_is_missing_is_said_and_the_rest_is_there(drawn: Path, gone: str, s
 
 
 def test_scores_are_shown_with_their_intervals_and_what_is_wrong_is_said(drawn: Path) -> None:
-    make_scores().save(drawn)
+    make_scores().save(drawn / "scores.json")
     text = write_report(drawn).read_text(encoding="utf-8")
     assert "2.5 × real to real" in text
     assert "5 <small>[4, 6]</small>" in text
