@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v pyth
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN ?= runs/demo
-MINUTES ?= 8
+MINUTES ?= 10
 
 # More threads than two do not help tests that are this small.
 export OMP_NUM_THREADS ?= 2
