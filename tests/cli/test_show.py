@@ -75,10 +75,10 @@ def test_an_animation_as_asked(saved: Path, tmp_path: Path) -> None:
     [path] = (run / "figures").glob("diffusion_animation*")
     assert path.name == "diffusion_animation_red-low.webp"
     with Image.open(path) as film:
-        assert len(list(ImageSequence.Iterator(film))) == 7
         assert film.size == (5 * 44, 44)
         film.load()
         assert film.info["duration"] == 200
+        assert len(list(ImageSequence.Iterator(film))) == 7
 
 
 def test_without_its_pictures_the_rest_is_drawn_and_it_is_said(
