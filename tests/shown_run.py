@@ -15,6 +15,7 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.data.source import open_source
 from latentbloom.evaluate.distances import Interval
 from latentbloom.evaluate.scores import (
+    CombinationScore,
     ControlScore,
     CopyingScore,
     DistanceScore,
@@ -135,6 +136,16 @@ def make_scores() -> Scores:
             manifold={"precision": half, "recall": half},
             manifold_floor={"precision": most, "recall": most},
             control=(control,),
+            combinations=(
+                CombinationScore(
+                    which="unseen",
+                    combinations=("blue, low",),
+                    asked=8,
+                    met=half,
+                    real=None,
+                    kernel=None,
+                ),
+            ),
             diversity=(DiversityScore(label="colour=red", ratio=0.4, alarm=True),),
             copying=CopyingScore(share=half, threshold=0.1, searched=36, worst=()),
             notes=("Few <pictures>.",),

@@ -170,7 +170,7 @@ def _with_one_palette(frames: Pixels, colours: int) -> list[Image]:
     from PIL import Image
 
     late = np.unique(np.linspace(0, 1, 6) ** 0.5 * (len(frames) - 1)).round().astype(int)
-    probe = Image.fromarray(np.concatenate([frames[k] for k in late]))
+    probe = Image.fromarray(np.concatenate([frames[k, ::2, ::2] for k in late]))
     palette = probe.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     return [
         Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)

@@ -92,8 +92,7 @@ def picture_bytes(array: Pixels, suffix: str, *, quality: int = 90) -> bytes:
         raise ValueError(f"A picture ends in {', '.join(kinds)}; this one in '{suffix}'.")
     buffer = io.BytesIO()
     kind = kinds[suffix.lower()]
-    # PNG reads "optimize", the others "quality"; each ignores the other's word.
-    Image.fromarray(array).save(buffer, format=kind, quality=quality, optimize=kind == "PNG")
+    Image.fromarray(array).save(buffer, format=kind, quality=quality)  # PNG has no quality
     return buffer.getvalue()
 
 

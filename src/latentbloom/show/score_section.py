@@ -35,6 +35,7 @@ def score_section(run: RunFiles) -> Section:
         distances=[_distance(pictures[k]) for k in ("frechet", "kernel") if pictures.get(k)],
         reconstruction=_reconstruction(run.scores.get("reconstruction")),
         controls=[_control(c) for c in pictures.get("control", [])],
+        combinations=[_combination(c) for c in pictures.get("combinations", [])],
         manifold=_manifold(pictures),
         diversity=pictures.get("diversity", []),
         copying=pictures.get("copying"),
@@ -84,6 +85,12 @@ def _control(score: Mapping[str, Any]) -> dict[str, Any]:
         for value, counts in zip(score["values"], score["confusion"], strict=True)
     ]
     return {**score, "rows": rows, "table": table if len(table) <= 12 else []}
+
+
+def _combination(score: Mapping[str, Any]) -> dict[str, Any]:
+    real = score.get("real")
+    mark = None if real is None else real["value"]
+    return {**score, "bar": _bar(score["met"], mark, 1.0)}
 
 
 def _manifold(pictures: Mapping[str, Any]) -> list[dict[str, Any]]:
