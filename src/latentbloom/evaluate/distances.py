@@ -6,7 +6,7 @@ pictures on those features. It is no "FID", which is defined on other features.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -121,14 +121,21 @@ def frechet_interval(a: np.ndarray, b: np.ndarray, *, repeats: int = 16, seed: i
 def kernel_interval(a: np.ndarray, b: np.ndarray, *, repeats: int = 200, seed: int = 0) -> Interval:
     """Kernel distance with the interval of `half_samples`, which resamples both sets."""
     kaa, kbb, kab = _kernels(a, b)
-    return half_samples(
-        lambda i, j: _unbiased(kaa[np.ix_(i, i)], kbb[np.ix_(j, j)], kab[np.ix_(i, j)]),
-        _unbiased(kaa, kbb, kab),
-        len(a),
-        len(b),
-        repeats,
-        seed,
-    )
+    value = _unbiased(kaa, kbb, kab)
+    # All halves at once: a column of ones and zeros for each.
+    chosen_a, chosen_b = np.zeros((len(a), repeats)), np.zeros((len(b), repeats))
+    for column, (i, j) in enumerate(_halves(len(a), len(b), repeats, seed)):
+        chosen_a[i, column] = 1.0
+        chosen_b[j, column] = 1.0
+
+    def within(kernel: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        pairs = (chosen * (kernel @ chosen)).sum(axis=0) - np.diagonal(kernel) @ chosen
+        count = len(kernel) // 2
+        return pairs / (count * (count - 1))
+
+    between = (chosen_a * (kab @ chosen_b)).sum(axis=0) / ((len(a) // 2) * (len(b) // 2))
+    draws = within(kaa, chosen_a) + within(kbb, chosen_b) - 2.0 * between
+    return _around_draws(value, draws)
 
 
 def half_samples(
@@ -156,14 +163,21 @@ def half_samples(
 
     Source: Politis and Romano 1994, Annals of Statistics 22, section 2 (subsampling).
     """
+    draws = [statistic(i, j) for i, j in _halves(n, m, repeats, seed)]
+    return _around_draws(value, np.array(draws))
+
+
+def _halves(n: int, m: int, repeats: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    generator = np.random.default_rng(seed)
+    for _ in range(repeats):
+        yield generator.permutation(n)[: n // 2], generator.permutation(m)[: m // 2]
+
+
+def _around_draws(value: float, draws: np.ndarray) -> Interval:
+    """The spread of the draws is the standard error; few draws, wider by Student's t."""
     from scipy.stats import t as student
 
-    generator = np.random.default_rng(seed)
-    draws = [
-        statistic(generator.permutation(n)[: n // 2], generator.permutation(m)[: m // 2])
-        for _ in range(repeats)
-    ]
-    reach = float(student.ppf(0.975, repeats - 1))
+    reach = float(student.ppf(0.975, len(draws) - 1))
     return Interval.around(value, float(np.std(draws, ddof=1)), reach=reach)
 
 

@@ -92,7 +92,7 @@ def rows_table(rows: list[Row], *, title: str) -> RenderableType:
     table = Table(title=title, title_justify="left")
     used = [i for i in range(len(heads)) if any(row[i] for row in rows)]
     for i in used:
-        table.add_column(heads[i], justify="left" if i in {0, 4} else "right")
+        table.add_column(heads[i], justify="left" if i in {0, 4} else "right", overflow="fold")
     for row in rows:
         table.add_row(*(Text(row[i]) for i in used))
     return table
