@@ -49,13 +49,14 @@ def draw_reconstructions(scene: Scene) -> list[Path]:
     chosen = [k for group in groups.values() for k in group]
     likeness = ssim(before[chosen], after[chosen]).tolist()
     captions = [
-        f"{quality[k]:.1f} dB, {alike:.2f}" for k, alike in zip(chosen, likeness, strict=True)
+        f"{quality[k]:.1f} / {alike:.2f}" for k, alike in zip(chosen, likeness, strict=True)
     ]
     names = [name for name, group in groups.items() for _ in group]
     first, second = as_uint8(before[chosen]), as_uint8(after[chosen])
     note = (
-        f"From the worst to the best of {n} pictures {which}, by PSNR; the second "
-        f"number is SSIM. Mean {quality.mean():.1f} dB, middle {quality.median():.1f} dB."
+        f"From the worst to the best of {n} pictures {which}, by PSNR "
+        f"(in dB, and beside it SSIM). Mean PSNR {quality.mean():.1f} dB, "
+        f"middle {quality.median():.1f} dB."
     )
     grid = reconstruction_grid(
         first, second, captions=captions, differences=True, title="Reconstructions", note=note

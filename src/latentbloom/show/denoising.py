@@ -126,7 +126,7 @@ def _path_map(scene: Scene, records: Sequence[Record], width: int) -> Pixels | N
     first, last = _decode(model, [records[main].path[0], records[main].path[-1]], "x_t")
     span = np.concatenate([np.quantile(points, [0.06, 0.94], axis=0), *ways])
     low, high = span.min(0), span.max(0)
-    pad = 0.1 * (high - low)  # room for the two pictures
+    pad = np.array([0.15, 0.1]) * (high - low)  # room for the two pictures
     axes.set_xlim(low[0] - pad[0], high[0] + pad[0])
     axes.set_ylim(low[1] - pad[1], high[1] + pad[1])
     side = 1 if ways[main][-1, 0] >= ways[main][0, 0] else -1

@@ -142,15 +142,15 @@ def _name_centres(
             )
     if not roomy:
         axes.legend(
-            title="class centres",
             loc="upper left",
+            bbox_to_anchor=(0.0, -0.005),
+            ncols=min(len(known), 7),
             fontsize=8,
-            title_fontsize=8,
-            frameon=True,
-            edgecolor=FAINT,
+            frameon=False,
             labelcolor=INK,
             markerscale=0.8,
-            ncols=1 + len(known) // 11,
+            columnspacing=1.2,
+            handletextpad=0.2,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from latentbloom.show.projection import Plane, principal_plane
 from latentbloom.show.scene import MissingPiece, Scene, float_images, spread_indices
 
 if TYPE_CHECKING:
+    from latentbloom.data.conditions import ConditionSpec
     from latentbloom.show.pictures import Pixels
     from latentbloom.show.projection import Numbers
 
@@ -99,9 +101,7 @@ def generated_latents(scene: Scene) -> LatentPoints:
     """Latents of samples, as many of each condition."""
     if "generated_latents" not in scene.memory:
         model = scene.need_model()
-        conditions = scene.conditions()
-        each = max(4, GENERATED // len(conditions))
-        asked = [words for words in conditions for _ in range(each)]
+        asked = _asked(scene)
         records = ask(model, asked, list(range(len(asked))), seed=scene.seed)
         factors = model.spec.factors
         labels = [[f.index(r.cond.get(f.name, "any")) for f in factors] for r in records]
@@ -112,6 +112,25 @@ def generated_latents(scene: Scene) -> LatentPoints:
             _small(as_uint8(pixels_of(records))),
         )
     return scene.memory["generated_latents"]
+
+
+def _asked(scene: Scene) -> list[dict[str, str]]:
+    """As many conditions as there shall be samples: all combinations in turn, or a choice."""
+    if scene.words:
+        return [dict(scene.words)] * GENERATED
+    spec = scene.need_model().spec
+    count = math.prod(len(f.values) for f in spec.factors)
+    places = np.linspace(0, count, GENERATED, endpoint=False).astype(int).tolist()
+    return [_combination(spec, place) for place in places]
+
+
+def _combination(spec: ConditionSpec, place: int) -> dict[str, str]:
+    """The combination of that number, the last factor running fastest."""
+    words: dict[str, str] = {}
+    for factor in reversed(spec.factors):
+        place, value = divmod(place, len(factor.values))
+        words[factor.name] = factor.values[value]
+    return words
 
 
 def plane_of(scene: Scene) -> Plane:

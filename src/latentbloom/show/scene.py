@@ -104,10 +104,10 @@ class Scene:
         return self.train
 
     def conditions(self, most: int = MOST_ROWS) -> list[dict[str, str]]:
-        """The conditions to show: those asked for, else all that fit."""
+        """The conditions to show, each naming every factor: those asked for, else all that fit."""
         if self.words:
             return [dict(self.words)]
-        return condition_rows(self.need_model().spec, most=most)[0]
+        return full_conditions(self.need_model().spec, most)
 
     def real(self, least: int = 1) -> tuple[ImageSet, str]:
         """The pictures kept aside, or where there are too few those of training; and which.
@@ -152,6 +152,20 @@ def phrase(words: Mapping[str, str]) -> str:
         if value != "any"
     ]
     return ", ".join(said) or "any"
+
+
+def full_conditions(spec: ConditionSpec, most: int) -> list[dict[str, str]]:
+    """At most so many conditions that name every factor and show as many values as they can.
+
+    All combinations where they are few; else all factors step through their values together.
+    """
+    combinations = list(itertools.islice(spec.combinations(), most + 1))
+    if len(combinations) <= most:
+        return combinations or [{}]
+    longest = max(len(f.values) for f in spec.factors)
+    count = min(most, longest)
+    steps = np.linspace(0, longest - 1, count).round().astype(int).tolist()
+    return [{f.name: f.values[k % len(f.values)] for f in spec.factors} for k in steps]
 
 
 def condition_rows(

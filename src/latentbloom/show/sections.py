@@ -86,8 +86,11 @@ def reconstruction_section(run: RunFiles) -> Section:
         return section
     groups: dict[str, list[dict[str, Any]]] = {}
     for first, second, known in zip(sheet.row(0), sheet.row(1), sheet.pictures, strict=False):
-        said = f"{known.get('psnr', 0):.1f} dB, {known.get('ssim', 0):.2f}"
-        pair = [embed(first, "Original"), embed(second, f"Its reconstruction, {said}")]
+        said = f"{known.get('psnr', 0):.1f} / {known.get('ssim', 0):.2f}"
+        pair = [
+            embed(first, "Original"),
+            embed(second, f"Its reconstruction, PSNR in dB and SSIM {said}"),
+        ]
         groups.setdefault(str(known.get("group", "")), []).append(
             {"pictures": pair, "caption": said}
         )

@@ -13,7 +13,7 @@ from latentbloom.model import Model
 from latentbloom.show import draw
 from latentbloom.show.asking import ask
 from latentbloom.show.draw import draw_figures
-from latentbloom.show.scene import condition_rows, phrase
+from latentbloom.show.scene import condition_rows, full_conditions, phrase
 from latentbloom.show.sheets import Sheet, make_sheet
 
 
@@ -110,6 +110,20 @@ def test_rows_are_all_combinations_or_single_values_or_an_even_choice() -> None:
     assert [many[0], many[-1]] == [{"f0": "0v0"}, {"f0": "0v101"}]
     assert len(many) == 12
     assert note == "12 of 102 conditions."
+
+
+def test_full_conditions_name_every_factor_and_show_every_value() -> None:
+    assert full_conditions(spec(), 6) == [{}]
+    assert len(full_conditions(spec(2, 3), 6)) == 6
+    steps = full_conditions(spec(2, 5, 3), 6)
+    assert [tuple(words.values()) for words in steps][:3] == [
+        ("0v0", "1v0", "2v0"),
+        ("0v1", "1v1", "2v1"),
+        ("0v0", "1v2", "2v2"),
+    ]
+    assert len(steps) == 5
+    few = full_conditions(spec(102), 4)
+    assert [words["f0"] for words in few] == ["0v0", "0v34", "0v67", "0v101"]
 
 
 def test_conditions_in_words() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,10 @@ def test_the_map_knows_every_point(drawn: Path, splits: dict[str, ImageSet]) -> 
     colour, height = sheet.about["factors"]
     assert (colour["name"], height["name"]) == ("colour", "height")
     assert colour["of"][:real] == splits["val"].labels[:, 0].tolist()
-    assert set(colour["of"][real:]) == {0, 1}
+    pairs = zip(colour["of"][real:], height["of"][real:], strict=True)
+    counts = Counter(pairs)
+    assert set(counts) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert max(counts.values()) - min(counts.values()) <= 1
     thumb = sheet.pixels[0].astype(float)
     original = splits["val"].images([0])[0].permute(1, 2, 0).numpy().astype(float)
     assert np.abs(thumb - original).mean() < 1.0
