@@ -40,7 +40,10 @@ def steps_section(run: RunFiles) -> Section:
             for what, sheet in found.items()
         ],
     }
-    for path in sorted(run.path.glob("figures/denoising_path_*.png"))[-1:]:
+    drawn = sorted(
+        run.path.glob("figures/denoising_path_*.png"), key=lambda p: (p.stat().st_mtime_ns, p.name)
+    )
+    for path in drawn[-1:]:  # the newest; those of other conditions lie beside it
         word = path.stem.removeprefix("denoising_path_")
         alt = f"Steps from noise to {word}, and their way through the latent map"
         section.blocks.append(Block(figure=embed_file(path, alt)))
