@@ -44,14 +44,10 @@ def ssim(pictures: Tensor, others: Tensor) -> Tensor:
     Source: Wang et al. 2004, IEEE Transactions on Image Processing 13, equation 13.
     """
     x, y = pictures.double(), others.double()
-    channels = x.shape[1]
-    grid = torch.arange(SSIM_WIDTH, dtype=torch.float64) - SSIM_WIDTH // 2
-    line = torch.exp(-grid.square() / (2.0 * SSIM_SIGMA**2))
-    line = line / line.sum()
-    window = torch.outer(line, line).expand(channels, 1, -1, -1)
+    down, across = (_window_means(side).to(x.device) for side in x.shape[-2:])
 
     def mean(z: Tensor) -> Tensor:
-        return F.conv2d(z, window, groups=channels)
+        return down @ z @ across.T
 
     c1, c2 = (0.01 * 255.0) ** 2, (0.03 * 255.0) ** 2
     mu_x, mu_y = mean(x), mean(y)
@@ -61,6 +57,16 @@ def ssim(pictures: Tensor, others: Tensor) -> Tensor:
         (mu_x**2 + mu_y**2 + c1) * (var_x + var_y + c2)
     )
     return ratio.mean(dim=(1, 2, 3)).float()
+
+
+def _window_means(side: int) -> Tensor:
+    """float64 (side - 10, side): each row is the window at one place of a line of pixels."""
+    steps = torch.arange(SSIM_WIDTH, dtype=torch.float64) - SSIM_WIDTH // 2
+    line = torch.exp(-steps.square() / (2.0 * SSIM_SIGMA**2))
+    rows = torch.zeros(side - SSIM_WIDTH + 1, side, dtype=torch.float64)
+    for place in range(len(rows)):
+        rows[place, place : place + SSIM_WIDTH] = line / line.sum()
+    return rows
 
 
 def map_distance(maps: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
