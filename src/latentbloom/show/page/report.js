@@ -57,12 +57,22 @@
     const factor = () => (chooser ? data.factors[chooser.selectedIndex] : null);
     const colour = (f, i) => (f && f.colours[f.of[i]]) || "#8a959e";
     const word = (f, i) => (f.values[f.of[i]] === undefined ? "any" : f.values[f.of[i]]);
+    const spans = {};
+    for (const [name, points] of Object.entries(data.maps)) {
+      spans[name] = [0, 1].map((k) => {
+        const values = points.map((p) => p[k]);
+        return [Math.min(...values), Math.max(...values)];
+      });
+    }
     const place = (i) => {
-      const [x, y] = data.maps[which.value][i];
-      const side = Math.min(canvas.clientWidth, canvas.clientHeight) - 24;
+      const at = data.maps[which.value][i];
+      const [wide, high] = [canvas.clientWidth, canvas.clientHeight];
+      const [x, y] = spans[which.value];
+      // One scale for both axes, as large as fits.
+      const scale = Math.min((wide - 32) / (x[1] - x[0] || 1), (high - 32) / (y[1] - y[0] || 1));
       return [
-        canvas.clientWidth / 2 + ((x - 500) / 1000) * side,
-        canvas.clientHeight / 2 - ((y - 500) / 1000) * side,
+        wide / 2 + (at[0] - (x[0] + x[1]) / 2) * scale,
+        high / 2 - (at[1] - (y[0] + y[1]) / 2) * scale,
       ];
     };
     const draw = () => {
