@@ -20,12 +20,15 @@ from latentbloom.data.conditions import ConditionSpec
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.features import GRID_BLOCKS, Features, Progress
 
-EPOCHS = 10
+EPOCHS = 8
 BATCH = 128
-MIN_STEPS = 300
+MIN_STEPS = 150
 LEARNING_RATE = 1e-3
 FEATURE_DROPOUT = 0.3
 LABEL_SMOOTHING = 0.05
+RECIPE = 2
+"""Number of this way to teach: a judge that was taught in another way is taught anew."""
+
 CHANNELS = {10: 88, 14: 120, 19: 208}
 """Channels of the blocks in `GRID_BLOCKS`."""
 

@@ -12,7 +12,7 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.distances import Interval, frechet_distance, kernel_distance
 from latentbloom.evaluate.features import FeatureExtractor, Features, Progress
-from latentbloom.evaluate.judge import Judge, train_judge
+from latentbloom.evaluate.judge import RECIPE, Judge, train_judge
 from latentbloom.evaluate.neighbours import Manifolds
 from latentbloom.evaluate.real import cache_folder, real_features, set_key
 
@@ -130,7 +130,7 @@ def prepare_reference(
     judge = None
     where = None
     if folder is not None:
-        where = folder / "judges" / f"{set_key(train, extractor)}-{len(train_features)}"
+        where = folder / "judges" / f"{set_key(train, extractor)}-{len(train_features)}-{RECIPE}"
         judge = Judge.load(where)
     if judge is None and train.spec.factors:
         try:
