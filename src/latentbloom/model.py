@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,6 +110,7 @@ class Model:
         sampler: str | None = None,
         batch_size: int = 64,
         path: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Records:
         """Make pictures.
 
@@ -123,6 +124,7 @@ class Model:
             sampler: Name in `latentbloom.diffusion.SAMPLERS`; default as trained.
             batch_size: Pictures computed between two reports of progress; changes no picture.
             path: Keep all states on the way.
+            on_progress: Called after each batch with how many are done, and how many there are.
 
         Returns:
             The pictures, in order.
@@ -158,6 +160,8 @@ class Model:
                     sampler=chosen.sampler,
                 )
                 records += self._records(rows, indices, seed, states, path)
+            if on_progress is not None:
+                on_progress(len(records), n)
         return Records(
             records,
             {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,8 +41,15 @@ class Generator(Protocol):
         """Pictures (B, C, H, W) in [-1, 1] through the autoencoder and back."""
         ...
 
-    def sample(self, cond: Sequence[Mapping[str, str]], n: int, seed: int) -> Drawn:
-        """One picture a dict of words."""
+    def sample(
+        self,
+        cond: Sequence[Mapping[str, str]],
+        n: int,
+        seed: int,
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Drawn:
+        """One picture a dict of words; tells now and then how many of how many are done."""
         ...
 
 

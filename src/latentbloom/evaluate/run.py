@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,8 @@ def evaluate_run(
         for column, name in enumerate(reference.spec.names)
     }
     words, notes = known_words(reference.spec.words(cond), model.spec)
-    drawn = model.sample(cond=words, n=len(words), seed=seed)
+    show = None if on_progress is None else partial(on_progress, "samples")
+    drawn = model.sample(cond=words, n=len(words), seed=seed, on_progress=show)
     clock.lap("sampling")
     scores = score_pictures(
         drawn.pixels,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +43,16 @@ class Oracle:
         step = torch.where(images > 0, -2.0, 2.0) / 127.5
         return images + step
 
-    def sample(self, cond: Sequence[Mapping[str, str]], n: int, seed: int) -> Pixels:
+    def sample(
+        self,
+        cond: Sequence[Mapping[str, str]],
+        n: int,
+        seed: int,
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Pixels:
+        if on_progress is not None:
+            on_progress(n, n)
         assert len(cond) == n
         self.asked = [dict(one) for one in cond]
         factor = self.pool.spec.factors[0]
@@ -87,7 +96,9 @@ def test_every_score_is_there(
     assert control.asked == (40, 40)
     assert control.mean.value > 0.9
     assert any("below 2048" in note for note in scores.pictures.notes)
-    assert {"features of val", "features of train", "reconstructions", "judge"} <= set(said)
+    assert {"samples", "features of val", "features of train", "reconstructions", "judge"} <= set(
+        said
+    )
     scores.save(tmp_path / "scores.json")
     assert scores.load(tmp_path / "scores.json") == scores
 
