@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
-from latentbloom.config import AutoencoderConfig, DenoiserConfig, DiffusionSettings, RunConfig
+from latentbloom.coder import CHUNK, Coder, load_autoencoder, low_precision
+from latentbloom.config import DenoiserConfig, DiffusionSettings, RunConfig
 from latentbloom.data.conditions import ConditionSpec
 from latentbloom.data.pixels import to_uint8
 from latentbloom.diffusion import (
@@ -22,7 +22,7 @@ from latentbloom.diffusion import (
     sample_states,
 )
 from latentbloom.errors import CheckpointError, ConditionError, ConfigError
-from latentbloom.nn.autoencoder import Autoencoder, Posterior, build_autoencoder
+from latentbloom.nn.autoencoder import Autoencoder
 from latentbloom.records import Moment, Record, Records
 from latentbloom.run import RunFolder
 from latentbloom.train.checkpoint import load_checkpoint
@@ -34,10 +34,8 @@ if TYPE_CHECKING:
 
 Asked = Mapping[str, str] | Sequence[Mapping[str, str]] | None
 
-CHUNK = 32
 
-
-class Model:
+class Model(Coder):
     """Autoencoder and denoiser of one run.
 
     Pictures are always computed in groups of `CHUNK`, filled up where fewer are asked: a picture
@@ -62,42 +60,12 @@ class Model:
         device: torch.device | None = None,
         autocast_dtype: torch.dtype | None = None,
     ) -> None:
-        self.config = config
-        self.spec = spec
-        self.device = device or default_device()
-        self.autoencoder = autoencoder.to(self.device).eval().requires_grad_(False)
+        super().__init__(config, spec, autoencoder, device=device, autocast_dtype=autocast_dtype)
         backbone = denoiser.backbone.to(self.device)
         if autocast_dtype is not None:
             # Autocast would cast every weight again at each step; a copy is cast once.
             backbone = copy.deepcopy(backbone).to(autocast_dtype)
         self.denoiser = denoiser.with_backbone(backbone).eval().requires_grad_(False)
-        self.autocast_dtype = autocast_dtype
-
-    @property
-    def size(self) -> int:
-        """Height and width of the pictures, in pixels."""
-        return self.autoencoder.config.size
-
-    @property
-    def channels(self) -> int:
-        """1 for grey, 3 for colour."""
-        return self.autoencoder.config.channels
-
-    @torch.no_grad()
-    def encode(self, images: Tensor) -> Posterior:
-        """Posterior over normalised latents of pictures (B, C, H, W) in [-1, 1]."""
-        parts = [self._encode(part) for part in images.split(64)]
-        means, stds = zip(*parts, strict=True)
-        return Posterior(torch.cat(means), torch.cat(stds))
-
-    @torch.no_grad()
-    def decode(self, z: Tensor) -> Tensor:
-        """Pictures (B, C, H, W) in [-1, 1] of normalised latents (B, C, h, w), on the CPU."""
-        return torch.cat([self._decode(part) for part in z.split(CHUNK)])
-
-    def reconstruct(self, images: Tensor) -> Tensor:
-        """Pictures through the autoencoder and back, by the posterior's mean."""
-        return self.decode(self.encode(images).mean)
 
     def sample(
         self,
@@ -253,23 +221,6 @@ class Model:
             name: torch.cat([row[name] for row in rows]).to(self.device) for name in self.spec.names
         }
 
-    def _encode(self, images: Tensor) -> Posterior:
-        x = images.to(self.device, memory_format=torch.channels_last)
-        with self._autocast():
-            mean, std = self.autoencoder.encode(x)
-        return Posterior(mean.float().cpu(), std.float().cpu())
-
-    def _decode(self, z: Tensor) -> Tensor:
-        rows = len(z)
-        filled = torch.cat([z, z[-1:].expand(CHUNK - rows, -1, -1, -1)]).to(self.device)
-        with self._autocast():
-            images = self.autoencoder.decode(filled.contiguous(memory_format=torch.channels_last))
-        return images[:rows].float().cpu().contiguous()
-
-    def _autocast(self) -> torch.autocast:
-        enabled = self.autocast_dtype is not None
-        return torch.autocast(self.device.type, dtype=self.autocast_dtype, enabled=enabled)
-
 
 def load(run: Path | str, *, device: str | None = None) -> Model:
     """The finished model of a run folder, or the newest usable one of an unfinished run.
@@ -301,24 +252,11 @@ def load(run: Path | str, *, device: str | None = None) -> Model:
     )
     denoiser.backbone.load_state_dict(tensors["ema"] if "ema" in tensors else tensors["model"])
     where = torch.device(device) if device else default_device()
-    low = config.train.precision == "bf16"
     return Model(
         config,
         spec,
         autoencoder,
         denoiser,
         device=where,
-        autocast_dtype=torch.bfloat16 if low else None,
+        autocast_dtype=low_precision(config),
     )
-
-
-def load_autoencoder(folder: Path) -> tuple[Autoencoder, str]:
-    """A finished autoencoder and its fingerprint."""
-    tensors, meta = load_checkpoint(folder, ["model"])
-    spec = ConditionSpec.from_json(meta["spec"]) if "spec" in meta else None
-    autoencoder = build_autoencoder(AutoencoderConfig(**meta["config"]), spec)
-    try:
-        autoencoder.load_state_dict(tensors["model"])
-    except RuntimeError as error:
-        raise CheckpointError(f"{folder} does not fit its own meta.json: {error}") from None
-    return autoencoder, meta["fingerprint"]

@@ -61,6 +61,12 @@ class RunFolder:
         return self.path / "vae_gan_final"
 
     @property
+    def coder(self) -> Path:
+        """The finished autoencoder, or the best one so far."""
+        best = self.path / "vae_gan_best"
+        return best if not checkpoint_exists(self.autoencoder) else self.autoencoder
+
+    @property
     def denoiser(self) -> Path:
         """The finished denoiser, or the newest state of one in training.
 

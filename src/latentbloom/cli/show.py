@@ -34,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="real pictures (default: those that the run was trained on)",
     )
+    parser.add_argument(
+        "--axes",
+        choices=("auto", "linear", "log"),
+        default="auto",
+        help="of the curves (default: auto, logarithmic for what falls over a decade)",
+    )
     moving = parser.add_argument_group("animations")
     moving.add_argument("--frames", type=_at_least_2, default=50, metavar="N", help="default: 50")
     moving.add_argument("--fps", type=_positive, default=16.0, metavar="N", help="default: 16")
@@ -75,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
             animation=AnimationSettings(
                 frames=args.frames, fps=args.fps, size=args.size, format=args.format
             ),
+            log={"auto": None, "linear": False, "log": True}[args.axes],
             say=say,
         )
         draw_scene(
@@ -98,12 +105,12 @@ _NAMES = (
     "reconstructions",
     "path",
     "map",
+    "animation",
     "factors",
     "interpolation",
     "neighbours",
     "prior",
     "guidance",
-    "animation",
 )
 
 

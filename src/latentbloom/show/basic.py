@@ -30,9 +30,10 @@ def draw_reconstructions(scene: Scene) -> list[Path]:
     import torch
 
     from latentbloom.data.pixels import to_uint8
-    from latentbloom.evaluate.fidelity import psnr, ssim
+    from latentbloom.evaluate.features import FeatureExtractor
+    from latentbloom.evaluate.fidelity import map_distance, psnr, ssim
 
-    model = scene.need_model()
+    model = scene.need_coder()
     images, which = scene.real()
     indices = spread_indices(len(images), LOOKED_AT, scene.seed)
     x = float_images(images, indices)
@@ -48,23 +49,26 @@ def draw_reconstructions(scene: Scene) -> list[Path]:
         groups |= {"middle": order[middle : middle + third], "best": order[n - third :]}
     chosen = [k for group in groups.values() for k in group]
     likeness = ssim(before[chosen], after[chosen]).tolist()
-    captions = [
-        f"{quality[k]:.1f} / {alike:.2f}" for k, alike in zip(chosen, likeness, strict=True)
+    look = FeatureExtractor(model.device)
+    with torch.inference_mode():
+        apart = map_distance(look.maps(before[chosen]), look.maps(after[chosen])).tolist()
+    known = [
+        {"psnr": round(float(quality[k]), 2), "ssim": round(a, 3), "apart": round(d, 3)}
+        for k, a, d in zip(chosen, likeness, apart, strict=True)
     ]
+    captions = [f"{one['psnr']:.1f} / {one['ssim']:.2f} / {one['apart']:.2f}" for one in known]
     names = [name for name, group in groups.items() for _ in group]
     first, second = as_uint8(before[chosen]), as_uint8(after[chosen])
     note = (
-        f"From the worst to the best of {n} pictures {which}, by PSNR "
-        f"(in dB, and beside it SSIM). Mean PSNR {quality.mean():.1f} dB, "
-        f"middle {quality.median():.1f} dB."
+        f"From the worst to the best of {n} pictures {which}, by PSNR. "
+        f"Under each: PSNR in dB (higher is better), SSIM (1 is equal), and the distance of "
+        f"{look.network}'s feature maps (0 is equal). "
+        f"Mean PSNR {quality.mean():.1f} dB, median {quality.median():.1f} dB."
     )
     grid = reconstruction_grid(
         first, second, captions=captions, differences=True, title="Reconstructions", note=note
     )
-    known = [
-        {"psnr": round(float(quality[k]), 2), "ssim": round(alike, 3), "group": group}
-        for k, alike, group in zip(chosen, likeness, names, strict=True)
-    ]
+    known = [one | {"group": group} for one, group in zip(known, names, strict=True)]
     make_sheet(
         "reconstructions",
         np.concatenate([first, second]),
@@ -139,7 +143,7 @@ def draw_curves(scene: Scene) -> list[Path]:
     paths = []
     for stage, file in FILES.items():
         if any(m.get("stage") == stage and m.get("kind") != "phase" for m in metrics):
-            paths.append(loss_curves(metrics, stage, scene.figures / file))
+            paths.append(loss_curves(metrics, stage, scene.figures / file, log=scene.log))
     if not paths:
         raise MissingPiece("metrics.jsonl holds no losses yet")
     return paths

@@ -14,8 +14,8 @@ from latentbloom.show import animation, basic, compare, denoising, latent_map, n
 from latentbloom.show.scene import MissingPiece, Scene
 
 if TYPE_CHECKING:
+    from latentbloom.coder import Coder
     from latentbloom.data.imageset import ImageSet
-    from latentbloom.model import Model
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ DRAWINGS: dict[str, Drawing] = {
     "map": Drawing(
         "latents by PCA and t-SNE, with generated ones", latent_map.draw_latent_map, _VAL
     ),
+    "animation": Drawing("noise becoming a picture, moving", animation.draw_animations, _MODEL),
     "factors": Drawing("factor by factor from the same noise", compare.draw_factors, _MODEL),
     "interpolation": Drawing(
         "between two seeds and between two conditions", compare.draw_interpolation, _MODEL
@@ -62,13 +63,12 @@ DRAWINGS: dict[str, Drawing] = {
     ),
     "prior": Drawing("noise decoded without and with the denoiser", basic.draw_prior, _MODEL),
     "guidance": Drawing("guidance by steps", compare.draw_guidance, _MODEL),
-    "animation": Drawing("noise becoming a picture, moving", animation.draw_animations, _MODEL),
 }
 """In the order in which they are drawn: what is looked at first comes first."""
 
 
 def draw_figures(
-    model: Model | None,
+    model: Coder | None,
     val: ImageSet | None,
     run: Path | str,
     *,
@@ -82,7 +82,7 @@ def draw_figures(
     """Draw what can be drawn into run/figures.
 
     Arguments:
-        model: The trained model, or None to draw only what needs none.
+        model: The trained model, its autoencoder alone, or None to draw only what needs neither.
         val: Pictures kept aside, or None.
         run: The run folder.
         train: Training pictures, for nearest neighbours, and where there is no `val`.

@@ -12,7 +12,7 @@ from latentbloom.show.latent_points import generated_latents, plane_of, real_lat
 from latentbloom.show.palette import FAINT, INK, MUTED, PAPER, class_colours
 from latentbloom.show.pictures import save_picture
 from latentbloom.show.projection import tsne
-from latentbloom.show.scene import Scene
+from latentbloom.show.scene import MissingPiece, Scene
 from latentbloom.show.sheets import make_sheet
 
 if TYPE_CHECKING:
@@ -29,16 +29,20 @@ _MOST_NAMED = 20
 def draw_latent_map(scene: Scene) -> list[Path]:
     """PCA and t-SNE of the real latents with the generated ones, coloured by each factor."""
     real, which = real_latents(scene)
-    model = scene.need_model()
-    made = generated_latents(scene)
+    model = scene.need_coder()
+    try:
+        made = generated_latents(scene)
+    except MissingPiece:  # before stage 2
+        made = real[:0]
     plane = plane_of(scene)
     z = np.concatenate([real.z, made.z])
     labels = np.concatenate([real.labels, made.labels])
-    generated = np.arange(len(z)) >= len(real.z)
+    generated = np.arange(len(z)) >= len(real)
     maps = {"PCA": plane(z), "t-SNE": tsne(z, seed=scene.seed)}
     factors = [f for f in model.spec.factors if len(f.values) > 1]
+    rings = f" and {len(made)} samples (rings)" if len(made) else ""
     note = (
-        f"{len(real.z):,} pictures {which} (dots) and {len(made.z)} samples (rings). PCA shows "
+        f"{len(real):,} pictures {which} (dots){rings}. PCA shows "
         f"{sum(plane.share):.0%} of the variance of {z.shape[1]} numbers. t-SNE keeps "
         "neighbours together; its distances between groups say little."
     )
@@ -162,7 +166,7 @@ def _save_sheet(
     thumbs: Pixels,
     note: str,
 ) -> None:
-    spec = scene.need_model().spec
+    spec = scene.need_coder().spec
     about = {
         "maps": {name: _thousandths(points) for name, points in maps.items()},
         "factors": [

@@ -38,6 +38,12 @@ class LatentPoints:
     labels: np.ndarray
     thumbs: Pixels
 
+    def __len__(self) -> int:
+        return len(self.z)
+
+    def __getitem__(self, rows: slice) -> LatentPoints:
+        return LatentPoints(self.z[rows], self.labels[rows], self.thumbs[rows])
+
 
 def real_latents(scene: Scene) -> tuple[LatentPoints, str]:
     """Latents of pictures kept aside, else of training pictures; and which.
@@ -57,7 +63,7 @@ def real_latents(scene: Scene) -> tuple[LatentPoints, str]:
 
 
 def _encoded(scene: Scene) -> tuple[LatentPoints, str]:
-    model = scene.need_model()
+    model = scene.need_coder()
     images, which = scene.real(FEWEST)
     indices = spread_indices(len(images), MOST_REAL, scene.seed)
     z, thumbs = [], []
@@ -75,7 +81,7 @@ def _cached(scene: Scene) -> tuple[LatentPoints, str]:
     from latentbloom.data.latents import LatentCache
     from latentbloom.errors import RunFolderError
 
-    model = scene.need_model()
+    model = scene.need_coder()
     for split, which in (("val", "kept aside"), ("train", "trained on")):
         folder = scene.run / "latents" / split
         try:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latentbloom.errors import CheckpointError, LatentbloomError, RunFolderError
 from latentbloom.show.draw import DRAWINGS
 from latentbloom.show.scene import AnimationSettings, Scene
+
+if TYPE_CHECKING:
+    from latentbloom.coder import Coder
 
 
 def open_scene(
@@ -18,6 +22,7 @@ def open_scene(
     seed: int = 0,
     against: str | None = None,
     animation: AnimationSettings | None = None,
+    log: bool | None = None,
     say: Callable[[str], None] = print,
 ) -> Scene:
     """Load what the drawings named need.
@@ -29,26 +34,36 @@ def open_scene(
         seed: Decides every random choice.
         against: Source of real pictures; default the one that the run was trained on.
         animation: How animations are made.
+        log: Logarithmic or linear axes of curves; None chooses for each.
         say: Is told what could not be loaded.
 
     Raises:
         ConditionError: A condition is unknown.
     """
     from latentbloom.evaluate.sets import sets_of_run
-    from latentbloom.model import load
     from latentbloom.run import RunFolder
 
     needs = frozenset().union(*(DRAWINGS[name].needs for name in names))
-    model = train = val = None
-    if "model" in needs:
-        try:
-            model = load(run)
-        except (CheckpointError, RunFolderError) as error:
-            say(f"No model: {error}")
+    train = val = None
+    model = _load(run, say) if "model" in needs else None
     if needs & {"train", "val"}:
         try:
             train, val = sets_of_run(RunFolder(Path(run)), against=against)
         except LatentbloomError as error:
             say(f"No real pictures: {error}")
     words = model.spec.parse(cond) if model is not None and cond else None
-    return Scene(Path(run), model, val, train, seed, words, animation or AnimationSettings())
+    moving = animation or AnimationSettings()
+    return Scene(Path(run), model, val, train, seed, words, moving, log)
+
+
+def _load(run: Path | str, say: Callable[[str], None]) -> Coder | None:
+    """The model, or its autoencoder alone, or None; and why it is not more."""
+    from latentbloom.coder import load_coder
+    from latentbloom.model import load
+
+    for name, read in (("model", load), ("autoencoder", load_coder)):
+        try:
+            return read(run)
+        except (CheckpointError, RunFolderError) as error:
+            say(f"No {name}: {error}")
+    return None

@@ -13,6 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
+    from latentbloom.coder import Coder
     from latentbloom.data.conditions import ConditionSpec
     from latentbloom.data.imageset import ImageSet
     from latentbloom.model import Model
@@ -50,22 +51,24 @@ class Scene:
 
     Arguments:
         run: The run folder that figures are written to.
-        model: The trained model, when there is one.
+        model: The trained model, or before stage 2 has begun its autoencoder, when there is one.
         val: Pictures that were kept aside, when there are any.
         train: Pictures that were trained on, when they can be read.
         seed: Decides every random choice.
         words: Conditions that the user asked for; a drawing of one condition shows these.
         animation: How animations are made.
+        log: Logarithmic or linear axes of curves; None chooses for each.
         memory: What drawings share, so that it is computed once.
     """
 
     run: Path
-    model: Model | None = None
+    model: Coder | None = None
     val: ImageSet | None = None
     train: ImageSet | None = None
     seed: int = 0
     words: Mapping[str, str] | None = None
     animation: AnimationSettings = AnimationSettings()
+    log: bool | None = None
     memory: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -79,8 +82,22 @@ class Scene:
         Raises:
             MissingPiece: There is none.
         """
+        from latentbloom.model import Model
+
         if self.model is None:
             raise MissingPiece("there is no trained model yet")
+        if not isinstance(self.model, Model):
+            raise MissingPiece("there is no denoiser yet: stage 2 makes it")
+        return self.model
+
+    def need_coder(self) -> Coder:
+        """The autoencoder, with or without a denoiser.
+
+        Raises:
+            MissingPiece: There is none.
+        """
+        if self.model is None:
+            raise MissingPiece("there is no trained autoencoder yet")
         return self.model
 
     def need_val(self, least: int = 1) -> ImageSet:

@@ -86,10 +86,13 @@ def reconstruction_section(run: RunFiles) -> Section:
         return section
     groups: dict[str, list[dict[str, Any]]] = {}
     for first, second, known in zip(sheet.row(0), sheet.row(1), sheet.pictures, strict=False):
-        said = f"{known.get('psnr', 0):.1f} / {known.get('ssim', 0):.2f}"
+        numbers = [known[name] for name in ("psnr", "ssim", "apart") if name in known]
+        said = " / ".join(f"{n:.1f}" if k == 0 else f"{n:.2f}" for k, n in enumerate(numbers))
         pair = [
             embed(first, "Original"),
-            embed(second, f"Its reconstruction, PSNR in dB and SSIM {said}"),
+            embed(
+                second, f"Its reconstruction; PSNR in dB, SSIM, distance of feature maps: {said}"
+            ),
         ]
         groups.setdefault(str(known.get("group", "")), []).append(
             {"pictures": pair, "caption": said}

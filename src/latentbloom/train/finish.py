@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from latentbloom.run import RunFolder
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from latentbloom.coder import Coder
     from latentbloom.data.imageset import ImageSet
     from latentbloom.model import Model
 
@@ -63,14 +65,18 @@ def finish_early(
     folder: RunFolder, train: ImageSet, val: ImageSet, console: Console
 ) -> Model | None:
     """Draw what there is of a run that was stopped; None before stage 2 has begun."""
+    from latentbloom.coder import load_coder
     from latentbloom.model import load
 
     model: Model | None = None
+    shown: Coder | None = None
     try:
-        model = load(folder.path)
+        shown = model = load(folder.path)
     except LatentbloomError as error:
         console.print(str(error), highlight=False)
-    _pictures(folder, model, train, val, console)
+        with contextlib.suppress(LatentbloomError):  # not even that: the report says so
+            shown = load_coder(folder.path)
+    _pictures(folder, shown, train, val, console)
     return model
 
 
@@ -85,7 +91,7 @@ def _score(folder: RunFolder, model: Model, train: ImageSet, val: ImageSet, seco
 
 def _pictures(
     folder: RunFolder,
-    model: Model | None,
+    model: Coder | None,
     train: ImageSet,
     val: ImageSet,
     console: Console,

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.latents import Latents
@@ -120,7 +118,7 @@ class Fitting:
         val: ImageSet,
         accelerator: Accelerator,
     ) -> Autoencoder:
-        from latentbloom.model import load_autoencoder
+        from latentbloom.coder import load_autoencoder
 
         if checkpoint_exists(self.folder.autoencoder):
             return load_autoencoder(self.folder.autoencoder)[0].to(accelerator.device)
@@ -207,17 +205,17 @@ class Fitting:
         self, config: RunConfig, train: ImageSet, autoencoder: Autoencoder
     ) -> Callable[[Denoiser, Path], None]:
         def preview(denoiser: Denoiser, path: Path) -> None:
+            from latentbloom.coder import low_precision
             from latentbloom.model import Model
             from latentbloom.show.preview import save_preview
 
-            low = torch.bfloat16 if config.train.precision == "bf16" else None
             model = Model(
                 config,
                 train.spec,
                 autoencoder,
                 denoiser.with_backbone(denoiser.backbone),
                 device=autoencoder.shift.device,
-                autocast_dtype=low,
+                autocast_dtype=low_precision(config),
             )
             every = list(train.spec.combinations())[:16]
             asked = [every[i % len(every)] for i in range(16)]

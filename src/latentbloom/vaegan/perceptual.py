@@ -189,3 +189,22 @@ def _fuse(block: nn.Module) -> None:
         if hasattr(block, conv):
             setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
             setattr(block, norm, nn.Identity())
+    depthwise: Any = block._depthwise_conv
+    if max(depthwise.stride) > 1:
+        block._depthwise_conv = InFloat32(depthwise)
+
+
+class InFloat32(nn.Module):
+    """A layer that autocast leaves alone.
+
+    On CPUs the gradient of a strided depthwise convolution takes ten times as long in bfloat16.
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layer of `x` in float32."""
+        with torch.autocast(x.device.type, enabled=False):
+            return self.layer(x.float())

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from latentbloom.coder import Coder
 from latentbloom.data.imageset import ImageSet
 from latentbloom.model import Model
 from latentbloom.records import Moment
@@ -213,4 +214,21 @@ def test_without_a_denoiser_only_curves_are_drawn(run: Path) -> None:
     missing: dict[str, str] = {}
     files = draw_figures(None, None, run, on_missing=missing.__setitem__)
     assert len(files) == 2
-    assert set(missing.values()) == {"there is no trained model yet"}
+    assert set(missing.values()) == {
+        "there is no trained model yet",
+        "there is no trained autoencoder yet",
+    }
+
+
+def test_before_stage_2_the_autoencoder_is_shown(
+    model: Model, splits: dict[str, ImageSet], run: Path
+) -> None:
+    coder = Coder(model.config, model.spec, model.autoencoder)
+    missing: dict[str, str] = {}
+    files = draw_figures(coder, splits["val"], run, on_missing=missing.__setitem__)
+    names = {path.name for path in files}
+    assert {"reconstructions.png", "latent_map.png"} <= names
+    sheet = Sheet.load(run, "latent_map")
+    assert sheet is not None
+    assert "samples (rings)" not in sheet.about["note"]
+    assert missing["samples"] == "there is no denoiser yet: stage 2 makes it"

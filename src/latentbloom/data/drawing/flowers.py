@@ -92,9 +92,9 @@ def draw_flower(species: str, colour: str, rng: Rng, size: int) -> Array:
     canvas = Canvas(size)
     _ground(canvas, rng)
     tulip = species == "tulip"
-    radius = rng.uniform(0.58, 0.74) if tulip else rng.uniform(0.58, 0.86)
-    x = rng.uniform(-0.18, 0.18)
-    y = rng.uniform(-0.25, -0.02) if tulip else rng.uniform(-0.22, 0.14)
+    radius = rng.uniform(0.70, 0.86) if tulip else rng.uniform(0.76, 0.96)
+    x = rng.uniform(-0.10, 0.10)
+    y = rng.uniform(-0.18, -0.02) if tulip else rng.uniform(-0.14, 0.08)
     below = y + (0.7 * radius if tulip else 0.0)
     _stem(canvas, rng, x, below, leaves=int(rng.integers(0, 3)) + tulip, long=tulip)
     bloom = Bloom(canvas, x, y, radius, rng.uniform(0.72, 1.0), rng.uniform(0.0, np.pi))
