@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from latentbloom import errors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from latentbloom.data.audit import Audit
+    from latentbloom.data.options import Background
     from latentbloom.model import load
     from latentbloom.pipeline import fit
 
@@ -32,13 +34,28 @@ _LAZY = {
 }
 
 
-def audit(source: Path | str, *, seed: int = 0, val_share: float = 0.1) -> Audit:
+def audit(
+    source: Path | str,
+    *,
+    seed: int = 0,
+    val_share: float = 0.1,
+    root: Path | str = "data",
+    factors: str | Sequence[str] = (),
+    splits: str | Sequence[str] = (),
+    crop: int = 148,
+    background: Background = "keep",
+) -> Audit:
     """Look at every picture of a source: what is there, what is broken, is it enough?
 
     Arguments:
         source: Folder of labelled pictures, or the name of a built-in source.
         seed: Decides which pictures are kept for validation where there is no `val/`.
         val_share: The share of them, 0 to 1.
+        root: celeba, flowers102: folder that holds them, or gets them.
+        factors: Which conditions to use, as in "smiling,male"; empty for all, for celeba "smiling".
+        splits: celeba, flowers102: published splits to train on; empty for "train".
+        crop: celeba: side of the centre crop, 108, 148 or 178 pixels.
+        background: flowers102: "keep", or "white", "grey" or "black" behind the flowers.
 
     Raises:
         SourceError: There is no such folder, or next to nothing in it can be used.
@@ -46,7 +63,17 @@ def audit(source: Path | str, *, seed: int = 0, val_share: float = 0.1) -> Audit
     from latentbloom.data.audit import audit_source
     from latentbloom.data.source import open_source
 
-    return audit_source(open_source(str(source), seed=seed, val_share=val_share))
+    opened = open_source(
+        str(source),
+        seed=seed,
+        val_share=val_share,
+        root=root,
+        factors=factors,
+        splits=splits,
+        crop=crop,
+        background=background,
+    )
+    return audit_source(opened)
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,10 @@ Prediction = Literal["eps", "v", "x0", "flow"]
 SamplerName = Literal["dpm++", "unipc", "ddim", "ddpm", "euler", "heun"]
 
 
+SOURCE_SETTINGS = ("root", "factors", "splits", "crop", "background")
+"""Settings of `DataSettings` that belong to one source."""
+
+
 class Settings(BaseModel):
     """Base of all settings: frozen, and unknown names are refused."""
 
@@ -35,6 +39,19 @@ class DataSettings(Settings):
     """Which pictures, and how they are cut to one shape."""
 
     source: str = Field("", description="Folder, or name of a built-in source")
+    root: str = Field("data", description="celeba, flowers102: folder that holds or gets them")
+    factors: str = Field(
+        "", description="Conditions to use, as in smiling,male; default all, for celeba smiling"
+    )
+    splits: str = Field(
+        "", description="celeba, flowers102: splits to train on, as in train,val; default train"
+    )
+    crop: Literal[108, 148, 178] = Field(
+        148, description="celeba: side of the centre crop, of 178 pixels"
+    )
+    background: Literal["keep", "white", "grey", "black"] = Field(
+        "keep", description="flowers102: what stands behind the flowers; needs segmentations"
+    )
     size: Size | None = Field(None, description="Height and width of the model's pictures, pixels")
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour; default as found")
     fit: Literal["crop", "squeeze"] = Field("crop", description="What non-square pictures undergo")

@@ -120,11 +120,10 @@ def _audit(
 ) -> tuple[Source, Audit]:
     from latentbloom.data.audit import audit_source
     from latentbloom.data.audit_table import audit_table
-    from latentbloom.data.source import open_source
+    from latentbloom.data.source import open_data
     from latentbloom.train.machine import default_device
 
-    data = request.data
-    opened = open_source(data.source, seed=request.train.seed, val_share=data.val_share)
+    opened = open_data(request.data, seed=request.train.seed)
     with console.status("Looking at every picture ..."):
         audit = audit_source(opened, device_type=default_device().type)
     console.print(audit_table(audit))
@@ -146,7 +145,7 @@ def _resume(
     folder: RunFolder, request: RunConfig, console: Console
 ) -> tuple[RunConfig, Plan, Audit, Source]:
     from latentbloom.data.audit_report import Audit
-    from latentbloom.data.source import open_source
+    from latentbloom.data.source import open_data
     from latentbloom.train.planner import Plan
 
     stored = json.loads(folder.request.read_text(encoding="utf-8"))
@@ -158,8 +157,7 @@ def _resume(
             "settings to go on with it, or another --out to begin anew."
         )
     resolved = folder.load_config()
-    data = request.data
-    opened = open_source(data.source, seed=request.train.seed, val_share=data.val_share)
+    opened = open_data(request.data, seed=request.train.seed)
     console.print(f"Going on with {folder.path}.")
     return resolved, Plan(**stored["plan"]), Audit.load(folder.audit), opened
 

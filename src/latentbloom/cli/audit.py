@@ -5,23 +5,28 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from latentbloom.cli.settings import add_source_settings, overrides_of
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("source", metavar="SOURCE", help="as for `latentbloom fit`")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the findings as JSON, too")
+    add_source_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; returns the exit code."""
     from rich.console import Console
 
+    from latentbloom.config import RunConfig
     from latentbloom.data.audit import audit_source, audit_table
-    from latentbloom.data.source import open_source
+    from latentbloom.data.source import open_data
     from latentbloom.train.machine import default_device
 
     console = Console()
-    source = open_source(args.source)
+    asked = RunConfig().updated({"data.source": args.source, **overrides_of(args)})
+    source = open_data(asked.data, seed=asked.train.seed)
     with console.status("Looking at every picture ...") as status:
         audit = audit_source(
             source,

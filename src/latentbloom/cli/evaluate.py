@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from latentbloom.cli.settings import add_source_settings, overrides_of
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -51,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="then try samplers, steps and guidance on small samples, and keep the best as "
         "draft, balanced and best for `sample --quality` (some minutes)",
     )
+    add_source_settings(parser)
     parser.add_argument("--no-cache", action="store_true", help="look at real pictures anew")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="default: scores.json in the run folder"
@@ -71,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
     folder = RunFolder(args.run)
     extractor = extractor_for(args.features, perceptual=folder.load_config().vae_gan.perceptual)
-    train, val = sets_of_run(folder, against=args.against)
+    train, val = sets_of_run(folder, against=args.against, overrides=overrides_of(args))
     model = load(args.run)
     console = Console()
     with shown_on(console) as on_progress:
@@ -107,7 +110,9 @@ def _map(args: argparse.Namespace, console: Console) -> None:
     from latentbloom.model import load
     from latentbloom.run import RunFolder
 
-    train, val = sets_of_run(RunFolder(args.run), against=args.against)
+    train, val = sets_of_run(
+        RunFolder(args.run), against=args.against, overrides=overrides_of(args)
+    )
     with shown_on(console) as on_progress:
         found = map_speed(
             load(args.run),

@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from latentbloom.cli.settings import add_all_settings, add_setting, overrides_of, settings_table
+from latentbloom.cli.settings import (
+    add_all_settings,
+    add_setting,
+    add_source_settings,
+    overrides_of,
+    settings_table,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="folder whose sub-folders are the labels, folder with labels.csv, or the name of a "
-        "built-in source such as synthetic-flowers",
+        help="folder whose sub-folders are the labels, folder with labels.csv, or a built-in "
+        "source: celeba, flowers102, synthetic-faces, synthetic-flowers",
     )
     parser.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: runs/SOURCE)")
     parser.add_argument("--preset", metavar="NAME", help="see `latentbloom presets`")
@@ -42,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_setting(
         budget, "--images-2", "train.diffusion_images", "end stage 2 after N images instead"
     )
+    add_source_settings(parser)
     often = parser.add_argument_group("often used settings")
     add_setting(often, "--size", "data.size")
     add_setting(often, "--fit", "data.fit")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from latentbloom.config import RunConfig
+from latentbloom.config import SOURCE_SETTINGS, RunConfig
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -96,6 +96,13 @@ def add_setting(
         metavar=_metavar(setting),
         help=description or setting.description,
     )
+
+
+def add_source_settings(parser: argparse.ArgumentParser) -> None:
+    """Declare the short flags that say more about a SOURCE."""
+    group = parser.add_argument_group("more about SOURCE")
+    for name in SOURCE_SETTINGS:
+        add_setting(group, f"--{name}", f"data.{name}")
 
 
 def add_all_settings(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from latentbloom.cli.settings import add_source_settings, overrides_of
+
 EVERYTHING = ("all", "report", "card")
 
 
@@ -40,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="of the curves (default: auto, logarithmic for what falls over a decade)",
     )
+    add_source_settings(parser)
     moving = parser.add_argument_group("animations")
     moving.add_argument("--frames", type=_at_least_2, default=50, metavar="N", help="default: 50")
     moving.add_argument("--fps", type=_positive, default=16.0, metavar="N", help="default: 16")
@@ -78,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
             cond=args.cond,
             seed=args.seed,
             against=args.against,
+            overrides=overrides_of(args),
             animation=AnimationSettings(
                 frames=args.frames, fps=args.fps, size=args.size, format=args.format
             ),

@@ -90,14 +90,16 @@ class ImageSet:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, in hex, over names, labels, factors, size, channels and fit."""
-        content = {
+        """SHA-256, in hex, over names, labels, factors, size, channels, fit and treatment."""
+        content: dict[str, object] = {
             "factors": self.spec.to_json(),
             "size": self.size,
             "channels": self.channels,
             "fit": self.fit,
             "entries": [[e.name, *e.labels] for e in self.entries],
         }
+        if self.source.treatment:
+            content["treatment"] = self.source.treatment
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def images(self, indices: Indices) -> torch.Tensor:

@@ -7,16 +7,20 @@ memory does not grow with their number.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from latentbloom.data.conditions import ConditionSpec
+from latentbloom.data.options import Background, SourceOptions, parse_factors, parse_splits
 from latentbloom.data.reading import Picture, read_picture
 from latentbloom.errors import SourceError
+
+if TYPE_CHECKING:
+    from latentbloom.config import DataSettings
 
 Split = Literal["train", "val"]
 
@@ -76,6 +80,14 @@ class Source(Protocol):
         ...
 
     @property
+    def treatment(self) -> str:
+        """What is done to the pixels after decoding, such as "crop 148"; "" for nothing.
+
+        It is part of the fingerprint of a set of pictures.
+        """
+        ...
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was decided while opening, in sentences for the user."""
         ...
@@ -119,6 +131,11 @@ class FileSource:
         """Files are not drawn by the program."""
         return False
 
+    @property
+    def treatment(self) -> str:
+        """Pictures are used as they are."""
+        return ""
+
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         """Decode a file; see `Source.inspect`."""
         if entry.path is None:
@@ -130,40 +147,17 @@ class FileSource:
         return self.inspect(entry, size=size).pixels
 
 
-@dataclass(frozen=True)
-class BuiltIn:
-    """A source that is opened by its name.
-
-    Arguments:
-        summary: A line for lists.
-        open: Called with seed, val_share and the number of training pictures wanted (None
-            when not said).
-    """
-
-    summary: str
-    open: Callable[[int, float, int | None], Source]
-
-
-def _synthetic_flowers(seed: int, val_share: float, num_train: int | None) -> Source:
-    from latentbloom.data.synthetic import synthetic_flowers
-
-    return synthetic_flowers(seed=seed, num_train=num_train)
-
-
-def _synthetic_faces(seed: int, val_share: float, num_train: int | None) -> Source:
-    from latentbloom.data.synthetic import synthetic_faces
-
-    return synthetic_faces(seed=seed, num_train=num_train)
-
-
-BUILT_INS: dict[str, BuiltIn] = {
-    "synthetic-flowers": BuiltIn("drawn flowers: species and colour", _synthetic_flowers),
-    "synthetic-faces": BuiltIn("drawn faces: smiling and glasses", _synthetic_faces),
-}
-"""The sources that need no folder, by name."""
-
-
-def open_source(where: str | Path, *, seed: int = 0, val_share: float = 0.1) -> Source:
+def open_source(
+    where: str | Path,
+    *,
+    seed: int = 0,
+    val_share: float = 0.1,
+    root: str | Path = "data",
+    factors: str | Sequence[str] = (),
+    splits: str | Sequence[str] = (),
+    crop: int = 148,
+    background: Background = "keep",
+) -> Source:
     """List the labelled pictures of a folder or of a built-in source.
 
     A folder's sub-folders are its labels, with or without `train/` and `val/` above them; or
@@ -171,25 +165,68 @@ def open_source(where: str | Path, *, seed: int = 0, val_share: float = 0.1) -> 
     a hash of the names.
 
     Arguments:
-        where: A folder, a labels.csv, or a name from `BUILT_INS`; a drawn source may carry
+        where: A folder, a labels.csv, or a name from `built_in.BUILT_INS`; a drawn source may carry
             its number of training pictures, as in "synthetic-flowers:2000".
         seed: Of the choice of kept-aside pictures, and of drawn pictures.
         val_share: Share of pictures to keep aside where the source does not say, in [0, 0.9].
+        root: celeba, flowers102: folder that holds them, or gets them.
+        factors: Which factors to use, as in "smiling,male"; empty for all of them, for celeba
+            "smiling".
+        splits: celeba, flowers102: published splits to train on, as in "train,val"; empty for
+            "train".
+        crop: celeba: side of the centre crop, 108, 148 or 178 pixels.
+        background: flowers102: "keep", or "white", "grey" or "black" behind the flowers.
 
     Raises:
         SourceError: There is no such source, or it cannot be trained on; the message says why
             and what to do.
     """
-    if not 0.0 <= val_share <= 0.9:
-        raise SourceError(f"val_share is {val_share}; a share from 0 to 0.9 is allowed.")
+    from latentbloom.data.built_in import BUILT_INS, takers
+    from latentbloom.data.factors import choose_factors
+
+    options = SourceOptions(
+        seed=seed,
+        val_share=val_share,
+        root=str(root),
+        factors=parse_factors(factors),
+        splits=parse_splits(splits),
+        crop=crop,
+        background=background,
+    )
     name, colon, number = str(where).partition(":")
-    if name in BUILT_INS:
+    built_in = BUILT_INS.get(name)
+    options.check_taken(name, built_in.takes if built_in else (), takers())
+    if built_in is None:
+        source = _open_path(where, options)
+    else:
+        if colon and not built_in.drawn:
+            raise SourceError(f"'{where}': {name} takes no number of pictures. Write {name}.")
         if colon and not (number.isdecimal() and int(number) >= MIN_PICTURES):
             raise SourceError(
                 f"'{where}': after the colon comes how many pictures to train on, "
                 f"{MIN_PICTURES} or more, as in {name}:2000."
             )
-        return BUILT_INS[name].open(seed, val_share, int(number) if colon else None)
+        source = built_in.open(options, int(number) if colon else None)
+    check_enough(len(source.entries), source.name)
+    return choose_factors(source, options.factors)
+
+
+def open_data(data: DataSettings, *, seed: int) -> Source:
+    """Open the source that a run's settings name; see `open_source`."""
+    return open_source(
+        data.source,
+        seed=seed,
+        val_share=data.val_share,
+        root=data.root,
+        factors=data.factors,
+        splits=data.splits,
+        crop=data.crop,
+        background=data.background,
+    )
+
+
+def _open_path(where: str | Path, options: SourceOptions) -> Source:
+    """The source that a folder is."""
     folder = Path(where).expanduser()
     if folder.name == "labels.csv" and folder.is_file():
         folder = folder.parent
@@ -200,16 +237,14 @@ def open_source(where: str | Path, *, seed: int = 0, val_share: float = 0.1) -> 
             f"'{where}' is a file, not a folder. Give a folder whose sub-folders are the labels "
             "or that holds a labels.csv; unpack an archive first."
         )
+    seed, share = options.seed, options.val_share
     if (folder / "labels.csv").is_file():
         from latentbloom.data.table import open_table
 
-        source = open_table(folder, name=str(where), seed=seed, val_share=val_share)
-    else:
-        from latentbloom.data.folder import open_folder
+        return open_table(folder, name=str(where), seed=seed, val_share=share)
+    from latentbloom.data.folder import open_folder
 
-        source = open_folder(folder, name=str(where), seed=seed, val_share=val_share)
-    check_enough(len(source.entries), source.name)
-    return source
+    return open_folder(folder, name=str(where), seed=seed, val_share=share)
 
 
 def check_enough(count: int, name: str) -> None:
@@ -227,6 +262,8 @@ def check_enough(count: int, name: str) -> None:
 
 
 def _no_such_source(where: str, folder: Path) -> str:
+    from latentbloom.data.built_in import BUILT_INS
+
     built_ins = ", ".join(BUILT_INS)
     near: list[str] = []
     parent = folder.parent

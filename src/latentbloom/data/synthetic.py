@@ -61,6 +61,11 @@ class DrawnSource:
         return True
 
     @property
+    def treatment(self) -> str:
+        """Nothing is done to them."""
+        return ""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know."""
         return (f"Drawn by the program with seed {self.seed}: labels are exact.",)

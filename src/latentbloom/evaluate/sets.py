@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from latentbloom.config import SOURCE_SETTINGS, DataSettings
 from latentbloom.errors import RunFolderError
 from latentbloom.run import RunFolder
 
@@ -11,13 +13,17 @@ if TYPE_CHECKING:
     from latentbloom.data.imageset import ImageSet
 
 
-def sets_of_run(folder: RunFolder, *, against: str | None = None) -> tuple[ImageSet, ImageSet]:
+def sets_of_run(
+    folder: RunFolder, *, against: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> tuple[ImageSet, ImageSet]:
     """Training and kept-aside pictures, at the size and in the colours of the run.
 
     Arguments:
         folder: The run.
         against: Another source to compare with; default the one that the run was trained on,
             without the pictures that its audit set aside.
+        overrides: What is said about the source, for example {"data.root": "elsewhere"}. What is
+            not said is as in the run for the run's own source, and the default for another one.
 
     Raises:
         RunFolderError: The run does not know its source, or is no run.
@@ -25,17 +31,19 @@ def sets_of_run(folder: RunFolder, *, against: str | None = None) -> tuple[Image
     """
     from latentbloom.data.audit import Audit
     from latentbloom.data.imageset import ImageSet
-    from latentbloom.data.source import open_source
+    from latentbloom.data.source import open_data
 
     config = folder.load_config()
-    data = config.data
-    where = against or data.source
-    if not where or data.size is None or data.channels is None:
+    if against is not None and against != config.data.source:
+        defaults = {f"data.{name}": getattr(DataSettings(), name) for name in SOURCE_SETTINGS}
+        config = config.updated({**defaults, "data.source": against})
+    data = config.updated(dict(overrides or {})).data
+    if not data.source or data.size is None or data.channels is None:
         raise RunFolderError(
             f"{folder.config} does not say which pictures the run was trained on. Name them: "
             f"latentbloom evaluate {folder.path} --against SOURCE"
         )
-    source = open_source(where, seed=config.train.seed, val_share=data.val_share)
+    source = open_data(data, seed=config.train.seed)
     if against is None and folder.audit.is_file():
         audit = Audit.load(folder.audit)
         train, val = (audit.kept(source.entries, s) for s in ("train", "val"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from latentbloom.errors import CheckpointError, LatentbloomError, RunFolderError
 from latentbloom.show.draw import DRAWINGS
@@ -21,6 +21,7 @@ def open_scene(
     cond: str | Sequence[str] = (),
     seed: int = 0,
     against: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
     animation: AnimationSettings | None = None,
     log: bool | None = None,
     say: Callable[[str], None] = print,
@@ -33,6 +34,7 @@ def open_scene(
         cond: Conditions such as "smiling=yes", to draw these alone.
         seed: Decides every random choice.
         against: Source of real pictures; default the one that the run was trained on.
+        overrides: What is said about that source, as for `sets_of_run`.
         animation: How animations are made.
         log: Logarithmic or linear axes of curves; None chooses for each.
         say: Is told what could not be loaded.
@@ -48,7 +50,7 @@ def open_scene(
     model = _load(run, say) if "model" in needs else None
     if needs & {"train", "val"}:
         try:
-            train, val = sets_of_run(RunFolder(Path(run)), against=against)
+            train, val = sets_of_run(RunFolder(Path(run)), against=against, overrides=overrides)
         except LatentbloomError as error:
             say(f"No real pictures: {error}")
     words = model.spec.parse(cond) if model is not None and cond else None

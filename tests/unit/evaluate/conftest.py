@@ -41,6 +41,7 @@ class Drawn:
     spec: ConditionSpec = SPEC
     name: str = "shapes"
     drawn: bool = True
+    treatment: str = ""
     notes: tuple[str, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
 

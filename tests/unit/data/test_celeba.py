@@ -1,0 +1,429 @@
+"""CelebA from small trees of the real layouts, whole and damaged."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latentbloom.data import celeba as module
+from latentbloom.data.celeba import ATTRIBUTES
+from latentbloom.data.conditions import Factor
+from latentbloom.data.imageset import ImageSet
+from latentbloom.data.labels import factor_name
+from latentbloom.data.source import Source, open_source
+from latentbloom.errors import SourceError
+from picture_files import save
+from published_files import HEADER, attribute_lines, attributes, celeba, face
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("nothing is to be fetched here")
+
+    monkeypatch.setattr(module, "_download", refuse)
+
+
+def opened(root: Path, **options: Any) -> Source:
+    return open_source("celeba", root=root, **options)
+
+
+def message(root: Path, **options: Any) -> str:
+    with pytest.raises(SourceError) as error:
+        opened(root, **options)
+    return str(error.value)
+
+
+def splits(source: Source) -> dict[str, int]:
+    return dict(Counter[str](entry.split for entry in source.entries))
+
+
+def rewrite(path: Path, change: Callable[[list[str]], list[str]]) -> None:
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+
+
+def test_as_torchvision_lays_it_out(tmp_path: Path) -> None:
+    celeba(tmp_path / "celeba", 40)
+
+    source = opened(tmp_path)
+
+    assert source.name == "celeba"
+    assert source.spec.factors == (Factor("smiling", ("no", "yes")),)
+    assert splits(source) == {"train": 24, "val": 8}
+    assert source.set_aside == ()
+    place = HEADER.index("Smiling")
+    for entry in source.entries:
+        assert entry.name == face(int(entry.name[:6]))
+        assert entry.labels == ((attributes(int(entry.name[:6]))[place] + 1) // 2,)
+    assert {entry.labels for entry in source.entries} == {(0,), (1,)}
+    assert "Trained on: train (24 pictures). Kept aside: val (8)." in source.notes
+    assert "Not used: test (8 pictures); --splits train,test trains on them, too." in source.notes
+
+
+@pytest.mark.parametrize("place", ["celeba", "CelebA", ""])
+@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize("csv", [True, False])
+def test_every_usual_layout_gives_the_same(
+    tmp_path: Path, place: str, nested: bool, csv: bool
+) -> None:
+    whole = celeba(tmp_path / "a" / "celeba", 20)
+    root = tmp_path / "b"
+    celeba(root / place, 20, nested=nested, csv=csv)
+
+    one, other = opened(whole.parent), opened(root)
+
+    assert [(e.name, e.labels, e.split) for e in one.entries] == [
+        (e.name, e.labels, e.split) for e in other.entries
+    ]
+    assert other.read(other.entries[0]).shape == (148, 148, 3)
+
+
+def test_the_folders_of_the_official_share(tmp_path: Path) -> None:
+    folder = celeba(tmp_path / "CelebA", 20)
+    for name, inner in (
+        ("list_attr_celeba.txt", "Anno"),
+        ("list_eval_partition.txt", "Eval"),
+        ("img_align_celeba", "Img"),
+    ):
+        (folder / inner).mkdir()
+        (folder / name).rename(folder / inner / name)
+
+    assert len(opened(tmp_path).entries) == 16
+
+
+def test_several_attributes_in_the_order_asked_whatever_their_case(tmp_path: Path) -> None:
+    celeba(tmp_path / "celeba", 20)
+
+    source = opened(tmp_path, factors="Male, smiling,Wearing Hat,MALE")
+
+    assert source.spec.names == ("male", "smiling", "wearing_hat")
+    places = [HEADER.index(name) for name in ("Male", "Smiling", "Wearing_Hat")]
+    for entry in source.entries:
+        values = attributes(int(entry.name[:6]))
+        assert entry.labels == tuple((values[place] + 1) // 2 for place in places)
+
+
+def test_all_forty_attributes_are_known(tmp_path: Path) -> None:
+    celeba(tmp_path / "celeba", 20)
+
+    assert tuple(factor_name(name) for name in HEADER) == ATTRIBUTES
+    assert len(set(ATTRIBUTES)) == 40
+    assert opened(tmp_path, factors=ATTRIBUTES).spec.names == ATTRIBUTES
+
+
+def test_an_attribute_that_it_lacks_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    said = message(tmp_path, factors="smiling,eyeglases")
+
+    assert said.startswith("CelebA has no attribute 'eyeglases'. Did you mean eyeglasses")
+    assert "It has: 5_o_clock_shadow, arched_eyebrows, " in said
+
+
+@pytest.mark.parametrize("crop", [108, 148, 178])
+def test_the_crop_is_central(tmp_path: Path, crop: int) -> None:
+    folder = celeba(tmp_path / "celeba", 20)
+    source = opened(tmp_path, crop=crop)
+    entry = source.entries[3]
+    whole = np.asarray(Image.open(folder / "img_align_celeba" / entry.name))
+    top, left = (218 - crop) // 2, (178 - crop) // 2
+
+    picture = source.inspect(entry)
+
+    np.testing.assert_array_equal(picture.pixels, whole[top : top + crop, left : left + crop])
+    assert (picture.width, picture.height) == (crop, crop)
+
+
+def test_a_fraction_is_decoded_when_little_is_needed(tmp_path: Path) -> None:
+    folder = celeba(tmp_path / "celeba", 20)
+    large = np.full((872, 712, 3), 90, np.uint8)
+    large[436 - 296 : 436 + 296, 356 - 296 : 356 + 296] = 200  # the crop, at four times its size
+    save(folder / "img_align_celeba" / face(1), large)
+    source = opened(tmp_path)
+
+    picture = source.inspect(source.entries[0], size=64)
+
+    assert 128 <= picture.pixels.shape[0] < 592
+    assert picture.pixels.shape[0] == picture.pixels.shape[1]
+    assert np.abs(picture.pixels[4:-4, 4:-4].astype(int) - 200).max() < 12
+    assert (picture.width, picture.height) == (592, 592)
+
+
+def test_pictures_of_another_shape_are_left_whole(tmp_path: Path) -> None:
+    folder = celeba(tmp_path / "celeba", 20)
+    save(folder / "img_align_celeba" / face(1), np.zeros((64, 64, 3), np.uint8))
+    source = opened(tmp_path)
+
+    assert source.read(source.entries[0]).shape == (64, 64, 3)
+
+
+def test_the_crop_is_part_of_the_fingerprint(tmp_path: Path) -> None:
+    celeba(tmp_path / "celeba", 20)
+
+    def fingerprint(crop: int) -> str:
+        source = opened(tmp_path, crop=crop)
+        return ImageSet(source, source.entries, size=32, channels=3).fingerprint
+
+    assert fingerprint(148) == fingerprint(148) != fingerprint(108)
+
+
+class TestSplits:
+    def test_more_to_train_on(self, tmp_path: Path) -> None:
+        celeba(tmp_path / "celeba", 40)
+
+        source = opened(tmp_path, splits="train,valid")
+
+        assert splits(source) == {"train": 32, "val": 8}
+        assert {e.name for e in source.entries if e.split == "val"} == {
+            face(n) for n in range(33, 41)
+        }
+        assert source.notes[0] == "Trained on: train and val (32 pictures). Kept aside: test (8)."
+
+    def test_everything_leaves_a_share(self, tmp_path: Path) -> None:
+        celeba(tmp_path / "celeba", 40)
+
+        source = opened(tmp_path, splits="train,val,test", val_share=0.25)
+
+        assert splits(source) == {"train": 30, "val": 10}
+        assert source.notes[0] == (
+            "Trained on: train, val and test (40 pictures); no other split is there, so 10 of 40 "
+            "pictures are kept aside and not trained on, the same share of each label, chosen by a "
+            "hash of their names."
+        )
+
+    @pytest.mark.parametrize("csv", [True, False])
+    def test_without_a_partition_a_share_is_kept_aside(self, tmp_path: Path, csv: bool) -> None:
+        folder = celeba(tmp_path / "celeba", 40, csv=csv)
+        next(folder.glob("list_eval_partition.*")).unlink()
+
+        source = opened(tmp_path)
+
+        assert splits(source) == {"train": 36, "val": 4}
+        assert source.entries == opened(tmp_path).entries
+        assert source.entries != opened(tmp_path, seed=1).entries
+        assert source.notes[0].startswith("list_eval_partition is not there: 4 of 40 pictures ")
+
+    def test_without_a_partition_splits_mean_nothing(self, tmp_path: Path) -> None:
+        folder = celeba(tmp_path / "celeba", 20)
+        (folder / "list_eval_partition.txt").unlink()
+
+        assert message(tmp_path, splits="train,val") == (
+            "list_eval_partition is not there, so --splits train,val means nothing here."
+        )
+
+    def test_a_split_that_is_not_there(self, tmp_path: Path) -> None:
+        folder = celeba(tmp_path / "celeba", 20)
+        for number in range(13, 21):
+            (folder / "img_align_celeba" / face(number)).unlink()
+
+        said = message(tmp_path, splits="test")
+
+        assert said.startswith("'celeba' has no picture of test; found: train 12.")
+
+    def test_an_unknown_split(self, tmp_path: Path) -> None:
+        assert message(tmp_path, splits="train,tset") == (
+            "'tset' is no split. Did you mean test? Known: train, val, test, as in --splits "
+            "train,val."
+        )
+
+
+class TestDamage:
+    def test_pictures_that_are_missing_are_set_aside(self, tmp_path: Path) -> None:
+        folder = celeba(tmp_path / "celeba", 40)
+        (folder / "img_align_celeba" / face(3)).unlink()
+        save(folder / "img_align_celeba" / "extra.jpg", np.zeros((218, 178, 3), np.uint8))
+
+        source = opened(tmp_path)
+
+        assert [(aside.name, aside.reason) for aside in source.set_aside] == [
+            (face(3), "list_attr_celeba.txt names it, but img_align_celeba/ has no such picture"),
+            ("extra.jpg", "list_attr_celeba.txt does not name it"),
+        ]
+        assert splits(source) == {"train": 23, "val": 8}
+        assert source.notes[0] == (
+            "1 of the 40 pictures that list_attr_celeba.txt names are not in "
+            f"{folder / 'img_align_celeba'}; the others are used."
+        )
+
+    def test_an_attribute_list_that_was_cut_short(self, tmp_path: Path) -> None:
+        folder = celeba(tmp_path / "celeba", 40)
+        path = folder / "list_attr_celeba.txt"
+        rewrite(path, lambda lines: [*lines[:25], lines[25][:31]])
+
+        source = opened(tmp_path)
+
+        reasons = {aside.name: aside.reason for aside in source.set_aside}
+        assert reasons[face(24)] == "list_attr_celeba.txt, line 26 has 7 of 40 values"
+        assert reasons[face(25)] == "list_attr_celeba.txt does not name it"
+        assert len(reasons) == len(source.set_aside) == 17
+        assert len(source.entries) == 23
+        assert source.notes[0] == (
+            f"{path} announces 40 pictures and has 24 rows: it was cut short. Get it anew to use "
+            "the others."
+        )
+
+    def test_an_attribute_list_that_ends_in_its_header(self, tmp_path: Path) -> None:
+        folder = celeba(tmp_path / "celeba", 20)
+        path = folder / "list_attr_celeba.txt"
+        rewrite(path, lambda lines: [lines[0], lines[1][:100]])
+
+        said = message(tmp_path)
+
+        assert said == (
+            f"{path} has no column smiling: line 2 should name 40 attributes and names "
+            f"{len(' '.join(HEADER)[:100].split())}. It is cut short or another file; get it anew."
+        )
+
+    def test_an_attribute_list_without_rows(self, tmp_path: Path) -> None:
+        folder = celeba(tmp_path / "celeba", 20)
+        path = folder / "list_attr_celeba.txt"
+        rewrite(path, lambda lines: lines[:2])
+
+        assert message(tmp_path).startswith(f"{path} has no row that can be used. It is cut short")
+
+    def test_an_attribute_list_that_is_no_text(self, tmp_path: Path) -> None:
+        folder = celeba(tmp_path / "celeba", 20)
+        path = folder / "list_attr_celeba.txt"
+        path.write_bytes(b"PK\x03\x04\xff\xfe")
+
+        assert message(tmp_path) == f"{path} is no text (byte 4). It is broken; get it anew."
+
+    def test_an_odd_value_costs_its_own_picture(self, tmp_path: Path) -> None:
+        folder = celeba(tmp_path / "celeba", 40)
+        rows = attribute_lines(40)
+        cells = rows[6].split()
+        cells[1 + HEADER.index("Smiling")] = "yes"
+        rows[6] = " ".join(cells)
+        (folder / "list_attr_celeba.txt").write_text("\n".join(rows))
+
+        source = opened(tmp_path)
+
+        assert [(aside.name, aside.reason) for aside in source.set_aside] == [
+            (face(5), "list_attr_celeba.txt, line 7 says 'yes'; known are -1 (no) and 1 (yes)")
+        ]
+        assert len(opened(tmp_path, factors="male").entries) == 32
+
+    def test_a_partition_that_was_cut_short(self, tmp_path: Path) -> None:
+        folder = celeba(tmp_path / "celeba", 40)
+        rewrite(folder / "list_eval_partition.txt", lambda lines: [*lines[:30], "000031"])
+
+        source = opened(tmp_path)
+
+        assert splits(source) == {"train": 24, "val": 6}
+        assert len(source.set_aside) == 10
+        assert source.set_aside[0].name == face(31)
+        assert source.set_aside[0].reason == (
+            "list_eval_partition.txt gives it no split (0, 1 or 2)"
+        )
+        assert "10 pictures are not in list_eval_partition.txt and not used." in source.notes
+
+    def test_a_partition_of_nothing(self, tmp_path: Path) -> None:
+        folder = celeba(tmp_path / "celeba", 20)
+        path = folder / "list_eval_partition.txt"
+        path.write_text("")
+
+        said = message(tmp_path)
+
+        assert said.startswith(f"{path} gives no picture a split: rows such as '000001.jpg 0'")
+        assert "or delete it" in said
+
+    def test_nothing_that_the_list_names(self, tmp_path: Path) -> None:
+        folder = celeba(tmp_path / "celeba", 20)
+        shutil.rmtree(folder / "img_align_celeba")
+        save(folder / "img_align_celeba" / "mine.jpg", np.zeros((218, 178, 3), np.uint8))
+
+        assert message(tmp_path) == (
+            f"None of the 20 pictures that {folder / 'list_attr_celeba.txt'} names is in "
+            f"{folder / 'img_align_celeba'}."
+        )
+
+
+class TestFetching:
+    def test_one_message_when_it_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: Any) -> None:
+            raise RuntimeError("Too many users have viewed or downloaded this file recently.\n")
+
+        monkeypatch.setattr(module, "_download", refuse)
+
+        assert message(tmp_path) == (
+            f"CelebA is not complete in '{tmp_path}': the pictures (img_align_celeba/) and "
+            "list_attr_celeba.txt cannot be found there. Fetching it failed: Too many users have "
+            "viewed or downloaded this file recently.\n"
+            "Get img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from\n"
+            "  https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html\n"
+            "(Align&Cropped Images, Anno and Eval of its download links) and put them here:\n"
+            f"  {tmp_path / 'celeba' / 'img_align_celeba'}/000001.jpg and so on, unpacked\n"
+            f"  {tmp_path / 'celeba' / 'list_attr_celeba.txt'}\n"
+            f"  {tmp_path / 'celeba' / 'list_eval_partition.txt'} (may be missing)\n"
+            "If they lie elsewhere, name that folder with --root."
+        )
+
+    def test_an_empty_folder_is_not_complete(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = celeba(tmp_path / "celeba", 20)
+        shutil.rmtree(folder / "img_align_celeba")
+        (folder / "img_align_celeba").mkdir()
+        monkeypatch.setattr(module, "_download", lambda files, root: None)
+
+        said = message(tmp_path)
+
+        assert "the pictures (img_align_celeba/) cannot be found there." in said
+        assert "list_attr_celeba.txt and" not in said.splitlines()[0]
+
+    def test_only_what_is_missing_is_fetched_the_small_files_first(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Torchvision's own function is asked, with its own names and sums."""
+        from torchvision.datasets import CelebA, utils
+
+        monkeypatch.undo()
+        made = celeba(tmp_path / "made", 20)
+        shutil.make_archive(str(tmp_path / "img_align_celeba"), "zip", made, "img_align_celeba")
+        asked = []
+
+        def hand_over(drive: str, folder: Path, name: str, md5: str) -> None:
+            asked.append((drive, md5, name))
+            folder.mkdir(parents=True, exist_ok=True)
+            place = tmp_path if name.endswith(".zip") else made
+            shutil.copy(place / name, folder / name)
+
+        monkeypatch.setattr(utils, "download_file_from_google_drive", hand_over)
+
+        assert len(opened(tmp_path / "root").entries) == 16
+        names = ["list_attr_celeba.txt", "list_eval_partition.txt", "img_align_celeba.zip"]
+        assert [name for _, _, name in asked] == names
+        assert set(asked) <= set(CelebA.file_list)
+        asked.clear()
+        opened(tmp_path / "root")
+        assert asked == []
+
+    def test_a_packed_archive_is_unpacked_where_it_lies(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.undo()
+        folder = celeba(tmp_path / "celeba", 20)
+        shutil.make_archive(str(folder / "img_align_celeba"), "zip", folder, "img_align_celeba")
+        shutil.rmtree(folder / "img_align_celeba")
+
+        assert len(opened(tmp_path).entries) == 16
+
+    def test_a_broken_archive_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.undo()
+        folder = celeba(tmp_path / "celeba", 20)
+        shutil.rmtree(folder / "img_align_celeba")
+        (folder / "img_align_celeba.zip").write_bytes(b"PK\x03\x04 and no more")
+
+        said = message(tmp_path)
+
+        assert f"{folder / 'img_align_celeba.zip'} cannot be unpacked" in said
+        assert "delete it" in said

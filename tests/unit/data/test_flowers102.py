@@ -1,0 +1,320 @@
+"""Flowers102 from small trees of torchvision's layout, whole and damaged."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from latentbloom.data import flowers102 as module
+from latentbloom.data.flowers102 import background_of
+from latentbloom.data.imageset import ImageSet
+from latentbloom.data.source import Source, open_source
+from latentbloom.errors import SourceError
+from published_files import flowers102, segmentations
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("nothing is to be fetched here")
+
+    monkeypatch.setattr(module, "_download", refuse)
+
+
+def opened(root: Path, **options: Any) -> Source:
+    return open_source("flowers102", root=root, **options)
+
+
+def message(root: Path, **options: Any) -> str:
+    with pytest.raises(SourceError) as error:
+        opened(root, **options)
+    return str(error.value)
+
+
+def splits(source: Source) -> dict[str, int]:
+    return dict(Counter[str](entry.split for entry in source.entries))
+
+
+def test_as_torchvision_lays_it_out(tmp_path: Path) -> None:
+    flowers102(tmp_path / "flowers-102", species=(77, 43, 60))
+
+    source = opened(tmp_path)
+
+    assert source.name == "flowers102"
+    (factor,) = source.spec.factors
+    assert factor.name == "species"
+    assert len(factor.values) == 102
+    # The page of the data set: 77 is the passion flower, 43 the sword lily.
+    assert (factor.values[76], factor.values[42]) == ("passion flower", "sword lily")
+    assert factor.values[59] == "pink-yellow dahlia"
+    assert splits(source) == {"train": 20, "val": 20}
+    assert [entry.name for entry in source.entries] == [
+        f"image_{number:05d}.jpg" for number in range(41, 81)
+    ]
+    for entry in source.entries:
+        number = int(entry.name[6:11])
+        assert entry.labels == ((77, 43, 60)[(number - 1) % 3] - 1,)
+    assert source.notes == (
+        "Trained on: train (20 pictures). Kept aside: val (20).",
+        "Not used: test (40 pictures); --splits train,test trains on them, too.",
+    )
+    assert source.set_aside == ()
+    assert source.read(source.entries[0]).shape == (60, 50, 3)
+
+
+def test_the_folder_itself_may_be_the_root(tmp_path: Path) -> None:
+    flowers102(tmp_path)
+
+    assert splits(opened(tmp_path)) == {"train": 20, "val": 20}
+
+
+class TestSplits:
+    def test_test_is_the_largest(self, tmp_path: Path) -> None:
+        flowers102(tmp_path)
+
+        source = opened(tmp_path, splits="test")
+
+        assert splits(source) == {"train": 40, "val": 20}
+        assert source.notes == (
+            "Trained on: test (40 pictures). Kept aside: val (20).",
+            "Not used: train (20 pictures); --splits train,test trains on them, too.",
+        )
+
+    def test_all_of_them_leave_a_share_of_each_species(self, tmp_path: Path) -> None:
+        flowers102(tmp_path)
+
+        source = opened(tmp_path, splits="train,val,test")
+
+        assert splits(source) == {"train": 72, "val": 8}
+        kept = Counter(entry.labels for entry in source.entries if entry.split == "val")
+        assert kept == {(0,): 4, (1,): 4}
+        assert source.entries == opened(tmp_path, splits=["test", "val", "train"]).entries
+        assert "8 of 80 pictures are kept aside and not trained on" in source.notes[0]
+
+
+class TestBackground:
+    def test_what_lies_behind_is_painted(self, tmp_path: Path) -> None:
+        flowers102(tmp_path)
+        segmentations(tmp_path)
+        plain, white = opened(tmp_path), opened(tmp_path, background="white")
+
+        for entry in white.entries[:10]:
+            before, after = plain.read(entry), white.read(entry)
+            painted = (after == 255).all(axis=-1)
+            inside = np.zeros(painted.shape, bool)
+            inside[17:43, 14:36] = True  # JPEG blurs the blue by two pixels
+            around = np.ones(painted.shape, bool)
+            around[13:47, 10:40] = False
+            assert painted[around].mean() > 0.9  # where the noise is not blue itself
+            np.testing.assert_array_equal(after[inside], before[inside])
+            np.testing.assert_array_equal(after[~painted], before[~painted])
+        assert "What lies behind the flowers is painted white." in white.notes
+
+    def test_a_blue_flower_stays(self) -> None:
+        rng = np.random.default_rng(0)
+        photograph = np.full((40, 40, 3), (60, 120, 50), np.uint8)
+        photograph[10:30, 10:30] = (40, 40, 220)
+        painted = photograph.copy()
+        behind = np.ones((40, 40), bool)
+        behind[10:30, 10:30] = False
+        painted[behind] = (0, 0, 254)
+        noisy = (painted + rng.normal(0, 6, painted.shape)).clip(0, 255).astype(np.uint8)
+
+        np.testing.assert_array_equal(background_of(photograph, noisy), behind)
+
+    def test_a_segmentation_of_another_size_is_resized(self) -> None:
+        photograph = np.full((40, 60, 3), 90, np.uint8)
+        painted = np.full((20, 30, 3), 90, np.uint8)
+        painted[:, :15] = (0, 0, 254)
+
+        behind = background_of(photograph, painted)
+
+        assert behind[:, :30].all()
+        assert not behind[:, 30:].any()
+
+    def test_it_is_part_of_the_fingerprint(self, tmp_path: Path) -> None:
+        flowers102(tmp_path)
+        segmentations(tmp_path)
+        prints = set()
+        for background in ("keep", "white", "grey", "black"):
+            source = opened(tmp_path, background=background)
+            prints.add(ImageSet(source, source.entries, size=32, channels=3).fingerprint)
+
+        assert len(prints) == 4
+
+    def test_without_segmentations(self, tmp_path: Path) -> None:
+        flowers102(tmp_path)
+
+        assert message(tmp_path, background="white") == (
+            f"--background white needs Oxford's segmentations, and {tmp_path / 'segmim'}/ is not "
+            "there or empty. Get 102segmentations.tgz from\n"
+            "  https://www.robots.ox.ac.uk/~vgg/data/flowers/102/\n"
+            "and unpack it so that there is\n"
+            f"  {tmp_path / 'segmim' / 'segmim_00001.jpg'}\n"
+            "or leave --background away."
+        )
+
+    def test_a_missing_segmentation_costs_its_own_picture(self, tmp_path: Path) -> None:
+        flowers102(tmp_path)
+        segmentations(tmp_path)
+        (tmp_path / "segmim" / "segmim_00041.jpg").unlink()
+
+        source = opened(tmp_path, background="black")
+
+        assert [(aside.name, aside.reason) for aside in source.set_aside] == [
+            ("image_00041.jpg", "segmim/ has no segmim_00041.jpg to tell its background")
+        ]
+        assert len(source.entries) == 39
+
+    def test_a_broken_segmentation_is_named(self, tmp_path: Path) -> None:
+        flowers102(tmp_path)
+        segmentations(tmp_path)
+        path = tmp_path / "segmim" / "segmim_00041.jpg"
+        path.write_bytes(path.read_bytes()[:100])
+        source = opened(tmp_path, background="black")
+
+        with pytest.raises(SourceError, match=rf"{path} cannot be read as a picture"):
+            source.read(source.entries[0])
+
+    def test_an_unknown_one(self, tmp_path: Path) -> None:
+        said = message(tmp_path, background="pink")
+
+        assert said == "background is 'pink'. Allowed: keep, white, grey, black."
+
+
+class TestDamage:
+    @pytest.mark.parametrize("name", ["imagelabels.mat", "setid.mat"])
+    @pytest.mark.parametrize("keep", [0, 60, 150])
+    def test_a_list_that_was_cut_short(self, tmp_path: Path, name: str, keep: int) -> None:
+        flowers102(tmp_path)
+        path = tmp_path / name
+        path.write_bytes(path.read_bytes()[:keep])
+
+        said = message(tmp_path)
+
+        assert said.startswith(f"{path} ")
+        assert "anew from https://www.robots.ox.ac.uk/~vgg/data/flowers/102/" in said
+
+    def test_a_list_without_its_key(self, tmp_path: Path) -> None:
+        flowers102(tmp_path)
+        savemat(tmp_path / "setid.mat", {"trnid": [[1, 2]], "tstid": [[3]]})
+
+        assert message(tmp_path) == (
+            f"{tmp_path / 'setid.mat'} has no list of numbers 'valid'; it holds trnid, tstid. Get "
+            "it anew from https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
+        )
+
+    def test_too_few_labels_cost_their_pictures(self, tmp_path: Path) -> None:
+        flowers102(tmp_path)
+        labels = np.ones((1, 70), np.uint8)
+        labels[0, 44] = 103
+        savemat(tmp_path / "imagelabels.mat", {"labels": labels})
+
+        source = opened(tmp_path)
+
+        reasons = {aside.name: aside.reason for aside in source.set_aside}
+        assert reasons["image_00071.jpg"] == "imagelabels.mat ends after 70 labels"
+        assert reasons["image_00045.jpg"] == (
+            "imagelabels.mat gives it the species 103; known are 1 to 102"
+        )
+        assert len(reasons) == 11
+        assert splits(source) == {"train": 19, "val": 10}
+
+    def test_missing_pictures_are_set_aside(self, tmp_path: Path) -> None:
+        flowers102(tmp_path)
+        (tmp_path / "jpg" / "image_00050.jpg").unlink()
+        shutil.copy(tmp_path / "jpg" / "image_00051.jpg", tmp_path / "jpg" / "mine.jpg")
+
+        source = opened(tmp_path)
+
+        assert [(aside.name, aside.reason) for aside in source.set_aside] == [
+            ("image_00050.jpg", "setid.mat names it, but jpg/ has no such picture"),
+            ("mine.jpg", "setid.mat does not name it"),
+        ]
+        assert splits(source) == {"train": 19, "val": 20}
+
+    def test_none_of_the_pictures(self, tmp_path: Path) -> None:
+        flowers102(tmp_path)
+        for path in (tmp_path / "jpg").iterdir():
+            path.rename(path.with_name(path.name.replace("image", "other")))
+
+        assert message(tmp_path) == (
+            f"No picture in {tmp_path / 'jpg'} can be used. The first, image_00001.jpg: setid.mat "
+            "names it, but jpg/ has no such picture."
+        )
+
+
+class TestFetching:
+    def test_one_message_when_it_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Torchvision is asked, and what it is answered is passed on."""
+        from urllib.error import URLError
+
+        from torchvision.datasets import Flowers102
+
+        def refuse(self: Flowers102) -> None:
+            raise URLError("[Errno -3] Temporary failure in name resolution")
+
+        monkeypatch.undo()
+        monkeypatch.setattr(Flowers102, "download", refuse)
+
+        folder = tmp_path / "flowers-102"
+        assert message(tmp_path) == (
+            f"Flowers102 is not complete in '{folder}': the pictures (jpg/), imagelabels.mat, "
+            "setid.mat cannot be found. Fetching it failed: <urlopen error [Errno -3] Temporary "
+            "failure in name resolution>.\n"
+            "Get 102flowers.tgz, imagelabels.mat and setid.mat (Dataset images, image labels and "
+            "data splits) from\n"
+            "  https://www.robots.ox.ac.uk/~vgg/data/flowers/102/\n"
+            "and put them here:\n"
+            f"  {folder / 'jpg'}/image_00001.jpg and so on, unpacked\n"
+            f"  {folder / 'imagelabels.mat'}\n"
+            f"  {folder / 'setid.mat'}\n"
+            "If they lie elsewhere, name the folder above flowers-102/ with --root."
+        )
+
+    def test_what_is_fetched_is_used(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "_download", lambda root: flowers102(root / "flowers-102"))
+
+        assert splits(opened(tmp_path / "new")) == {"train": 20, "val": 20}
+
+    def test_only_what_is_missing_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        flowers102(tmp_path / "flowers-102")
+        (tmp_path / "flowers-102" / "setid.mat").unlink()
+
+        def fail(_: Path) -> None:
+            raise TimeoutError
+
+        monkeypatch.setattr(module, "_download", fail)
+        said = message(tmp_path)
+
+        assert "': setid.mat cannot be found. Fetching it failed: TimeoutError.\n" in said
+
+
+def test_pictures_are_read_at_a_fraction_with_their_segmentation(tmp_path: Path) -> None:
+    flowers102(tmp_path)
+    (tmp_path / "segmim").mkdir()
+    large = np.full((600, 500, 3), (40, 160, 60), np.uint8)
+    painted = large.copy()
+    painted[:, :250] = (0, 0, 254)
+    for number in range(1, 81):
+        Image.fromarray(large).save(tmp_path / "jpg" / f"image_{number:05d}.jpg")
+        Image.fromarray(painted).save(tmp_path / "segmim" / f"segmim_{number:05d}.jpg")
+    source = opened(tmp_path, background="grey")
+
+    pixels = source.read(source.entries[0], size=64)
+
+    assert pixels.shape[1] < 300
+    half = pixels.shape[1] // 2
+    assert (pixels[:, : half - 4] == 128).all()
+    assert (pixels[:, half + 4 :, 1] > 150).all()
