@@ -250,7 +250,7 @@ def _masks(
         for name, stem in stems.items()
         if stem not in there
     ]
-    return {name: there[stem] for name, stem in stems.items() if stem in there}, aside
+    return {name: folder / there[stem] for name, stem in stems.items() if stem in there}, aside
 
 
 def _first(*groups: list[SetAside]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
@@ -96,17 +97,20 @@ def _by_hash(
     )
 
 
-def pictures_in(folder: Path) -> dict[str, Path]:
-    """Pictures right inside a folder by their names without ending; none when it is no folder."""
+def pictures_in(folder: Path) -> dict[str, str]:
+    """Names of the pictures right inside a folder, by themselves without ending.
+
+    None when it is no folder. Names and no paths, because there may be 200,000.
+    """
     if not folder.is_dir():
         return {}
-    children = (child for child in folder.iterdir() if is_picture_name(child.name))
-    return {child.stem: child for child in children if not child.name.startswith(".")}
+    names = (name for name in os.listdir(folder) if is_picture_name(name) and name[0] != ".")
+    return {os.path.splitext(name)[0]: name for name in names}
 
 
 def holds_pictures(folder: Path) -> bool:
     """Whether a picture lies right inside a folder."""
-    return folder.is_dir() and any(is_picture_name(child.name) for child in folder.iterdir())
+    return folder.is_dir() and any(map(is_picture_name, os.listdir(folder)))
 
 
 def match_files(
@@ -124,8 +128,8 @@ def match_files(
         say so.
     """
     there = pictures_in(folder)
-    stems = {Path(name).stem for name in wanted}
-    found = {name: there[Path(name).stem] for name in wanted if Path(name).stem in there}
+    stems = {name: os.path.splitext(name)[0] for name in wanted}
+    found = {name: folder / there[stem] for name, stem in stems.items() if stem in there}
     aside = [
         SetAside(name, f"{index.name} names it, but {folder.name}/ has no such picture")
         for name in wanted
@@ -137,7 +141,7 @@ def match_files(
             f"{len(aside):,} of the {len(wanted):,} pictures that {index.name} names are not in "
             f"{folder}; the others are used."
         )
-    strangers = sorted((path.name for s, path in there.items() if s not in stems), key=natural_key)
+    strangers = sorted((there[stem] for stem in there.keys() - stems.values()), key=natural_key)
     aside += [SetAside(name, f"{index.name} does not name it") for name in strangers]
     return found, aside, notes
 
