@@ -189,6 +189,8 @@ def _limits(bounds: list[Any]) -> str:
 
 def _metavar(setting: Setting) -> str:
     words = [word for word in _in_words(setting.kind) if word != "none"]
+    if words == [_WORDS[str]]:
+        return setting.name.rpartition(".")[2].upper()
     return words[0] if len(words) == 1 and "|" in words[0] else "N"
 
 

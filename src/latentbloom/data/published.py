@@ -138,8 +138,8 @@ def match_files(
     notes = []
     if aside:
         notes.append(
-            f"{len(aside):,} of the {len(wanted):,} pictures that {index.name} names are not in "
-            f"{folder}; the others are used."
+            f"Not in {folder}: {len(aside):,} of the {len(wanted):,} pictures that {index.name} "
+            "names; the others are used."
         )
     strangers = sorted((there[stem] for stem in there.keys() - stems.values()), key=natural_key)
     aside += [SetAside(name, f"{index.name} does not name it") for name in strangers]

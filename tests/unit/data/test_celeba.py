@@ -246,8 +246,8 @@ class TestDamage:
         ]
         assert splits(source) == {"train": 23, "val": 8}
         assert source.notes[0] == (
-            "1 of the 40 pictures that list_attr_celeba.txt names are not in "
-            f"{folder / 'img_align_celeba'}; the others are used."
+            f"Not in {folder / 'img_align_celeba'}: 1 of the 40 pictures that list_attr_celeba.txt "
+            "names; the others are used."
         )
 
     def test_an_attribute_list_that_was_cut_short(self, tmp_path: Path) -> None:
