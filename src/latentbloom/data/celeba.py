@@ -7,6 +7,7 @@ Read from torchvision's layout or from a folder that was unpacked by hand. Liu, 
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,8 @@ ATTRIBUTES = (
 
 _USUAL = ("smiling",)
 _WIDTH, _HEIGHT = 178, 218
-_ARCHIVE = "img_align_celeba.zip"
+_FOLDER = "img_align_celeba"
+_ARCHIVE = f"{_FOLDER}.zip"
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def _find(root: Path) -> _Files:
     folders = (
         place / folder / nested
         for place in places
-        for folder in ("img_align_celeba", "img_align_celeba_png")
+        for folder in (_FOLDER, f"{_FOLDER}_png")
         for nested in ("", folder)
     )
 
@@ -190,7 +192,7 @@ def _find(root: Path) -> _Files:
 def _download(files: _Files, root: Path) -> None:
     """Fetch what is missing, the small files first, so that a quota is met before 1.4 GB."""
     from torchvision.datasets import CelebA
-    from torchvision.datasets.utils import download_file_from_google_drive, extract_archive
+    from torchvision.datasets.utils import download_file_from_google_drive
 
     folder = root / CelebA.base_folder
     missing = {
@@ -203,11 +205,26 @@ def _download(files: _Files, root: Path) -> None:
         drive, md5 = known[name]
         download_file_from_google_drive(drive, folder, name, md5)
     if files.pictures is None:
-        archive = files.archive or folder / _ARCHIVE
-        try:
-            extract_archive(archive, archive.parent)
-        except Exception as error:  # zipfile and zlib have many, and all mean the same
-            raise SourceError(f"{archive} cannot be unpacked ({error}); delete it") from error
+        _unpack(files.archive or folder / _ARCHIVE)
+
+
+def _unpack(archive: Path) -> None:
+    """Unpack the pictures beside their archive; the folder appears when all of them are there."""
+    from torchvision.datasets.utils import extract_archive
+
+    beside, folder = archive.with_name(".unpacking"), archive.with_name(_FOLDER)
+    try:
+        shutil.rmtree(beside, ignore_errors=True)  # of an attempt that was interrupted
+        extract_archive(archive, beside)
+        if folder.is_dir():
+            folder.rmdir()  # empty, or it would have been used
+        (beside / _FOLDER).rename(folder)
+        shutil.rmtree(beside)
+    except Exception as error:  # zipfile and zlib have many, and all mean the same
+        raise SourceError(
+            f"{archive} cannot be unpacked ({error}); unpack it by hand, or delete it to have it "
+            "fetched anew"
+        ) from error
 
 
 def _what_is_missing(files: _Files, root: Path) -> str:
@@ -228,7 +245,7 @@ def _how_to_get(root: Path) -> str:
         f"Get img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from\n"
         f"  {PAGE}\n"
         "(Align&Cropped Images, Anno and Eval of its download links) and put them here:\n"
-        f"  {folder / 'img_align_celeba'}/000001.jpg and so on, unpacked\n"
+        f"  {folder / _FOLDER}/000001.jpg and so on, unpacked\n"
         f"  {folder / 'list_attr_celeba.txt'}\n"
         f"  {folder / 'list_eval_partition.txt'} (may be missing)\n"
         "If they lie elsewhere, name that folder with --root."

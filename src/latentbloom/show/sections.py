@@ -218,7 +218,7 @@ def _quoted(word: str) -> str:
 
 
 def _words(value: Any) -> str:
-    if value is None:
+    if value is None or value == "":
         return "chosen by itself"
     if isinstance(value, bool):
         return "yes" if value else "no"

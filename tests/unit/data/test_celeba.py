@@ -126,17 +126,45 @@ def test_an_attribute_that_it_lacks_is_answered_with_the_nearest(tmp_path: Path)
 
 
 @pytest.mark.parametrize("crop", [108, 148, 178])
-def test_the_crop_is_central(tmp_path: Path, crop: int) -> None:
+def test_the_crop_is_that_of_torchvision(tmp_path: Path, crop: int) -> None:
+    from torchvision.transforms import CenterCrop
+
     folder = celeba(tmp_path / "celeba", 20)
     source = opened(tmp_path, crop=crop)
     entry = source.entries[3]
-    whole = np.asarray(Image.open(folder / "img_align_celeba" / entry.name))
-    top, left = (218 - crop) // 2, (178 - crop) // 2
 
     picture = source.inspect(entry)
 
-    np.testing.assert_array_equal(picture.pixels, whole[top : top + crop, left : left + crop])
+    with Image.open(folder / "img_align_celeba" / entry.name) as whole:
+        np.testing.assert_array_equal(picture.pixels, np.asarray(CenterCrop(crop)(whole)))
     assert (picture.width, picture.height) == (crop, crop)
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+def test_the_same_as_torchvision_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: str
+) -> None:
+    from torchvision.datasets import CelebA
+
+    folder = celeba(tmp_path / "celeba", 40)
+    for name, start in (
+        ("identity_CelebA.txt", []),
+        ("list_bbox_celeba.txt", ["40", "image_id x_1"]),
+        ("list_landmarks_align_celeba.txt", ["40", "lefteye_x"]),
+    ):
+        rows = [f"{face(number)} 1" for number in range(1, 41)]
+        (folder / name).write_text("\n".join([*start, *rows]) + "\n")
+    # Its sums are those of the published lists.
+    monkeypatch.setattr(CelebA, "_check_integrity", lambda self: True)
+    theirs = CelebA(str(tmp_path), split=split)
+
+    source = opened(tmp_path, splits=split, factors=("young", "male"))
+
+    names = [theirs.attr_names.index(name) for name in ("Young", "Male")]
+    assert [(e.name, e.labels) for e in source.entries if e.split == "train"] == [
+        (name, tuple(row[names].tolist()))
+        for name, row in zip(theirs.filename, theirs.attr, strict=True)
+    ]
 
 
 def test_a_fraction_is_decoded_when_little_is_needed(tmp_path: Path) -> None:
@@ -426,4 +454,26 @@ class TestFetching:
         said = message(tmp_path)
 
         assert f"{folder / 'img_align_celeba.zip'} cannot be unpacked" in said
-        assert "delete it" in said
+        assert "unpack it by hand, or delete it to have it fetched anew" in said
+
+    def test_an_interrupted_unpacking_leaves_no_half_of_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from torchvision.datasets import utils
+
+        monkeypatch.undo()
+        folder = celeba(tmp_path / "celeba", 20)
+        shutil.make_archive(str(folder / "img_align_celeba"), "zip", folder, "img_align_celeba")
+        shutil.rmtree(folder / "img_align_celeba")
+
+        def interrupted(archive: Path, to: Path) -> None:
+            save(to / "img_align_celeba" / face(1), np.zeros((218, 178, 3), np.uint8))
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(utils, "extract_archive", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                opened(tmp_path)
+
+        assert len(opened(tmp_path).entries) == 16
+        assert not (folder / ".unpacking").exists()

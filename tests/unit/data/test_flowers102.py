@@ -19,6 +19,8 @@ from latentbloom.data.source import Source, open_source
 from latentbloom.errors import SourceError
 from published_files import flowers102, segmentations
 
+LISTS = Path(__file__).parents[2] / "data" / "flowers-102"
+
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +69,29 @@ def test_as_torchvision_lays_it_out(tmp_path: Path) -> None:
     )
     assert source.set_aside == ()
     assert source.read(source.entries[0]).shape == (60, 50, 3)
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_the_published_lists_say_what_torchvision_reads(tmp_path: Path, split: str) -> None:
+    """The lists in tests/data are those of the data set's page; the pictures are empty files."""
+    from torchvision.datasets import Flowers102
+
+    folder = tmp_path / "flowers-102"
+    (folder / "jpg").mkdir(parents=True)
+    for path in LISTS.glob("*.mat"):
+        shutil.copy(path, folder)
+    for number in range(1, 8190):
+        (folder / "jpg" / f"image_{number:05d}.jpg").touch()
+    theirs = Flowers102(tmp_path, split=split)
+
+    source = opened(tmp_path, splits=split)
+
+    ours = {e.path: e.labels for e in source.entries if e.split == "train"}
+    assert ours == {
+        path: (label,) for path, label in zip(theirs._image_files, theirs._labels, strict=True)
+    }
+    assert len(ours) == {"train": 1020, "val": 1020, "test": 6149}[split]
+    assert source.set_aside == ()
 
 
 def test_the_folder_itself_may_be_the_root(tmp_path: Path) -> None:
