@@ -41,7 +41,9 @@ class DataSettings(Settings):
     source: str = Field("", description="Folder, or name of a built-in source")
     root: str = Field("data", description="celeba, flowers102: folder that holds or gets them")
     factors: str = Field(
-        "", description="Conditions to use, as in smiling,male; default all, for celeba smiling"
+        "",
+        description="Conditions to use, as in smiling,male; default all, for celeba smiling; "
+        "colour is found in the pictures of any source",
     )
     splits: str = Field(
         "", description="celeba, flowers102: splits to train on, as in train,val; default train"

@@ -120,17 +120,30 @@ def _audit(
 ) -> tuple[Source, Audit]:
     from latentbloom.data.audit import audit_source
     from latentbloom.data.audit_table import audit_table
+    from latentbloom.data.colour_source import save_colours
     from latentbloom.data.source import open_data
     from latentbloom.train.machine import default_device
 
-    opened = open_data(request.data, seed=request.train.seed)
     with console.status("Looking at every picture ..."):
+        opened = open_data(request.data, seed=request.train.seed)
+        _check_channels(request, opened)
         audit = audit_source(opened, device_type=default_device().type)
     console.print(audit_table(audit))
     if not dry_run:
         folder.path.mkdir(parents=True, exist_ok=True)
         audit.save(folder.audit)
+        save_colours(opened, folder.colours)
     return opened, audit
+
+
+def _check_channels(request: RunConfig, source: Source) -> None:
+    from latentbloom.data.options import COLOUR
+
+    if request.data.channels == 1 and COLOUR in source.spec.names:
+        raise ConfigError(
+            f"data.channels is 1, and a grey model cannot show a {COLOUR}. Leave {COLOUR} out of "
+            "--factors, or data.channels away."
+        )
 
 
 def _begin(folder: RunFolder, request: RunConfig, resolved: RunConfig, plan: Plan) -> None:
@@ -157,7 +170,7 @@ def _resume(
             "settings to go on with it, or another --out to begin anew."
         )
     resolved = folder.load_config()
-    opened = open_data(request.data, seed=request.train.seed)
+    opened = open_data(request.data, seed=request.train.seed, colours=folder.colours)
     console.print(f"Going on with {folder.path}.")
     return resolved, Plan(**stored["plan"]), Audit.load(folder.audit), opened
 

@@ -41,6 +41,11 @@ class RunFolder:
         return self.path / "audit.json"
 
     @property
+    def colours(self) -> Path:
+        """The colours that were found in the data, where they are a condition."""
+        return self.path / "colours.json"
+
+    @property
     def metrics(self) -> Path:
         """Losses and scores over time."""
         return self.path / "metrics.jsonl"

@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
 
     console = Console()
     asked = RunConfig().updated({"data.source": args.source, **overrides_of(args)})
-    source = open_data(asked.data, seed=asked.train.seed)
     with console.status("Looking at every picture ...") as status:
+        source = open_data(asked.data, seed=asked.train.seed)
         audit = audit_source(
             source,
             device_type=default_device().type,  # as `fit`, so that both advise the same

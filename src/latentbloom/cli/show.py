@@ -107,6 +107,7 @@ _NAMES = (
     "curves",
     "samples",
     "reconstructions",
+    "colours",
     "path",
     "map",
     "animation",

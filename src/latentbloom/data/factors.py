@@ -5,35 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from latentbloom.data.colour_source import colours_found, with_colour
 from latentbloom.data.conditions import ConditionSpec
-from latentbloom.data.options import did_you_mean
+from latentbloom.data.options import COLOUR, did_you_mean
 from latentbloom.data.reading import Picture
 from latentbloom.data.source import Entry, SetAside, Source
 from latentbloom.errors import SourceError
 
 
-def choose_factors(source: Source, names: Sequence[str]) -> Source:
+def choose_factors(source: Source, names: Sequence[str], *, colours: Path | None = None) -> Source:
     """A source that tells of these factors only, in this order.
 
     Arguments:
         source: Any source.
-        names: Names of its factors; empty for all of them.
+        names: Names of its factors; empty for all of them. "colour" is found in the pictures
+            where the labels do not tell it.
+        colours: As `run` of `with_colour`.
 
     Raises:
-        SourceError: It has no such factor.
+        SourceError: It has no such factor, or colour cannot be found in its pictures.
     """
-    known = source.spec.names
-    if not names or tuple(names) == known:
+    if not names:
         return source
+    known = source.spec.names
+    told = COLOUR in known
     for name in names:
-        if name not in known:
+        if name not in known and name != COLOUR:
             raise SourceError(
                 f"'{source.name}' has no factor '{name}'.{did_you_mean(name, known)} It has: "
                 f"{', '.join(known)}. Name some of them, as in --factors {known[0]}."
+                f"{'' if told else f' {COLOUR} can be named, too: it is found in the pictures.'}"
             )
+    if COLOUR in names and not told:
+        source = with_colour(source, run=colours)
+    if tuple(names) == source.spec.names and not (COLOUR in names and told):
+        return source
     return ChosenFactors(source, tuple(names))
 
 
@@ -81,10 +91,12 @@ class ChosenFactors:
     @property
     def notes(self) -> tuple[str, ...]:
         """Those of the whole, and which factors are left out."""
-        left = [name for name in self.whole.spec.names if name not in self.names]
-        if not left:
-            return self.whole.notes
-        return (*self.whole.notes, f"Factors that are there and not used: {', '.join(left)}.")
+        notes = list(self.whole.notes)
+        if left := [name for name in self.whole.spec.names if name not in self.names]:
+            notes.append(f"Factors that are there and not used: {', '.join(left)}.")
+        if COLOUR in self.names and colours_found(self.whole) is None:
+            notes.append(f"{COLOUR} is as the labels tell it: nothing is looked for.")
+        return tuple(notes)
 
     @property
     def set_aside(self) -> tuple[SetAside, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 from latentbloom.data.labels import factor_name
@@ -12,6 +12,9 @@ from latentbloom.errors import SourceError
 
 Background = Literal["keep", "white", "grey", "black"]
 Official = Literal["train", "val", "test"]
+
+COLOUR = "colour"
+"""The factor that is found in the pictures where the labels do not tell it."""
 
 OFFICIAL: tuple[Official, ...] = get_args(Official)
 CROPS = (108, 148, 178)
@@ -55,6 +58,10 @@ class SourceOptions:
         if self.background not in get_args(Background):
             allowed = ", ".join(get_args(Background))
             raise SourceError(f"background is '{self.background}'. Allowed: {allowed}.")
+
+    def without_colour(self) -> SourceOptions:
+        """The same for a source that has no labels of colour, because it is found afterwards."""
+        return replace(self, factors=tuple(name for name in self.factors if name != COLOUR))
 
     def check_taken(
         self, where: str, takes: Iterable[str], takers: Mapping[str, Sequence[str]]

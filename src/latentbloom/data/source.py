@@ -157,6 +157,7 @@ def open_source(
     splits: str | Sequence[str] = (),
     crop: int = 148,
     background: Background = "keep",
+    colours: Path | None = None,
 ) -> Source:
     """List the labelled pictures of a folder or of a built-in source.
 
@@ -171,11 +172,12 @@ def open_source(
         val_share: Share of pictures to keep aside where the source does not say, in [0, 0.9].
         root: celeba, flowers102: folder that holds them, or gets them.
         factors: Which factors to use, as in "smiling,male"; empty for all of them, for celeba
-            "smiling".
+            "smiling". "colour" is found in the pictures where the labels do not tell it.
         splits: celeba, flowers102: published splits to train on, as in "train,val"; empty for
             "train".
         crop: celeba: side of the centre crop, 108, 148 or 178 pixels.
         background: flowers102: "keep", or "white", "grey" or "black" behind the flowers.
+        colours: A run's file of found colours, which are not looked for again.
 
     Raises:
         SourceError: There is no such source, or it cannot be trained on; the message says why
@@ -206,12 +208,12 @@ def open_source(
                 f"'{where}': after the colon comes how many pictures to train on, "
                 f"{MIN_PICTURES} or more, as in {name}:2000."
             )
-        source = built_in.open(options, int(number) if colon else None)
+        source = built_in.open(options.without_colour(), int(number) if colon else None)
     check_enough(len(source.entries), source.name)
-    return choose_factors(source, options.factors)
+    return choose_factors(source, options.factors, colours=colours)
 
 
-def open_data(data: DataSettings, *, seed: int) -> Source:
+def open_data(data: DataSettings, *, seed: int, colours: Path | None = None) -> Source:
     """Open the source that a run's settings name; see `open_source`."""
     return open_source(
         data.source,
@@ -222,6 +224,7 @@ def open_data(data: DataSettings, *, seed: int) -> Source:
         splits=data.splits,
         crop=data.crop,
         background=data.background,
+        colours=colours,
     )
 
 

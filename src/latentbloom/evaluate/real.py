@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +14,6 @@ from latentbloom.evaluate.features import BATCH, FeatureExtractor, Features, Pro
 
 _PROBES = 16
 """Pictures whose bytes enter the key: names alone would confuse two folders."""
-
-
-def cache_folder() -> Path:
-    """Where features are kept: $LATENTBLOOM_CACHE, or the user's cache folder."""
-    if told := os.environ.get("LATENTBLOOM_CACHE"):
-        return Path(told).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "latentbloom"
 
 
 def order_of(count: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from latentbloom.cache import cache_folder
 from latentbloom.data.conditions import ConditionSpec
 from latentbloom.data.imageset import ImageSet
 from latentbloom.errors import LatentbloomError
@@ -14,7 +15,7 @@ from latentbloom.evaluate.distances import Interval, frechet_distance, kernel_di
 from latentbloom.evaluate.features import FeatureExtractor, Features, Progress
 from latentbloom.evaluate.judge import RECIPE, Judge, train_judge
 from latentbloom.evaluate.neighbours import Manifolds
-from latentbloom.evaluate.real import cache_folder, real_features, set_key
+from latentbloom.evaluate.real import real_features, set_key
 
 MAX_TRAIN = 20_000
 """More training pictures than this are not looked at: they cost minutes and change little."""

@@ -43,7 +43,8 @@ def sets_of_run(
             f"{folder.config} does not say which pictures the run was trained on. Name them: "
             f"latentbloom evaluate {folder.path} --against SOURCE"
         )
-    source = open_data(data, seed=config.train.seed)
+    colours = folder.colours if against is None else None
+    source = open_data(data, seed=config.train.seed, colours=colours)
     if against is None and folder.audit.is_file():
         audit = Audit.load(folder.audit)
         train, val = (audit.kept(source.entries, s) for s in ("train", "val"))

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentbloom.errors import LatentbloomError
-from latentbloom.show import animation, basic, compare, denoising, latent_map, neighbours
+from latentbloom.show import (
+    animation,
+    basic,
+    colours,
+    compare,
+    denoising,
+    latent_map,
+    neighbours,
+)
 from latentbloom.show.scene import MissingPiece, Scene
 
 if TYPE_CHECKING:
@@ -44,6 +52,11 @@ DRAWINGS: dict[str, Drawing] = {
     "samples": Drawing("class by sample, the same noise in a column", basic.draw_samples, _MODEL),
     "reconstructions": Drawing(
         "originals above reconstructions, worst to best", basic.draw_reconstructions, _VAL
+    ),
+    "colours": Drawing(
+        "training pictures by colour, to check what was found",
+        colours.draw_colours,
+        frozenset({"train"}),
     ),
     "path": Drawing(
         "from noise to picture, and the way through the latent map",
