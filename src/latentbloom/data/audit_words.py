@@ -24,6 +24,7 @@ _MEANING = {
     "far too few": "expect copies of the training pictures or noise; gather at least 200 a label",
 }
 _IMBALANCED = 3.0
+_THIN = 10
 _SHOWN = 3
 
 
@@ -100,6 +101,14 @@ def _about_balance(audit: Audit, known: Sequence[ValueCount]) -> list[str]:
             f"{len(missing):,} of {len(audit.combinations):,} combinations have no picture to "
             f"train on ({_names([' '.join(c.values) for c in missing])}): they will be put "
             "together from their parts."
+        )
+    thin = [c for c in audit.combinations if 0 < c.train < _THIN]
+    if thin:
+        ordered = sorted(thin, key=lambda c: c.train)
+        advice.append(
+            f"{len(thin):,} of {len(audit.combinations):,} combinations have fewer than {_THIN} "
+            f"pictures to train on ({_names([' '.join(c.values) for c in ordered])}): expect near "
+            "copies of these pictures when they are asked for."
         )
     return advice
 

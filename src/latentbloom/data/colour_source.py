@@ -41,6 +41,11 @@ _CHUNK = 64
 class KnowsSubject(Protocol):
     """A source that can tell where in a picture the subject is."""
 
+    @property
+    def outlined(self) -> int:
+        """Of how many pictures."""
+        ...
+
     def subject(self, entry: Entry, *, size: int | None = None) -> np.ndarray | None:
         """Bool (H, W) for the picture that `read` gives at that size; None when not known."""
         ...
@@ -261,7 +266,9 @@ def _stamp(entry: Entry) -> tuple[int, int]:
 def _cache_file(source: Source) -> Path:
     folders = {str(entry.path.parent.resolve()) for entry in source.entries if entry.path}
     where = os.path.commonpath(folders) if folders else source.name
-    key = hashlib.sha256(f"{where} {source.treatment} {RECIPE}".encode()).hexdigest()[:24]
+    outlined = source.outlined if isinstance(source, KnowsSubject) else 0
+    parts = json.dumps([where, source.treatment, outlined, RECIPE])
+    key = hashlib.sha256(parts.encode()).hexdigest()[:24]
     return cache_folder() / "colours" / f"{key}.json"
 
 

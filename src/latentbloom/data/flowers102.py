@@ -7,7 +7,7 @@ large number of classes", ICVGIP 2008.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
@@ -35,27 +35,43 @@ class FlowersInFront(FileSource):
     """Pictures whose background may be painted over.
 
     Arguments:
-        masks: The segmentation by name of the picture; empty when the background is kept.
-        shade: What the background becomes, 0 (black) to 255 (white).
+        masks: The segmentation by name of the picture, as far as there are any.
+        shade: What the background becomes, 0 (black) to 255 (white); None keeps it.
     """
 
-    masks: Mapping[str, Path] | None = None
-    shade: int = 255
+    masks: Mapping[str, Path] = field(default_factory=dict)
+    shade: int | None = None
 
     @property
     def treatment(self) -> str:
         """What stands behind the flowers."""
-        return "" if self.masks is None else f"background {self.shade}"
+        return "" if self.shade is None else f"background {self.shade}"
 
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         """Decode and paint; see `Source.inspect`."""
         picture = super().inspect(entry, size=size)
-        if self.masks is None:
+        if self.shade is None:
             return picture
         painted = read_picture(self.masks[entry.name], size=size).pixels
         behind = background_of(picture.pixels, painted)
         pixels = np.where(behind[..., None], np.uint8(self.shade), picture.pixels)
         return Picture(pixels, picture.mode, picture.width, picture.height)
+
+    @property
+    def outlined(self) -> int:
+        """How many segmentations there are."""
+        return len(self.masks)
+
+    def subject(self, entry: Entry, *, size: int | None = None) -> np.ndarray | None:
+        """Where the flower is; see `colour_source.KnowsSubject`."""
+        if entry.name not in self.masks:
+            return None
+        photograph = super().inspect(entry, size=size).pixels
+        try:
+            painted = read_picture(self.masks[entry.name], size=size).pixels
+        except SourceError:
+            return None
+        return ~background_of(photograph, painted)
 
 
 def background_of(photograph: np.ndarray, painted: np.ndarray) -> np.ndarray:
@@ -107,14 +123,15 @@ def open_flowers102(options: SourceOptions) -> FileSource:
     found, aside, notes = match_files(list(official), base / "jpg", index)
     found, unlabelled = _labelled(found, labels, base)
     masks, maskless = _masks(found, base, options.background)
-    found = {name: path for name, path in found.items() if masks is None or name in masks}
+    if options.background != "keep":
+        found = {name: path for name, path in found.items() if name in masks}
     if not found:
         raise SourceError(f"No picture in {base / 'jpg'} can be used. {_first(aside, maskless)}")
     rows = [(int(labels[_number(name) - 1]) - 1,) for name in found]
     splits, more = share_out(
         "flowers102", list(found), [official[name] for name in found], rows, options
     )
-    if masks is not None:
+    if options.background != "keep":
         more.append(f"What lies behind the flowers is painted {options.background}.")
     triples = zip(found.items(), rows, splits, strict=True)
     return FlowersInFront(
@@ -129,7 +146,7 @@ def open_flowers102(options: SourceOptions) -> FileSource:
         notes=(*notes, *more),
         set_aside=(*aside, *unlabelled, *maskless),
         masks=masks,
-        shade=_SHADES[options.background] or 0,
+        shade=_SHADES[options.background],
     )
 
 
@@ -232,13 +249,11 @@ def _labelled(
 
 def _masks(
     found: dict[str, Path], base: Path, background: Background
-) -> tuple[dict[str, Path] | None, list[SetAside]]:
-    """The segmentation of each picture, when they are needed."""
-    if background == "keep":
-        return None, []
+) -> tuple[dict[str, Path], list[SetAside]]:
+    """The segmentation of each picture; those that lack one are only told where it is needed."""
     folder = base / "segmim"
     there = pictures_in(folder)
-    if not there:
+    if not there and background != "keep":
         raise SourceError(
             f"--background {background} needs Oxford's segmentations, and {folder}/ is not there "
             f"or empty. Get 102segmentations.tgz from\n  {PAGE}\nand unpack it so that there is\n"
@@ -248,7 +263,7 @@ def _masks(
     aside = [
         SetAside(name, f"segmim/ has no {stem}.jpg to tell its background")
         for name, stem in stems.items()
-        if stem not in there
+        if stem not in there and background != "keep"
     ]
     return {name: folder / there[stem] for name, stem in stems.items() if stem in there}, aside
 

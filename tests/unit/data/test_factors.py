@@ -50,7 +50,7 @@ def test_a_factor_that_is_not_there(table: Path) -> None:
 
     assert str(error.value) == (
         f"'{table}' has no factor 'aslep'. Did you mean asleep? It has: kind, coat, asleep. Name "
-        "some of them, as in --factors kind."
+        "some of them, as in --factors kind. colour can be named, too: it is found in the pictures."
     )
 
 

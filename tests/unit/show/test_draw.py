@@ -9,11 +9,14 @@ import pytest
 
 from latentbloom.data.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
+from latentbloom.data.source import open_source
 from latentbloom.model import Model
 from latentbloom.show import draw
 from latentbloom.show.asking import ask
+from latentbloom.show.colours import draw_colours
 from latentbloom.show.draw import draw_figures
-from latentbloom.show.scene import condition_rows, full_conditions, phrase
+from latentbloom.show.pictures import read_picture
+from latentbloom.show.scene import MissingPiece, Scene, condition_rows, full_conditions, phrase
 from latentbloom.show.sheets import Sheet, make_sheet
 
 
@@ -55,6 +58,24 @@ def test_a_column_of_samples_begins_with_the_same_noise(model: Model, drawn: Pat
     assert sheet.rows[1] == "blue, low"
     wanted = model.sample(cond=sheet.pictures[sheet.cols]["cond"], n=sheet.cols, seed=0)
     assert np.array_equal(sheet.row(1), np.stack([r.image for r in wanted]))
+
+
+def test_colours_of_training_pictures_are_drawn_where_colour_is_a_condition(
+    splits: dict[str, ImageSet], tmp_path: Path
+) -> None:
+    scene = Scene(tmp_path, train=splits["train"])
+    (path,) = draw_colours(scene)
+    assert path == tmp_path / "figures" / "color_label_sample.png"
+    board = read_picture(path).astype(int)
+    red, blue = (board[..., 0] - board[..., 2] > 60), (board[..., 2] - board[..., 0] > 60)
+    # A row a colour: what is red and what is blue do not stand side by side.
+    assert red.any()
+    assert blue.any()
+    assert not (red.any(axis=1) & blue.any(axis=1)).any()
+    faces = open_source("synthetic-faces:16")
+    plain = ImageSet(faces, faces.entries[:2], size=32, channels=3)
+    with pytest.raises(MissingPiece, match="colour is no condition here"):
+        draw_colours(Scene(tmp_path, train=plain))
 
 
 def test_without_val_training_pictures_serve_and_without_both_it_is_said(

@@ -1,0 +1,67 @@
+"""Colour asked for against colour found in the samples of a run.
+
+    python bench/colour.py RUN [-n 720] [--seed 0] [--json FILE]
+
+Every colour is sampled equally often, with every value of the other conditions where there are few
+combinations. The colour of a sample is found as the colours of training pictures are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from latentbloom.errors import LatentbloomError
+from latentbloom.evaluate.colours import ColourAgreement, colour_agreement
+from latentbloom.model import load
+
+
+def agreement_table(result: ColourAgreement, title: str) -> Table:
+    """Rows: asked for; columns: found."""
+    table = Table(title=title, caption="95 % intervals (Wilson)")
+    table.add_column("asked for")
+    for word in result.found:
+        table.add_column(word, justify="right")
+    table.add_column("agrees", justify="right")
+    for asked in result.asked:
+        counts = [result.pairs.get((asked, found), 0) for found in result.found]
+        share = result.agreement(asked)
+        table.add_row(
+            asked,
+            *(str(count) if count else "" for count in counts),
+            f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%})",
+        )
+    return table
+
+
+def main() -> int:
+    """Sample, look, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("-n", type=int, default=720, help="samples in all (default: 720)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts there, too")
+    args = parser.parse_args()
+    began = time.perf_counter()
+    result = colour_agreement(load(args.run), n=args.n, seed=args.seed)
+    Console().print(agreement_table(result, f"Colour asked for and found, {args.run}"))
+    share = result.agreement()
+    total = sum(result.pairs.values())
+    print(f"all: {share.value:.1%} ({share.low:.1%} to {share.high:.1%}) of {total:,} samples")
+    print(f"{time.perf_counter() - began:.0f} s")
+    if args.json is not None:
+        pairs = [{"asked": a, "found": f, "count": n} for (a, f), n in result.pairs.items()]
+        args.json.write_text(json.dumps(pairs, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main())
+    except LatentbloomError as error:
+        raise SystemExit(f"bench/colour.py: {error}") from None
