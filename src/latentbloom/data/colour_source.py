@@ -134,7 +134,7 @@ class ColourSource:
         notes = [
             *self.whole.notes,
             f"colour was found by the program in the pictures, not told: {shown} to train on. "
-            "color_label_sample.png in the figures shows how well.",
+            "color_label_sample.png in a run's figures shows how well.",
         ]
         rare = {c: n for c, n in self.counts.items() if c not in self.factor.values}
         if rare:

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
 from latentbloom.config import RunConfig
+from latentbloom.data.colour_source import colours_found
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.latents import Latents
 from latentbloom.diffusion.denoiser import Denoiser
@@ -95,6 +96,11 @@ class Fitting:
         if accelerator.num_processes > 1:
             self._say(f"{accelerator.num_processes} processes.")
         train, val = self._sets(config, source, audit)
+        if accelerator.is_main_process and colours_found(source) is not None:
+            from latentbloom.show.draw import draw_figures
+
+            for path in draw_figures(None, val, self.folder.path, train=train, what=["colours"]):
+                self._say(f"Colours as they were found: {path}")
         try:
             with self._interrupts():
                 autoencoder = self._autoencoder(config, plan, train, val, accelerator)
