@@ -83,7 +83,11 @@ class VaeGanSettings(Settings):
     """Losses, phases and pace of stage 1. Starts are fractions of the stage's budget."""
 
     batch_size: Count = Field(16, description="Images a step, over all processes")
-    lr: Positive = Field(8e-4, description="Peak learning rate of the autoencoder")
+    optimizer: Literal["muon", "adamw"] = Field(
+        "muon", description="What trains the autoencoder's matrices; AdamW trains the rest"
+    )
+    muon_lr: Positive = Field(2.5e-3, description="muon: peak learning rate of the matrices")
+    lr: Positive = Field(8e-4, description="AdamW: peak learning rate of the autoencoder")
     discriminator_lr: Positive = Field(1e-3, description="Peak learning rate of the discriminator")
     perceptual: PerceptualName = Field("efficientnet-lite0", description="Perceptual network")
     perceptual_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
@@ -123,7 +127,7 @@ class VaeGanSettings(Settings):
     kl_full: Share = Field(0.15, description="Where the KL has its full weight")
     class_start: Share = Field(0.15, description="Where classification and centres begin to rise")
     class_full: Share = Field(0.30, description="Where they have their full weight")
-    discriminator_start: Share = Field(0.15, description="Where the discriminator starts")
+    discriminator_start: Share = Field(0.22, description="Where the discriminator starts")
     adversarial_start: Share = Field(0.30, description="Where the autoencoder feels it")
     adversarial_full: Share = Field(0.50, description="Where it feels it at full weight")
 

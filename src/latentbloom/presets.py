@@ -42,6 +42,7 @@ def classic() -> RunConfig:
     return RunConfig(
         autoencoder=AutoencoderConfig(family="classic", blocks=1),
         vae_gan=VaeGanSettings(
+            optimizer="adamw",
             lr=4e-4,
             perceptual="vgg16",
             perceptual_share=0.25,  # VGG16 is slower than the autoencoder itself

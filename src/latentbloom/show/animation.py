@@ -194,7 +194,7 @@ def _mp4(frames: Pixels, fps: float, hold: float) -> bytes:
                 continue
     raise ConfigError(
         "No codec for MP4 is installed. Allowed without one: gif, webp. To add it: "
-        "pip install imageio[ffmpeg]."
+        "pip install 'latentbloom[video]'."
     )
 
 
@@ -204,4 +204,7 @@ def _write_mp4(path: Path, film: Pixels, fps: float, plugin: str) -> None:
     if plugin == "pyav":
         iio.imwrite(path, film, plugin="pyav", fps=fps, codec="libx264")
     else:
-        iio.imwrite(path, film, plugin="FFMPEG", fps=fps, codec="libx264", quality=8)
+        # Its own default stretches films to multiples of 16.
+        iio.imwrite(
+            path, film, plugin="FFMPEG", fps=fps, codec="libx264", quality=8, macro_block_size=2
+        )

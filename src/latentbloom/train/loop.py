@@ -161,8 +161,8 @@ class Trainer:
         factor = learning_rate_factor(
             progress, self.settings.warmup_share, self.settings.decay_start
         )
-        for group in phase.optimizer.param_groups:
-            group["lr"] = phase.lr * factor * self.position.lr_scale
+        for group, lr in zip(phase.optimizer.param_groups, phase.lrs, strict=True):
+            group["lr"] = lr * factor * self.position.lr_scale
         phase.module.train()
         loss, logs = phase.loss(batch, progress)
         phase.optimizer.zero_grad(set_to_none=True)

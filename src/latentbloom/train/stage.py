@@ -23,7 +23,7 @@ class Phase:
     Arguments:
         name: For messages and file names, for example "autoencoder".
         module: What is trained.
-        optimizer: Its optimiser; the loop scales the learning rate it was made with.
+        optimizer: Its optimiser; the loop scales the learning rates it was made with.
         loss: Called with the batch and the progress; returns a scalar and what to log. A phase may
             leave things in the batch for the phases after it.
         start: Progress at which the phase joins.
@@ -38,10 +38,10 @@ class Phase:
     start: float = 0.0
     every: int = 1
     clip: float = 1.0
-    lr: float = field(init=False)
+    lrs: list[float] = field(init=False)  # of each group, at their peaks
 
     def __post_init__(self) -> None:
-        self.lr = self.optimizer.param_groups[0]["lr"]
+        self.lrs = [group["lr"] for group in self.optimizer.param_groups]
 
 
 class Stage(Protocol):

@@ -16,6 +16,7 @@ from latentbloom.nn.autoencoder import Autoencoder, build_autoencoder
 from latentbloom.nn.discriminator import build_discriminator
 from latentbloom.train.class_terms import ClassTerms
 from latentbloom.train.ema import EMA
+from latentbloom.train.muon import Muon, split_weights
 from latentbloom.train.order import mix
 from latentbloom.train.stage import Batch, Phase
 from latentbloom.train.state import unwrap
@@ -87,8 +88,7 @@ class VaeGanStage:
         if self.perceptual is not None:
             self.perceptual.to(accelerator.device)
         self.ema = EMA(autoencoder.to(accelerator.device), train.ema_share)
-        adam = {"betas": (0.9, 0.99), "fused": True}
-        main = torch.optim.AdamW(autoencoder.parameters(), settings.lr, weight_decay=1e-4, **adam)
+        main = _optimizer(autoencoder, settings)
         other = torch.optim.AdamW(
             discriminator.parameters(),
             settings.discriminator_lr,
@@ -275,6 +275,14 @@ class VaeGanStage:
             "spec": self.images.spec.to_json(),
             "images": self.images.fingerprint,
         }
+
+
+def _optimizer(module: torch.nn.Module, settings: VaeGanSettings) -> torch.optim.Optimizer:
+    if settings.optimizer == "muon":
+        return Muon(*split_weights(module), settings.muon_lr, settings.lr)
+    return torch.optim.AdamW(
+        module.parameters(), settings.lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True
+    )
 
 
 def _spread(length: int, count: int) -> list[int]:

@@ -76,9 +76,26 @@ def test_a_format_or_codec_that_is_not_there_is_named(
         raise ImportError
 
     monkeypatch.setattr(animation, "_write_mp4", absent)
-    with pytest.raises(ConfigError, match=r"No codec for MP4 is installed.*pip install imageio"):
+    with pytest.raises(
+        ConfigError, match=r"No codec for MP4 is installed.*pip install 'latentbloom\[video\]'"
+    ):
         save_small(tmp_path / "a.mp4", [frames])
     assert list(tmp_path.iterdir()) == []
+
+
+# imageio-ffmpeg leaves the pipes of its reader open until they are collected.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_mp4_plays_all_frames_and_holds_the_last(tmp_path: Path) -> None:
+    import imageio.v3 as iio
+
+    frames = noise_to_grey(6, 2, 33)  # an odd side: the codec takes even ones alone
+    path = save_small(tmp_path / "a.mp4", [frames], fps=10, hold=0.5, size=33)
+    film = iio.imread(path, plugin="FFMPEG")
+    assert film.shape == (6 + 5, 36, 74, 3)
+    rest = film[-1].astype(int)
+    assert np.abs(rest - film[6]).mean() < 3
+    assert np.abs(rest[8:32, 8:32] - 128).mean() < 6
 
 
 def test_every_condition_has_its_film_and_there_is_one_of_all(drawn: Path) -> None:
