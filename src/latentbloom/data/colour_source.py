@@ -178,22 +178,22 @@ def with_colour(source: Source, *, run: Path | None = None) -> ColourSource:
     Raises:
         SourceError: The pictures are grey, or have one colour only.
     """
-    before: dict[str, Find] = {}
-    kept = None if source.drawn else _cache_file(source)
-    for file in (kept, run):
-        if file is not None:
-            before |= _load(file)
     stamps = {entry.name: _stamp(entry) for entry in source.entries}
-    finds = {
-        name: find for name, find in before.items() if name in stamps and find.stamp == stamps[name]
-    }
-    missing = [entry for entry in source.entries if entry.name not in finds]
+
+    def unchanged(file: Path | None) -> dict[str, Find]:
+        finds = {} if file is None else _load(file)
+        return {n: find for n, find in finds.items() if stamps.get(n) == find.stamp}
+
+    cache = None if source.drawn else _cache_file(source)
+    finds, of_run = unchanged(cache), unchanged(run)
+    known = finds.keys() | of_run.keys()
+    missing = [entry for entry in source.entries if entry.name not in known]
     for entry, colour, grey in _look(source, missing):
         finds[entry.name] = Find(colour, grey, stamps[entry.name])
-    if kept is not None and missing:
+    if cache is not None and missing:
         with suppress(OSError):  # a cache that cannot be written costs time, not the run
-            _save(kept, finds)
-    found = ColourSource(source, finds)
+            _save(cache, finds)
+    found = ColourSource(source, finds | of_run)
     _check(found)
     return found
 
@@ -264,8 +264,8 @@ def _stamp(entry: Entry) -> tuple[int, int]:
 
 
 def _cache_file(source: Source) -> Path:
-    folders = {str(entry.path.parent.resolve()) for entry in source.entries if entry.path}
-    where = os.path.commonpath(folders) if folders else source.name
+    folders = {os.path.dirname(entry.path) for entry in source.entries if entry.path}
+    where = os.path.commonpath([os.path.realpath(f) for f in folders]) if folders else source.name
     outlined = source.outlined if isinstance(source, KnowsSubject) else 0
     parts = json.dumps([where, source.treatment, outlined, RECIPE])
     key = hashlib.sha256(parts.encode()).hexdigest()[:24]
