@@ -27,14 +27,14 @@ def agreement_table(result: ColourAgreement, title: str) -> Table:
     table.add_column("asked for")
     for word in result.found:
         table.add_column(word, justify="right")
-    table.add_column("agrees", justify="right")
+    table.add_column("agrees, %", justify="right", no_wrap=True)
     for asked in result.asked:
         counts = [result.pairs.get((asked, found), 0) for found in result.found]
         share = result.agreement(asked)
         table.add_row(
             asked,
             *(str(count) if count else "" for count in counts),
-            f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%})",
+            f"{100 * share.value:.0f} ({100 * share.low:.0f} to {100 * share.high:.0f})",
         )
     return table
 
