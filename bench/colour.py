@@ -13,6 +13,7 @@ import json
 import time
 from pathlib import Path
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -23,10 +24,10 @@ from latentbloom.model import load
 
 def agreement_table(result: ColourAgreement, title: str) -> Table:
     """Rows: asked for; columns: found."""
-    table = Table(title=title, caption="95 % intervals (Wilson)")
-    table.add_column("asked for")
+    table = Table(title=title, caption="95 % intervals (Wilson)", box=SIMPLE, pad_edge=False)
+    table.add_column("asked", no_wrap=True)
     for word in result.found:
-        table.add_column(word, justify="right")
+        table.add_column(word, justify="right", no_wrap=True)
     table.add_column("agrees, %", justify="right", no_wrap=True)
     for asked in result.asked:
         counts = [result.pairs.get((asked, found), 0) for found in result.found]
@@ -34,7 +35,7 @@ def agreement_table(result: ColourAgreement, title: str) -> Table:
         table.add_row(
             asked,
             *(str(count) if count else "" for count in counts),
-            f"{100 * share.value:.0f} ({100 * share.low:.0f} to {100 * share.high:.0f})",
+            f"{100 * share.value:.0f} ({100 * share.low:.0f}-{100 * share.high:.0f})",
         )
     return table
 
