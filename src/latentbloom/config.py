@@ -154,8 +154,8 @@ class DiffusionSettings(Settings):
     weight_decay: Weight = Field(0.01, description="AdamW's weight decay")
     schedule: Literal["flow", "linear", "cosine"] = Field("flow", description="Noise schedule")
     prediction: Prediction = Field("flow", description="What the network predicts")
-    times: Literal["uniform", "logit-normal"] = Field(
-        "logit-normal", description="Which times are trained most"
+    times: Literal["uniform", "logit-normal", "steps"] = Field(
+        "logit-normal", description="Which times are trained most; steps: DDPM's 1000, alike"
     )
     weighting: Literal["uniform", "min-snr"] = Field("uniform", description="Weight of a time")
     balance: Share = Field(

@@ -60,7 +60,7 @@ def classic() -> RunConfig:
         ),
         denoiser=DenoiserConfig(kind="dense"),
         diffusion=DiffusionSettings(
-            lr=5e-4, schedule="linear", prediction="eps", times="uniform", weighting="uniform"
+            lr=5e-4, schedule="linear", prediction="eps", times="steps", weighting="uniform"
         ),
     )
 

@@ -19,8 +19,10 @@ from latentbloom.errors import ConfigError
 if TYPE_CHECKING:
     from latentbloom.data.conditions import ConditionSpec
 
-Times = Literal["uniform", "logit-normal"]
+Times = Literal["uniform", "logit-normal", "steps"]
 Weighting = Literal["uniform", "min-snr"]
+
+NUM_STEPS = 1000
 
 
 def diffusion_loss(
@@ -98,13 +100,14 @@ def sample_times(
 ) -> Tensor:
     """Times to train at, from uniform random numbers.
 
-    "uniform": t = u. "logit-normal": t = sigmoid(mean + std z), z the standard normal quantile
-    of u; it puts the effort in the middle, where the choice between pictures is made. With
-    `stratified`, row i uses (i + u_i) / B in place of u_i: each batch covers all times evenly,
-    and the loss of a batch fluctuates less.
+    "uniform": t = u. "steps": DDPM's times 1/1000, 2/1000, ..., 1, each as likely.
+    "logit-normal": t = sigmoid(mean + std z), z the standard normal quantile of u; it puts the
+    effort in the middle, where the choice between pictures is made. With `stratified`, row i uses
+    (i + u_i) / B in place of u_i: each batch covers all times evenly, and the loss of a batch
+    fluctuates less.
 
     Arguments:
-        kind: "uniform" or "logit-normal".
+        kind: "uniform", "steps" or "logit-normal".
         u: Uniform numbers in [0, 1), shape (B,), float32 or float64.
         stratified: One number from each of B equal intervals, in rising order.
         mean: Mean of logit(t), only for "logit-normal".
@@ -116,13 +119,16 @@ def sample_times(
     Raises:
         ConfigError: The kind is unknown.
 
-    Source: Esser et al., Scaling Rectified Flow Transformers (arXiv:2403.03206), eq. 19;
+    Source: Ho et al., Denoising Diffusion Probabilistic Models (arXiv:2006.11239), algorithm 1;
+    Esser et al., Scaling Rectified Flow Transformers (arXiv:2403.03206), eq. 19;
     Kingma et al., Variational Diffusion Models (arXiv:2107.00630), appendix I.1.
     """
     if stratified:
         u = (torch.arange(len(u), dtype=u.dtype, device=u.device) + u) / len(u)
     if kind == "uniform":
         return u
+    if kind == "steps":
+        return ((u * NUM_STEPS).floor() + 1).clamp_max(NUM_STEPS) / NUM_STEPS
     if kind == "logit-normal":
         tiny = torch.finfo(u.dtype).eps  # the quantiles of 0 and 1 are infinite
         z = math.sqrt(2) * torch.erfinv(2 * u.clamp(tiny, 1 - tiny) - 1)

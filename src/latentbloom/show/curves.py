@@ -82,6 +82,8 @@ def _panel(axes: Axes, one: Series, curves: StageCurves, *, log: bool, named: bo
             axes.text(
                 *place, name, size=7, color=MUTED, va="top", transform=axes.get_xaxis_transform()
             )
+    if len(one.ramp):
+        _warm_up(axes, one)
     axes.plot(one.x, one.y, color=ACCENT, alpha=0.22, lw=0.8)
     axes.plot(one.x, one.smooth, color=ACCENT, lw=1.7, label="training")
     if len(one.val_x):
@@ -101,8 +103,23 @@ def _panel(axes: Axes, one: Series, curves: StageCurves, *, log: bool, named: bo
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(FAINT)
-    if len(one.x) and len(one.val_x):
+    if (len(one.x) and len(one.val_x)) or len(one.ramp):
         axes.legend(frameon=False, fontsize=7, labelcolor=MUTED, loc="best")
+
+
+def _warm_up(axes: Axes, one: Series) -> None:
+    """The share of a term's full weight, from the floor of the panel to its ceiling."""
+    images, share = one.ramp.T
+    axes.plot(
+        images,
+        share,
+        color=MUTED,
+        lw=1.0,
+        ls=(0, (3, 2)),
+        transform=axes.get_xaxis_transform(),
+        label="weight, 0 to full",
+        zorder=1,
+    )
 
 
 def _frame_bulk(axes: Axes, one: Series) -> None:

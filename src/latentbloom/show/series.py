@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,15 +20,29 @@ _ABOUT = {
     "reconstruction": ("reconstruction", "mean absolute error of pixels in [-1, 1]"),
     "perceptual": ("perceptual", "distance of deep features"),
     "kl": ("KL", "nats a latent number"),
-    "adversarial": ("adversarial", "the autoencoder's hinge loss"),
-    "discriminator": ("discriminator", "hinge loss; 1 is not knowing, 0 is telling apart"),
+    "classification": ("classification", "cross-entropy of the labels, nats"),
+    "centre": ("attraction", "squared distance to the own centre"),
+    "repulsion": ("repulsion", "of class centres that are too near"),
+    "spread": ("collapse", "what a class lacks of the least spread"),
+    "adversarial": ("adversarial", "lower is fooling the discriminator"),
+    "discriminator": ("discriminator", "1 (bce: 0.69) is not knowing, 0 is telling apart"),
     "discriminator_accuracy": ("discriminator accuracy", "0.5 is guessing"),
+    "class_accuracy": ("labels found by the classifier", "share, of pictures kept aside"),
+    "nearest_centre_accuracy": ("labels found by the nearest centre", "share, kept aside"),
     "psnr": ("PSNR", "decibels, higher is better"),
     "diffusion": ("denoising loss", "mean squared error of the prediction"),
     "train_diffusion": ("denoising loss at validation", "on as many training pictures"),
     "adaptive_weight": ("adaptive weight", "of the adversarial gradient"),
     "lr": ("learning rate", ""),
     "images_per_second": ("speed", "images a second"),
+}
+_RAMPS = {
+    "kl": "kl_ramp",
+    "classification": "class_ramp",
+    "centre": "class_ramp",
+    "repulsion": "class_ramp",
+    "spread": "class_ramp",
+    "adversarial": "adversarial_ramp",
 }
 
 
@@ -46,6 +60,7 @@ class Series:
         val_x: Images seen at validations.
         val_y: Values on pictures that were kept aside.
         log: Whether a logarithmic axis shows it better.
+        ramp: Share of its full weight (M, 2) as (images seen, share), for a term that warms up.
     """
 
     name: str
@@ -57,6 +72,7 @@ class Series:
     val_x: Numbers
     val_y: Numbers
     log: bool
+    ramp: Numbers = field(default_factory=lambda: np.empty((0, 2)))
 
 
 @dataclass(frozen=True)
@@ -103,8 +119,14 @@ def stage_curves(metrics: Sequence[Mapping[str, Any]], stage: str) -> StageCurve
     order = [n for n in _ABOUT if n in names] + sorted(n for n in names if n not in _ABOUT)
     starts = tuple(sorted(phases.items(), key=lambda p: p[1]))
     bounds = [start for _, start in starts]
+    train, val = points["train"], points["val"]
     series = tuple(
-        _series(n, points["train"].get(n, []), points["val"].get(n, []), bounds) for n in order
+        replace(
+            _series(n, train.get(n, []), val.get(n, []), bounds),
+            ramp=np.stack(_columns(train.get(_RAMPS.get(n, ""), [])), axis=1),
+        )
+        for n in order
+        if n not in _RAMPS.values()
     )
     end = max((float(m["images"]) for m in mine), default=0.0)
     epochs = [m["epoch"] / m["images"] for m in mine if _is_number(m.get("epoch")) and m["images"]]
@@ -159,9 +181,14 @@ def smoothed(
 
 
 def frame(one: Series) -> tuple[float, float]:
-    """Range of y that holds the smooth line, the points and all but 2 % of the raw values."""
+    """Range of y that holds the smooth line, the points and all but 2 % of the raw values.
+
+    A share has all of 0 to 1.
+    """
     if not len(one.y) + len(one.val_y):
         return 0.0, 1.0
+    if one.about.startswith("share"):
+        return -0.02, 1.04
     inner = np.quantile(one.y, [0.01, 0.99]) if len(one.y) else one.val_y
     known = np.concatenate([inner, one.smooth, one.val_y])
     low, high = float(known.min()), float(known.max())

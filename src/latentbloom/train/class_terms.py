@@ -81,8 +81,9 @@ class ClassTerms:
             + s.repulsion_weight * means["repulsion"]
             + s.spread_weight * means["spread"]
         )
+        share = ramp(progress, s.class_start, s.class_full)
         logs = {name: value.detach() for name, value in means.items()}
-        return ramp(progress, s.class_start, s.class_full) * total, logs
+        return share * total, logs | {"class_ramp": torch.tensor(share)}
 
     @torch.no_grad()
     def scores(self, autoencoder: Autoencoder, mean: Tensor, cond: Cond) -> dict[str, float]:

@@ -150,7 +150,8 @@ class StageProgress:
             seconds_left: Estimate, or None where there is none yet.
         """
         count, speed = f"{images:,} images", f"{images_per_second:,.0f} images/s"
-        numbers = "  ".join(f"{name.replace('_', ' ')} {v:.3g}" for name, v in losses.items())
+        shown = {name: v for name, v in losses.items() if not name.endswith("_ramp")}
+        numbers = "  ".join(f"{name.replace('_', ' ')} {v:.3g}" for name, v in shown.items())
         left = "" if seconds_left is None else f"{format_seconds(seconds_left)} left"
         if self._bar is not None:
             self._bar.update(

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from latentbloom.config import AutoencoderConfig, TrainSettings, VaeGanSettings
-from latentbloom.data.conditions import Cond
 from latentbloom.data.pixels import to_float
 from latentbloom.nn.autoencoder import Autoencoder, build_autoencoder
 from latentbloom.nn.discriminator import build_discriminator
@@ -18,6 +17,7 @@ from latentbloom.train.class_terms import ClassTerms
 from latentbloom.train.ema import EMA
 from latentbloom.train.muon import Muon, split_weights
 from latentbloom.train.order import mix
+from latentbloom.train.reconstructing import Reconstructing
 from latentbloom.train.stage import Batch, Phase
 from latentbloom.train.state import unwrap
 from latentbloom.vaegan.losses import (
@@ -25,7 +25,6 @@ from latentbloom.vaegan.losses import (
     adaptive_weight,
     discriminator_accuracy,
     kl_loss,
-    psnr,
     ramp,
     reconstruction_loss,
 )
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from latentbloom.data.imageset import ImageSet
-
-VALIDATION_IMAGES = 256
-PREVIEW_IMAGES = 8
 
 
 class VaeGanStage:
@@ -72,7 +68,7 @@ class VaeGanStage:
         self.config = config
         self.settings = settings
         self.images = images
-        self.val = val
+        self.looking = Reconstructing(images, val, accelerator)
         self.accelerator = accelerator
         self.mirror = mirror
         self.num_images = len(images)
@@ -133,7 +129,7 @@ class VaeGanStage:
         x = x.to(self.accelerator.device, memory_format=torch.channels_last)
         shape = (len(x), *self._plain.latent_shape)
         eps = torch.randn(shape).to(x.device)
-        return {"images": x, "eps": eps, "cond": self._cond(self.images, indices)}
+        return {"images": x, "eps": eps, "cond": self.looking.cond(self.images, indices)}
 
     def autoencoder_loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """All of the autoencoder's losses; their gradients meet at the reconstruction."""
@@ -161,9 +157,8 @@ class VaeGanStage:
             main = main + s.perceptual_weight * perceptual
             logs["perceptual"] = perceptual.detach()
         (gradient,) = torch.autograd.grad(main, pixels, retain_graph=True)
-        adversarial_weight = s.adversarial_weight * ramp(
-            progress, s.adversarial_start, s.adversarial_full
-        )
+        adversarial_ramp = ramp(progress, s.adversarial_start, s.adversarial_full)
+        adversarial_weight = s.adversarial_weight * adversarial_ramp
         if adversarial_weight > 0.0:
             with self.accelerator.autocast():
                 scores = unwrap(self.discriminator)(pixels, fake_maps)
@@ -174,13 +169,17 @@ class VaeGanStage:
                 self._at_last_layer(reconstruction, push),
             )
             gradient = gradient + adversarial_weight * balance * push
-            logs |= {"adversarial": adversarial.detach(), "adaptive_weight": balance}
+            logs |= {
+                "adversarial": adversarial.detach(),
+                "adversarial_ramp": torch.tensor(adversarial_ramp),
+                "adaptive_weight": balance,
+            }
         batch["real"] = (images, real_maps)
         batch["fake"] = (pixels.detach(), [x.detach() for x in fake_maps])
         kl = kl_loss(posterior).mean()
-        logs["kl"] = kl.detach()
-        kl_weight = s.kl_weight * ramp(progress, s.kl_start, s.kl_full)
-        loss = (reconstruction * gradient).sum() + kl_weight * kl
+        kl_ramp = ramp(progress, s.kl_start, s.kl_full)
+        loss = (reconstruction * gradient).sum() + s.kl_weight * kl_ramp * kl
+        logs |= {"kl": kl.detach(), "kl_ramp": torch.tensor(kl_ramp)}
         if self.classes is not None:
             terms, more = self.classes.loss(self._plain, posterior.mean, batch["cond"], progress)
             loss, logs = loss + terms, logs | more
@@ -215,58 +214,20 @@ class VaeGanStage:
             "discriminator_accuracy": discriminator_accuracy(real, fake).detach(),
         }
 
-    @torch.no_grad()
     def validate(self) -> tuple[dict[str, float], float]:
-        """PSNR, L1 and perceptual distance of the averaged weights on held-out pictures."""
-        source = self.val if len(self.val) else self.images
-        indices = _spread(len(source), VALIDATION_IMAGES)
-        x = self._fixed(source, indices)
-        with self.accelerator.autocast():
-            y = self._reconstruct(x)
-            l1 = float(reconstruction_loss(x, y).mean())
-            scores = {"psnr": float(psnr(x, y).mean()), "reconstruction": l1}
-            badness = l1
-            if self.perceptual is not None:
-                distances = [
-                    self.perceptual(a, b) for a, b in zip(x.split(64), y.split(64), strict=True)
-                ]
-                scores["perceptual"] = float(torch.cat(distances).mean())
-                badness += self.settings.perceptual_weight * scores["perceptual"]
-            if self.classes is not None and self.classes.active:
-                model = self._averaged
-                means = torch.cat([model.encode_raw(part).mean for part in x.split(64)])
-                scores |= self.classes.scores(model, means, self._cond(source, indices))
-        return scores, badness
+        """Scores of the averaged weights on held-out pictures."""
+        weight = self.settings.perceptual_weight
+        return self.looking.scores(self._averaged, self.perceptual, weight, self.classes)
 
-    @torch.no_grad()
     def preview(self, path: Path) -> None:
         """Held-out pictures above their reconstructions."""
-        from latentbloom.show.preview import save_preview
-
-        source = self.val if len(self.val) else self.images
-        x = self._fixed(source, _spread(len(source), PREVIEW_IMAGES))
-        with self.accelerator.autocast():
-            y = self._reconstruct(x)
-        save_preview(path, x.cpu(), y.cpu())
-
-    def _reconstruct(self, x: Tensor) -> Tensor:
-        model = self._averaged
-        parts = [model.decode_raw(model.encode_raw(part).mean).float() for part in x.split(64)]
-        return torch.cat(parts).clamp(-1.0, 1.0)
+        self.looking.preview(self._averaged, path)
 
     @property
     def _averaged(self) -> Autoencoder:
         model = self.ema.module
         assert isinstance(model, Autoencoder)
         return model
-
-    def _fixed(self, source: ImageSet, indices: list[int]) -> Tensor:
-        x = to_float(source.images(indices))
-        return x.to(self.accelerator.device, memory_format=torch.channels_last)
-
-    def _cond(self, source: ImageSet, indices: list[int]) -> Cond:
-        cond = source.cond(indices)
-        return {name: index.to(self.accelerator.device) for name, index in cond.items()}
 
     def meta(self) -> dict[str, Any]:
         """The shape of the model and the set that it learns from."""
@@ -283,9 +244,3 @@ def _optimizer(module: torch.nn.Module, settings: VaeGanSettings) -> torch.optim
     return torch.optim.AdamW(
         module.parameters(), settings.lr, betas=(0.9, 0.99), weight_decay=1e-4, fused=True
     )
-
-
-def _spread(length: int, count: int) -> list[int]:
-    """At most `count` places, spread over a set that is sorted by label."""
-    count = min(count, length)
-    return [int(i * (length / count)) for i in range(count)]

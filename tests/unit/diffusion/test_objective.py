@@ -99,6 +99,13 @@ def test_uniform_times_are_the_numbers_themselves():
     assert torch.equal(sample_times("uniform", U), U)
 
 
+def test_ddpm_s_steps_are_1000_times_each_as_likely():
+    t = sample_times("steps", U)
+    torch.testing.assert_close(t, torch.arange(1, 1001, dtype=torch.float64) / 1000)
+    ends = sample_times("steps", torch.tensor([0.0, 0.99999997]))
+    assert ends.tolist() == pytest.approx([1e-3, 1.0])
+
+
 @pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (-0.6, 0.8)])
 def test_logit_normal_times_have_that_logit(mean, std):
     t = sample_times("logit-normal", U, mean=mean, std=std)
@@ -168,5 +175,5 @@ def test_unknown_weighting_and_times():
     with pytest.raises(ConfigError) as error:
         sample_times("cosine", U)
     assert str(error.value) == (
-        "'cosine' is no way to choose times. Choose one of: uniform, logit-normal."
+        "'cosine' is no way to choose times. Choose one of: uniform, logit-normal, steps."
     )

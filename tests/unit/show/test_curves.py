@@ -64,6 +64,21 @@ def test_a_constant_stays_constant_up_to_both_ends() -> None:
     assert smoothed(np.arange(50.0), np.full(50, 3.0)) == pytest.approx(3.0)
 
 
+def test_terms_that_warm_up_carry_the_share_of_their_weight() -> None:
+    metrics = [
+        record(0, "phase", name="reconstruction"),
+        record(10, centre=2.0, class_ramp=0.0, reconstruction=0.5),
+        record(20, "phase", name="classes and centres"),
+        record(30, centre=1.0, class_ramp=0.5, reconstruction=0.4),
+    ]
+    curves = stage_curves(metrics, "vae_gan")
+    by_name = {one.name: one for one in curves.series}
+    assert list(by_name) == ["reconstruction", "centre"], "a share is no loss of its own"
+    assert by_name["centre"].ramp.tolist() == [[10, 0.0], [30, 0.5]]
+    assert not len(by_name["reconstruction"].ramp)
+    assert curves.phases[1] == ("classes and centres", 20.0)
+
+
 def test_wide_positive_losses_get_a_logarithmic_axis() -> None:
     falling = [record(k, kl=1000.0 / k**2, lr=1.0 / k**3) for k in range(1, 60)]
     by_name = {one.name: one for one in stage_curves(falling, "vae_gan").series}
