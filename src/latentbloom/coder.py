@@ -58,6 +58,11 @@ class Coder:
         """1 for grey, 3 for colour."""
         return self.autoencoder.config.channels
 
+    @property
+    def reconstructs(self) -> bool:
+        """Whether it has latents; pixels that are their own latents just come back equal."""
+        return self.autoencoder.config.family != "pixel"
+
     @torch.no_grad()
     def encode(self, images: Tensor) -> Posterior:
         """Posterior over normalised latents of pictures (B, C, H, W) in [-1, 1]."""

@@ -10,14 +10,18 @@ import torch
 from rich.console import Console
 
 import latentbloom
-from latentbloom.config import RunConfig
+from latentbloom.config import DenoiserConfig, RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.pixel_latents import PixelLatents
 from latentbloom.data.source import open_source
 from latentbloom.model import Model
+from latentbloom.nn.backbone import build_backbone
 from latentbloom.presets import build_preset
 from latentbloom.run import RunFolder
+from latentbloom.show.draw import draw_figures
+from latentbloom.show.report import write_report
 from latentbloom.train.checkpoint import load_checkpoint
+from latentbloom.train.order import mix
 from latentbloom.train.planner import make_plan, models_to_time
 from latentbloom.train.speeds import Speeds
 from tiny_run import TINY, make_pictures
@@ -102,8 +106,46 @@ def test_pixel_has_no_first_stage(tmp_path: Path, pictures: Path) -> None:
     again = latentbloom.load(run)
     x = torch.rand(2, 1, 32, 32) * 2 - 1
     assert torch.equal(again.reconstruct(x), x)
+    assert not again.reconstructs
     records = again.sample({"label": "night"}, n=2, seed=1)
     assert (records[1].image == model.sample({"label": "night"}, n=2, seed=1)[1].image).all()
+
+
+def test_pixels_can_be_learned_without_conditions(tmp_path: Path, pictures: Path) -> None:
+    """Labels that are always hidden leave a model that knows "any" alone."""
+    run = tmp_path / "run"
+    overrides = {**SMALL, "diffusion.drop_all": 1.0}
+    model = latentbloom.fit(pictures, out=run, preset="pixel", overrides=overrides, console=QUIET)
+    assert model is not None
+    free = model.sample(n=2, seed=1, guidance=0.0)
+    assert (free.images == model.sample({"label": "any"}, n=2, seed=1, guidance=1.0).images).all()
+    tables = [p for n, p in model.denoiser.backbone.named_parameters() if "tables" in n]
+    config = DenoiserConfig.model_validate(model.config.denoiser)
+    torch.manual_seed(mix("weights", "diffusion", 0))
+    fresh = build_backbone(config, model.spec, model.autoencoder.latent_shape)
+    start = [p for n, p in fresh.named_parameters() if "tables" in n]
+    moved = (tables[0] - start[0].detach()).abs().amax(dim=1) > 0
+    assert moved.tolist() == [False, False, True], "only the row of any has learned"
+
+
+def test_what_has_no_latents_is_not_drawn(tmp_path: Path, pictures: Path) -> None:
+    run = tmp_path / "run"
+    model = latentbloom.fit(pictures, out=run, preset="pixel", overrides=SMALL, console=QUIET)
+    source = open_source(str(pictures))
+    val = ImageSet(source, source.entries, size=32, channels=1)
+    missing: dict[str, str] = {}
+    files = draw_figures(
+        model,
+        val,
+        run,
+        what=["samples", "reconstructions", "prior"],
+        on_missing=missing.__setitem__,
+    )
+    assert [file.name for file in files] == ["samples_by_condition.png"]
+    assert set(missing) == {"reconstructions", "prior"}
+    assert "learns the pixels themselves" in missing["prior"]
+    text = write_report(run).read_text(encoding="utf-8")
+    assert "It works on the pixels themselves, without an autoencoder." in text
 
 
 def test_pictures_stand_in_for_latents(pictures: Path) -> None:

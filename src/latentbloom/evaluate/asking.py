@@ -37,6 +37,11 @@ class Generator(Protocol):
 
     spec: ConditionSpec
 
+    @property
+    def reconstructs(self) -> bool:
+        """Whether there is an autoencoder to be scored."""
+        ...
+
     def reconstruct(self, images: Tensor) -> Tensor:
         """Pictures (B, C, H, W) in [-1, 1] through the autoencoder and back."""
         ...

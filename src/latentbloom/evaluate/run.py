@@ -48,7 +48,7 @@ def evaluate_run(
     cache: Path | str | None = "user",
     on_progress: Progress | None = None,
 ) -> Scores:
-    """Score a model.
+    """Score a model. One that learns the pixels themselves has no reconstructions to score.
 
     Arguments:
         model: Reconstructs and samples.
@@ -85,10 +85,12 @@ def evaluate_run(
     )
     clock.lap("real pictures")
     repeats = 6 if short else 16
-    reconstruction = score_reconstructions(
-        model, val, reference, repeats=repeats, perceptual=not short, on_progress=on_progress
-    )
-    clock.lap("reconstructions")
+    reconstruction = None
+    if model.reconstructs:
+        reconstruction = score_reconstructions(
+            model, val, reference, repeats=repeats, perceptual=not short, on_progress=on_progress
+        )
+        clock.lap("reconstructions")
     labels = in_proportion(reference.val_labels, amounts.samples, seed)
     more = top_up(labels, reference.spec, amounts.per_label)
     unseen = np.array(unseen_combinations(reference), np.int64).reshape(-1, labels.shape[1])

@@ -15,6 +15,7 @@ from latentbloom.show.scene import (
     Scene,
     condition_rows,
     float_images,
+    need_latents,
     phrase,
     spread_indices,
 )
@@ -33,7 +34,7 @@ def draw_reconstructions(scene: Scene) -> list[Path]:
     from latentbloom.evaluate.features import FeatureExtractor
     from latentbloom.evaluate.fidelity import map_distance, psnr, ssim
 
-    model = scene.need_coder()
+    model = need_latents(scene.need_coder())
     images, which = scene.real()
     indices = spread_indices(len(images), LOOKED_AT, scene.seed)
     x = float_images(images, indices)
@@ -120,6 +121,7 @@ def draw_prior(scene: Scene) -> list[Path]:
     from latentbloom.diffusion import noise_for
 
     model = scene.need_model()
+    need_latents(model)  # bare noise is no news
     z = noise_for(scene.seed, list(range(PRIOR)), model.autoencoder.latent_shape)
     bare = as_uint8(model.decode(z.to(torch.float32)))
     records = ask(model, [{}] * PRIOR, list(range(PRIOR)), seed=scene.seed, guidance=1.0)

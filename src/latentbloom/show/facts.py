@@ -65,6 +65,9 @@ def summary(run: RunFiles) -> list[str]:
     sentences = [model + (f", trained on “{source}”." if source else ".")]
     for stage, name in STAGES.items():
         last = run.last(stage)
+        if stage == "vae_gan" and get(run.config, "autoencoder.family") == "pixel":
+            sentences.append("It works on the pixels themselves, without an autoencoder.")
+            continue
         if not last:
             sentences.append(f"Training of {name} has not begun.")
             continue

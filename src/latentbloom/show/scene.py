@@ -137,6 +137,17 @@ class Scene:
         return self.need_train(least), "trained on"
 
 
+def need_latents(coder: Coder) -> Coder:
+    """The autoencoder, where it has latents that are not the pixels themselves.
+
+    Raises:
+        MissingPiece: It hands pixels through.
+    """
+    if not coder.reconstructs:
+        raise MissingPiece("this model learns the pixels themselves, without an autoencoder")
+    return coder
+
+
 def _too_few(which: str, images: ImageSet | None, least: int) -> str:
     found = 0 if images is None else len(images)
     return (

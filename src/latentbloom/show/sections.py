@@ -74,6 +74,12 @@ def reconstruction_section(run: RunFiles) -> Section:
         "Above the original, below what the autoencoder makes of its latent. Samples cannot be "
         "sharper than this.",
     )
+    if get(run.config, "autoencoder.family") == "pixel":
+        section.lead = ""
+        section.missing.append(
+            "This model learns the pixels themselves: there is no autoencoder to look at."
+        )
+        return section
     sheet = Sheet.load(run.path, "reconstructions")
     if sheet is None or len(sheet.rows) < 2:
         figure = embed_file(

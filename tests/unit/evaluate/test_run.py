@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from latentbloom.evaluate.real import real_features
 from latentbloom.evaluate.reference import prepare_reference
 from latentbloom.evaluate.run import evaluate_run
 from latentbloom.evaluate.score import score_pictures
+from latentbloom.evaluate.table import score_rows
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Oracle:
     pool: ImageSet
     spec: ConditionSpec
     asked: list[dict[str, str]] = field(default_factory=list)
+    reconstructs: bool = True
 
     def reconstruct(self, images: torch.Tensor) -> torch.Tensor:
         step = torch.where(images > 0, -2.0, 2.0) / 127.5
@@ -118,6 +120,24 @@ def test_short_scores_stay_inside_their_seconds(
     assert few.short
     assert few.pictures.samples == 64  # the least that says anything
     assert few.pictures.val == 64
+
+
+def test_without_an_autoencoder_there_are_no_scores_of_reconstructions(
+    oracle: Oracle, train: ImageSet, val: ImageSet
+) -> None:
+    few = evaluate_run(
+        replace(oracle, reconstructs=False),
+        train,
+        val,
+        short=True,
+        budget_seconds=0.5,
+        cache=None,
+        extractor=FeatureExtractor(size=48),
+    )
+    assert few.reconstruction is None
+    rows = score_rows(few.pictures, few.reconstruction)
+    assert not [row for row in rows if "reconstruction" in row.what]
+    assert "reconstructions" not in few.seconds
 
 
 def test_a_second_look_at_real_pictures_is_read_from_disk(
