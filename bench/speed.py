@@ -78,9 +78,9 @@ def stage_speed(stage: Stage, config: RunConfig) -> tuple[float, float]:
     from rich.console import Console
 
     from latentbloom.train.budget import Budget
-    from latentbloom.train.fitting import make_accelerator
     from latentbloom.train.logging import MetricsLog, StageProgress
     from latentbloom.train.loop import Trainer
+    from latentbloom.train.machine import make_accelerator
 
     with tempfile.TemporaryDirectory() as folder:
         log = MetricsLog(Path(folder) / "metrics.jsonl", enabled=False)
@@ -104,8 +104,8 @@ def measure_training(run: Path) -> dict[str, float]:
     from latentbloom.data.latents import LatentCache
     from latentbloom.evaluate.sets import sets_of_run
     from latentbloom.run import RunFolder
-    from latentbloom.train.fitting import make_accelerator
     from latentbloom.train.latent_diffusion import LatentDiffusionStage
+    from latentbloom.train.machine import make_accelerator
 
     folder = RunFolder(run)
     config = folder.load_config()
@@ -132,7 +132,7 @@ def vae_gan_stage(config: RunConfig, run: Path) -> Stage:
     """Stage 1 with the run's pictures and settings."""
     from latentbloom.evaluate.sets import sets_of_run
     from latentbloom.run import RunFolder
-    from latentbloom.train.fitting import make_accelerator
+    from latentbloom.train.machine import make_accelerator
     from latentbloom.train.vae_gan import VaeGanStage
 
     train, val = sets_of_run(RunFolder(run))

@@ -183,6 +183,18 @@ class TrainSettings(Settings):
     minutes: Positive | None = Field(20.0, description="All of it: training, scores and report")
     vae_gan_images: Count | None = Field(None, description="Stage 1 budget in images")
     diffusion_images: Count | None = Field(None, description="Stage 2 budget in images")
+    vae_gan_epochs: Positive | None = Field(
+        None, description="Stage 1 budget in passes over the pictures, where not in images"
+    )
+    diffusion_epochs: Positive | None = Field(
+        None, description="Stage 2 budget in passes over the pictures, where not in images"
+    )
+    checkpoint_epochs: Count | None = Field(
+        None, description="Keep a checkpoint of stage 2 each so many epochs; default none"
+    )
+    visualize_epochs: Count | None = Field(
+        None, description="Draw figures each so many epochs of both stages; default at the end"
+    )
     seed: int = Field(0, description="Decides everything random")
     precision: Literal["fp32", "bf16"] | None = Field(None, description="Default: the faster one")
     ema_share: Positive = Field(

@@ -32,6 +32,7 @@ def fit(
     config: Path | str | None = None,
     overrides: dict[str, Any] | None = None,
     dry_run: bool = False,
+    only_autoencoder: bool = False,
     console: Console | None = None,
 ) -> Model | None:
     """Train a model on a source and leave everything about it in a run folder.
@@ -47,10 +48,11 @@ def fit(
         config: JSON file of settings, instead of a preset.
         overrides: Dotted settings, for example {"diffusion.lr": 1e-4}; they win.
         dry_run: Audit and plan only.
+        only_autoencoder: End after stage 1; the same call without it goes on.
         console: Where to talk; default the terminal.
 
     Returns:
-        The model; None after a dry run, or when stopped before there was one.
+        The model; None after a dry run, after stage 1 alone, or when stopped before there was one.
 
     Raises:
         LatentbloomError: Something a user can mend; the message says how.
@@ -85,7 +87,50 @@ def fit(
     if dry_run:
         console.print(f"{folder.path} has begun; the same command without --dry-run goes on.")
         return None
-    return fitting.run(resolved, plan, opened, audit)
+    return fitting.run(resolved, plan, opened, audit, only_autoencoder=only_autoencoder)
+
+
+def go_on(
+    run: Path | str,
+    *,
+    epochs: float,
+    checkpoint: Path | str | None = None,
+    console: Console | None = None,
+) -> Model | None:
+    """Train stage 2 of a run further, to a larger number of epochs than it was begun with.
+
+    Weights, averages, optimiser, the order of the pictures and all randomness go on where the
+    checkpoint left them. The learning rate depends on the share of the whole that is done, so it
+    jumps to what the longer run has at that place; with `train.warmup_share` 0 and
+    `train.decay_start` 1 it is constant, and the result is that of one longer run, bit for bit.
+
+    Arguments:
+        run: The run folder.
+        epochs: Passes over the pictures that stage 2 shall have made in the end.
+        checkpoint: A `conditional_diffusion_epoch_N` of that run; default where it stopped.
+        console: Where to talk; default the terminal.
+
+    Returns:
+        The model; None when stopped before there was one.
+
+    Raises:
+        LatentbloomError: Something a user can mend; the message says how.
+    """
+    from rich.console import Console
+
+    from latentbloom.train.extend import extend
+    from latentbloom.train.fitting import Fitting
+
+    began = time.monotonic()
+    console = console or Console()
+    folder = RunFolder(Path(run))
+    folder.load_config()  # refuses what is no run
+    request = parse_config(json.loads(folder.request.read_text(encoding="utf-8"))["request"])
+    _, _, audit, opened = _resume(folder, request, console)
+    count = len(audit.kept(opened.entries, "train"))
+    place = None if checkpoint is None else Path(checkpoint)
+    config, plan = extend(folder, epochs=epochs, count=count, checkpoint=place)
+    return Fitting(folder, console, began).run(config, plan, opened, audit)
 
 
 def _processes() -> PartialState | None:

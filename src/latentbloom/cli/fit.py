@@ -64,8 +64,11 @@ def run(args: argparse.Namespace) -> int:
     if args.preset is not None:
         build_preset(args.preset)  # an unknown name is better told before PyTorch is loaded
     overrides = overrides_of(args)
-    budgets = ("train.vae_gan_images", "train.diffusion_images")
-    if args.minutes is None and all(name in overrides for name in budgets):
+    budgets = (
+        {"train.vae_gan_images", "train.vae_gan_epochs"},
+        {"train.diffusion_images", "train.diffusion_epochs"},
+    )
+    if args.minutes is None and all(either & overrides.keys() for either in budgets):
         overrides.setdefault("train.minutes", None)  # the images alone say when to end
 
     from rich.console import Console

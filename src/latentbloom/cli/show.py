@@ -111,6 +111,7 @@ _NAMES = (
     "path",
     "map",
     "animation",
+    "classes",
     "factors",
     "interpolation",
     "neighbours",

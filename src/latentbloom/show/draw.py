@@ -13,6 +13,7 @@ from latentbloom.errors import LatentbloomError
 from latentbloom.show import (
     animation,
     basic,
+    classes,
     colours,
     compare,
     denoising,
@@ -67,6 +68,7 @@ DRAWINGS: dict[str, Drawing] = {
         "latents by PCA and t-SNE, with generated ones", latent_map.draw_latent_map, _VAL
     ),
     "animation": Drawing("noise becoming a picture, moving", animation.draw_animations, _MODEL),
+    "classes": Drawing("samples of each class for itself", classes.draw_classes, _MODEL),
     "factors": Drawing("factor by factor from the same noise", compare.draw_factors, _MODEL),
     "interpolation": Drawing(
         "between two seeds and between two conditions", compare.draw_interpolation, _MODEL

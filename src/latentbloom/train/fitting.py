@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from latentbloom.config import RunConfig
 from latentbloom.data.colour_source import colours_found
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.latents import Latents
-from latentbloom.diffusion.denoiser import Denoiser
-from latentbloom.errors import RunFolderError
 from latentbloom.nn.autoencoder import Autoencoder, build_autoencoder
 from latentbloom.run import RunFolder, write_json
 from latentbloom.train.budget import Budget
 from latentbloom.train.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from latentbloom.train.encoding import open_latents, prepare_latents
+from latentbloom.train.epochs import EpochEnds
+from latentbloom.train.interrupts import Interrupts
 from latentbloom.train.latent_diffusion import LatentDiffusionStage
 from latentbloom.train.logging import MetricsLog, StageProgress
+from latentbloom.train.looking import Looking
 from latentbloom.train.loop import Trainer
-from latentbloom.train.machine import default_device, measure_machine
+from latentbloom.train.machine import default_device, make_accelerator, measure_machine
 from latentbloom.train.planner import Plan, describe_models, make_plan, models_to_time
+from latentbloom.train.sets import open_sets
 from latentbloom.train.speeds import Speeds, measure_speeds
 from latentbloom.train.stage import Stage
 from latentbloom.train.vae_gan import VaeGanStage
@@ -57,7 +54,7 @@ class Fitting:
         self.folder = folder
         self.console = console
         self.began = began
-        self.stopping = False
+        self.interrupts = Interrupts(self._say)
         self.spent_before = 0.0  # seconds of the promise that earlier calls used
 
     def plan(self, request: RunConfig, source: Source, audit: Audit) -> tuple[RunConfig, Plan]:
@@ -89,25 +86,36 @@ class Fitting:
         self._say_plan(config, plan, machine.describe(), count)
         return config, plan
 
-    def run(self, config: RunConfig, plan: Plan, source: Source, audit: Audit) -> Model | None:
-        """Train what is not trained yet, then score, draw and report."""
+    def run(
+        self,
+        config: RunConfig,
+        plan: Plan,
+        source: Source,
+        audit: Audit,
+        *,
+        only_autoencoder: bool = False,
+    ) -> Model | None:
+        """Train what is not trained yet, then score, draw and report; or end after stage 1."""
         self.spent_before = self._spent_before(plan)
         accelerator = make_accelerator(config)
         if accelerator.num_processes > 1:
             self._say(f"{accelerator.num_processes} processes.")
-        train, val = self._sets(config, source, audit)
+        train, val = open_sets(config.data, source, audit)
         if accelerator.is_main_process and colours_found(source) is not None:
             from latentbloom.show.draw import draw_figures
 
             for path in draw_figures(None, val, self.folder.path, train=train, what=["colours"]):
                 self._say(f"Colours as they were found: {path}")
+        looking = Looking(self.folder.path, config, train, val)
         try:
-            with self._interrupts():
-                autoencoder = self._autoencoder(config, plan, train, val, accelerator)
+            with self.interrupts.heard():
+                autoencoder = self._autoencoder(config, plan, looking, accelerator)
                 latents, held_out, plan = self._latents(
                     config, plan, autoencoder, train, val, accelerator
                 )
-                self._denoiser(config, plan, train, autoencoder, latents, held_out, accelerator)
+                if only_autoencoder:
+                    return None
+                self._denoiser(config, plan, looking, autoencoder, latents, held_out, accelerator)
         except InterruptedFitError:
             return self._leave(train, val, accelerator)
         if not accelerator.is_main_process:
@@ -120,8 +128,7 @@ class Fitting:
         self,
         config: RunConfig,
         plan: Plan,
-        train: ImageSet,
-        val: ImageSet,
+        looking: Looking,
         accelerator: Accelerator,
     ) -> Autoencoder:
         from latentbloom.coder import load_autoencoder
@@ -135,16 +142,22 @@ class Fitting:
             config.autoencoder,
             config.vae_gan,
             config.train,
-            train,
-            val,
+            looking.train,
+            looking.val,
             accelerator,
             mirror=config.data.mirror,
             say=self._say,
         )
         budget = _budget(config.train.vae_gan_images, plan.vae_gan_seconds)
-        self._train(stage, budget, config, accelerator, "Stage 1, VAE-GAN")
         model = stage.ema.module
         assert isinstance(model, Autoencoder)
+        ends = EpochEnds(
+            stage,
+            self.folder.path,
+            draw_every=config.train.visualize_epochs,
+            draw=lambda epoch: looking.autoencoder_epoch(model, epoch),
+        )
+        self._train(stage, budget, config, accelerator, "Stage 1, VAE-GAN", ends)
         return model
 
     def _latents(
@@ -181,7 +194,7 @@ class Fitting:
         self,
         config: RunConfig,
         plan: Plan,
-        train: ImageSet,
+        looking: Looking,
         autoencoder: Autoencoder,
         latents: Latents,
         held_out: Latents | None,
@@ -195,42 +208,33 @@ class Fitting:
             config.denoiser,
             config.diffusion,
             config.train,
-            train.spec,
+            looking.train.spec,
             latents,
             held_out,
             accelerator,
-            preview=self._previewer(config, train, autoencoder),
+            preview=lambda denoiser, path: looking.preview(autoencoder, denoiser, path),
         )
         budget = _budget(config.train.diffusion_images, plan.diffusion_seconds)
-        self._train(stage, budget, config, accelerator, "Stage 2, diffusion")
+        ends = EpochEnds(
+            stage,
+            self.folder.path,
+            keep_every=config.train.checkpoint_epochs,
+            draw_every=config.train.visualize_epochs,
+            draw=lambda _: looking.diffusion_epoch(autoencoder, stage.averaged()),
+        )
+        self._train(stage, budget, config, accelerator, "Stage 2, diffusion", ends)
         if accelerator.is_main_process:
             save_checkpoint(final, {"model": stage.ema.state_dict()}, stage.meta())
         accelerator.wait_for_everyone()
 
-    def _previewer(
-        self, config: RunConfig, train: ImageSet, autoencoder: Autoencoder
-    ) -> Callable[[Denoiser, Path], None]:
-        def preview(denoiser: Denoiser, path: Path) -> None:
-            from latentbloom.coder import low_precision
-            from latentbloom.model import Model
-            from latentbloom.show.preview import save_preview
-
-            model = Model(
-                config,
-                train.spec,
-                autoencoder,
-                denoiser.with_backbone(denoiser.backbone),
-                device=autoencoder.shift.device,
-                autocast_dtype=low_precision(config),
-            )
-            every = list(train.spec.combinations())[:16]
-            asked = [every[i % len(every)] for i in range(16)]
-            save_preview(path, model.sample(asked, n=16, num_steps=10).images)
-
-        return preview
-
     def _train(
-        self, stage: Stage, budget: Budget, config: RunConfig, accelerator: Accelerator, title: str
+        self,
+        stage: Stage,
+        budget: Budget,
+        config: RunConfig,
+        accelerator: Accelerator,
+        title: str,
+        at_epoch: EpochEnds,
     ) -> None:
         main = accelerator.is_main_process
         log = MetricsLog(self.folder.metrics, enabled=main)
@@ -243,30 +247,12 @@ class Fitting:
                 self.folder.path,
                 log,
                 bar,
-                should_stop=lambda: self.stopping,
+                should_stop=lambda: self.interrupts.stopping,
+                at_epoch=at_epoch,
             )
             position = trainer.train()
         if not position.done:
             raise InterruptedFitError
-
-    def _sets(self, config: RunConfig, source: Source, audit: Audit) -> tuple[ImageSet, ImageSet]:
-        data = config.data
-
-        def images(split: Literal["train", "val"], megabytes: int) -> ImageSet:
-            kept = audit.kept(source.entries, split)
-            return ImageSet(
-                source,
-                kept,
-                size=data.size or 64,
-                channels=data.channels or 3,
-                fit=data.fit,
-                cache_bytes=megabytes << 20,
-            )
-
-        train, val = images("train", data.cache_mb), images("val", max(1, data.cache_mb // 4))
-        if not len(train):
-            raise RunFolderError("No training picture is left after the audit.")
-        return train, val
 
     def _leave(self, train: ImageSet, val: ImageSet, accelerator: Accelerator) -> Model | None:
         if not accelerator.is_main_process:
@@ -276,26 +262,6 @@ class Fitting:
         model = finish_early(self.folder, train, val, self.console)
         self._say(f"Stopped and saved in {self.folder.path}. The same command goes on from here.")
         return model
-
-    @contextmanager
-    def _interrupts(self) -> Iterator[None]:
-        """The first Ctrl-C ends the step and saves; a second one is the ordinary kind."""
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            del number, frame
-            self.stopping = True
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            self._say("Stopping after this step; once more to stop at once, unsaved.")
-
-        try:
-            before: Any = signal.signal(signal.SIGINT, stop)
-        except ValueError:  # not the main thread, as in a notebook's worker
-            yield
-            return
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     def _seconds_left(self, config: RunConfig, plan: Plan) -> float:
         """Seconds of the promise that are not used up, over all calls."""
@@ -329,15 +295,6 @@ class Fitting:
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False)
-
-
-def make_accelerator(config: RunConfig) -> Accelerator:
-    """Device, precision and processes, as torchrun or accelerate have set them up."""
-    from accelerate import Accelerator
-
-    device = default_device()
-    low = config.train.precision == "bf16"
-    return Accelerator(mixed_precision="bf16" if low else "no", cpu=device.type == "cpu")
 
 
 def _budget(images: int | None, seconds: float | None) -> Budget:

@@ -43,6 +43,8 @@ class Trainer:
         log: Receives a line of numbers now and then.
         progress: The bar, or the plain lines.
         should_stop: Asked after each step; True ends the stage early, saved.
+        at_epoch: Called on the main process after a step that completes an epoch, with the epochs
+            that were complete before it and are now, and the position.
         clock: Seconds, growing.
     """
 
@@ -56,6 +58,7 @@ class Trainer:
         log: MetricsLog,
         progress: StageProgress,
         should_stop: Callable[[], bool] = lambda: False,
+        at_epoch: Callable[[int, int, Position], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stage = stage
@@ -66,6 +69,7 @@ class Trainer:
         self.log = log
         self.bar = progress
         self.should_stop = should_stop
+        self.at_epoch = at_epoch
         self.clock = clock
         self.order = Order(stage.num_images, settings.seed, stage.weights)
         self.position = Position()
@@ -90,7 +94,7 @@ class Trainer:
             self.position = restore_stage(self.stage, self.last)
             self.log.truncate_after(self.position.images, self.stage.name)
         self._start_clock()
-        if self.position.done:
+        if self.position.done and self._progress() >= 1.0:
             return self.position
         if not checkpoint_exists(self.last):
             self.save()
@@ -118,8 +122,10 @@ class Trainer:
                 if logs:
                     self._report(logs, speed)
                 return
+            epochs = self.position.images // self.stage.num_images
             logs = self.step(progress)
             self._maybe_validate()
+            self._end_epochs(epochs)
             now = self._seconds()
             if now >= next_log:
                 speed = (self.position.images - window_images) / max(now - window_seconds, 1e-9)
@@ -180,6 +186,16 @@ class Trainer:
         self._start_clock()
         if self.accelerator.is_main_process:
             save_stage(self.stage, self.position, self.last)
+        self.accelerator.wait_for_everyone()
+
+    def _end_epochs(self, before: int) -> None:
+        now = self.position.images // self.stage.num_images
+        if self.at_epoch is None or now == before:
+            return
+        if self.accelerator.is_main_process:
+            self.position.seconds = self._seconds()
+            self._start_clock()
+            self.at_epoch(before, now, self.position)
         self.accelerator.wait_for_everyone()
 
     def _maybe_validate(self) -> None:

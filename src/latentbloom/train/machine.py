@@ -6,8 +6,14 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from latentbloom.config import RunConfig
 
 
 def default_device() -> torch.device:
@@ -92,3 +98,12 @@ def seconds_of(
         if late:
             break
     return sorted(times)[len(times) // 2]
+
+
+def make_accelerator(config: RunConfig) -> Accelerator:
+    """Device, precision and processes, as torchrun or accelerate have set them up."""
+    from accelerate import Accelerator
+
+    device = default_device()
+    low = config.train.precision == "bf16"
+    return Accelerator(mixed_precision="bf16" if low else "no", cpu=device.type == "cpu")

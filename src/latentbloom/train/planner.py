@@ -6,7 +6,13 @@ a clock. What the request or its preset fixes stays; the rest is chosen.
 
 from __future__ import annotations
 
-from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig, Settings
+from latentbloom.config import (
+    AutoencoderConfig,
+    DenoiserConfig,
+    RunConfig,
+    Settings,
+    TrainSettings,
+)
 from latentbloom.errors import ConfigError
 from latentbloom.presets import PIXEL_DENOISER
 from latentbloom.train.speeds import Speeds
@@ -82,12 +88,14 @@ def make_plan(
     Raises:
         ConfigError: The minutes are too few to come to a model.
     """
-    train = config.train
+    train = in_images(config.train, count)
+    config = config.model_copy(update={"train": train})
     staged = config.autoencoder is None or config.autoencoder.family != "pixel"
     one, two = train.vae_gan_images if staged else 0, train.diffusion_images
     if train.minutes is None and (one is None or two is None):
         raise ConfigError(
-            "Without --minutes both stages need a budget in images: give --images-1 and --images-2."
+            "Without --minutes both stages need a budget in images: give --images-1 and "
+            "--images-2, or --train.vae_gan_epochs and --train.diffusion_epochs."
         )
     seconds = None if train.minutes is None else 60.0 * train.minutes
     finish = 60.0 if seconds is None else _finishing(seconds)
@@ -129,6 +137,24 @@ def make_plan(
 def _finishing(seconds: float) -> float:
     """Seconds for scores and pictures: much of a short run, as they have a size of their own."""
     return min(max(0.12 * seconds, 12.0), 60.0 + 0.03 * seconds, 180.0)
+
+
+def in_images(train: TrainSettings, count: int) -> TrainSettings:
+    """Budgets in epochs as budgets in images; where both are given, images win.
+
+    Arguments:
+        train: The settings.
+        count: Training pictures, one epoch.
+    """
+    found = {
+        images: max(1, round(epochs * count))
+        for images, epochs in (
+            ("vae_gan_images", train.vae_gan_epochs),
+            ("diffusion_images", train.diffusion_epochs),
+        )
+        if epochs is not None and getattr(train, images) is None
+    }
+    return train.model_copy(update=found)
 
 
 def _widest(reference_images: float, *, timed: bool) -> int:

@@ -1,0 +1,294 @@
+"""The calls of the two systems that this program brings together, as a thin layer over it.
+
+    from latentbloom.mission import main, generate_class_samples
+
+    autoencoder, diffusion = main(total_epochs=1200, dataset="flowers102", save_dir="results")
+    generate_class_samples(autoencoder, diffusion, target_class="rose", save_path="roses.png")
+
+`autoencoder` is a `latentbloom.nn.autoencoder.Autoencoder`, `diffusion` a `latentbloom.Model`,
+which holds the autoencoder that it belongs to. A class is a value of a factor, given by its name in
+any case ("Smiling"), as NAME=VALUE ("smiling=yes"), or by its number in the list of all values.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentbloom.classes import class_words, combine
+from latentbloom.errors import CheckpointError, TrainingError
+
+if TYPE_CHECKING:
+    from latentbloom.model import Model
+    from latentbloom.nn.autoencoder import Autoencoder
+    from latentbloom.records import Records
+
+RESULTS = "./results"
+EPOCHS = 1200
+
+
+def main(
+    checkpoint_path: Path | str | None = None,
+    total_epochs: float = EPOCHS,
+    *,
+    dataset: str = "celeba-smiling-classic",
+    save_dir: Path | str = RESULTS,
+    visualize_every: int | None = 50,
+    checkpoint_every: int | None = 200,
+    overrides: dict[str, Any] | None = None,
+) -> tuple[Autoencoder, Model]:
+    """Train both stages, or go on with the second from a checkpoint.
+
+    Arguments:
+        checkpoint_path: A `conditional_diffusion_epoch_N` folder; its run goes on.
+        total_epochs: Passes over the pictures, of each stage.
+        dataset: A preset that names its pictures, or a source as for `latentbloom fit`.
+        save_dir: The run folder.
+        visualize_every: Figures are drawn each so many epochs; None at the end alone.
+        checkpoint_every: A checkpoint is kept each so many epochs of stage 2.
+        overrides: Dotted settings, for example {"data.root": "pictures"}.
+
+    Returns:
+        Autoencoder and diffusion model.
+
+    Raises:
+        LatentbloomError: Something a user can mend; the message says how.
+    """
+    from latentbloom.pipeline import fit, go_on
+
+    if checkpoint_path is not None:
+        place = Path(checkpoint_path)
+        model = go_on(place.parent, epochs=total_epochs, checkpoint=place)
+    else:
+        source, preset = _source(dataset)
+        settings = _settings(total_epochs, visualize_every, checkpoint_every, overrides)
+        model = fit(source, out=save_dir, preset=preset, overrides=settings)
+    return _trained(model)
+
+
+def train_autoencoder(
+    dataset: str = "celeba-smiling-classic",
+    total_epochs: float = EPOCHS,
+    *,
+    save_dir: Path | str = RESULTS,
+    visualize_every: int | None = 50,
+    checkpoint_every: int | None = 200,
+    overrides: dict[str, Any] | None = None,
+) -> Autoencoder:
+    """Stage 1 alone; arguments as `main`. The run folder then waits for stage 2."""
+    from latentbloom.coder import load_coder
+    from latentbloom.pipeline import fit
+
+    source, preset = _source(dataset)
+    settings = _settings(total_epochs, visualize_every, checkpoint_every, overrides)
+    fit(source, out=save_dir, preset=preset, overrides=settings, only_autoencoder=True)
+    return load_coder(save_dir).autoencoder
+
+
+def train_conditional_diffusion(
+    autoencoder: Autoencoder, total_epochs: float = EPOCHS, *, save_dir: Path | str = RESULTS
+) -> Model:
+    """Stage 2 on the latents of `train_autoencoder`, in its run folder.
+
+    Raises:
+        CheckpointError: The autoencoder is another one than the run's.
+    """
+    from latentbloom.coder import load_coder
+    from latentbloom.pipeline import go_on
+
+    _check_same(load_coder(save_dir).autoencoder, autoencoder, str(save_dir))
+    return _trained(go_on(save_dir, epochs=total_epochs))[1]
+
+
+def generate_class_samples(
+    autoencoder: Autoencoder,
+    diffusion: Model,
+    target_class: str | int = "Smiling",
+    num_samples: int = 5,
+    save_path: Path | str | None = None,
+) -> Records:
+    """Samples of one class, and a picture of them where `save_path` says so."""
+    return _draw(
+        autoencoder, diffusion, class_words(diffusion.spec, target_class), num_samples, save_path
+    )
+
+
+def generate_class_color_samples(
+    autoencoder: Autoencoder,
+    diffusion: Model,
+    target_class: str | int,
+    target_color: str,
+    num_samples: int = 5,
+    save_path: Path | str | None = None,
+) -> Records:
+    """Samples of one class in one colour, for models that know a factor "colour"."""
+    words = combine(
+        class_words(diffusion.spec, target_class),
+        class_words(diffusion.spec, f"colour={target_color}"),
+    )
+    return _draw(autoencoder, diffusion, words, num_samples, save_path)
+
+
+def generate_samples_grid(
+    autoencoder: Autoencoder, diffusion: Model, n_per_class: int = 5, save_dir: Path | str = RESULTS
+) -> Path:
+    """A row of samples of each class, in `save_dir`/vae_samples_grid_subset.png."""
+    from latentbloom.show.asking import ask, pixels_of
+    from latentbloom.show.grids import picture_grid, save_picture
+    from latentbloom.show.scene import condition_rows, phrase
+
+    _check_same(diffusion.autoencoder, autoencoder, "the diffusion model")
+    rows, note = condition_rows(diffusion.spec)
+    asked = [words for words in rows for _ in range(n_per_class)]
+    records = ask(diffusion, asked, list(range(n_per_class)) * len(rows))
+    grid = picture_grid(
+        pixels_of(records),
+        rows=len(rows),
+        row_labels=[phrase(words) for words in rows],
+        title="Samples by class",
+        note=note,
+    )
+    return save_picture(Path(save_dir) / "vae_samples_grid_subset.png", grid)
+
+
+def visualize_reconstructions(
+    autoencoder: Autoencoder, run: Path | str = RESULTS, save_path: Path | str | None = None
+) -> Path:
+    """Kept-aside pictures of a run above what the autoencoder makes of them."""
+    return _figure(autoencoder, run, "reconstructions", save_path)
+
+
+def visualize_latent_space(
+    autoencoder: Autoencoder, run: Path | str = RESULTS, save_path: Path | str | None = None
+) -> Path:
+    """PCA and t-SNE of the latents of a run's kept-aside pictures, coloured by label."""
+    return _figure(autoencoder, run, "map", save_path)
+
+
+def visualize_denoising_steps(
+    autoencoder: Autoencoder,
+    diffusion: Model,
+    class_idx: int | str = 1,
+    save_path: Path | str | None = None,
+) -> Path:
+    """The way from noise to pictures of a class; default denoising_path_<class>.png here."""
+    return _of_class(autoencoder, diffusion, class_idx, "path", save_path)
+
+
+def create_diffusion_animation(
+    autoencoder: Autoencoder,
+    diffusion: Model,
+    class_idx: int | str = 1,
+    num_frames: int = 50,
+    fps: float = 15,
+    save_path: Path | str | None = None,
+) -> Path:
+    """Noise becoming pictures of a class; default diffusion_animation_<class>.gif here.
+
+    The end of `save_path` chooses the format: .gif, .webp or .mp4.
+    """
+    from latentbloom.show.scene import AnimationSettings
+
+    kind = Path(save_path).suffix.removeprefix(".") if save_path else "gif"
+    settings = AnimationSettings(frames=num_frames, fps=fps, format=kind)
+    return _of_class(autoencoder, diffusion, class_idx, "animation", save_path, settings)
+
+
+def _draw(
+    autoencoder: Autoencoder,
+    diffusion: Model,
+    words: dict[str, str],
+    num_samples: int,
+    save_path: Path | str | None,
+) -> Records:
+    from latentbloom.show.asking import pixels_of
+    from latentbloom.show.grids import picture_grid, save_picture
+    from latentbloom.show.scene import phrase
+
+    _check_same(diffusion.autoencoder, autoencoder, "the diffusion model")
+    records = diffusion.sample(words, n=num_samples)
+    if save_path is not None:
+        pixels = pixels_of(list(records))
+        save_picture(Path(save_path), picture_grid(pixels, rows=1, title=phrase(words)))
+    return records
+
+
+def _figure(
+    autoencoder: Autoencoder, run: Path | str, what: str, save_path: Path | str | None
+) -> Path:
+    from latentbloom.coder import load_coder
+    from latentbloom.evaluate.sets import sets_of_run
+    from latentbloom.run import RunFolder
+
+    coder = load_coder(run)
+    _check_same(coder.autoencoder, autoencoder, str(run))
+    train, val = sets_of_run(RunFolder(Path(run)))
+    return _one(what, save_path, model=coder, train=train, val=val)
+
+
+def _of_class(
+    autoencoder: Autoencoder,
+    diffusion: Model,
+    which: int | str,
+    what: str,
+    save_path: Path | str | None,
+    animation: Any = None,
+) -> Path:
+    from latentbloom.show.scene import AnimationSettings
+
+    _check_same(diffusion.autoencoder, autoencoder, "the diffusion model")
+    return _one(
+        what,
+        save_path,
+        model=diffusion,
+        words=class_words(diffusion.spec, which),
+        animation=animation or AnimationSettings(),
+    )
+
+
+def _one(what: str, save_path: Path | str | None, **scene: Any) -> Path:
+    """One drawing in a place of its own, its file moved to where it is wanted."""
+    from latentbloom.show.draw import DRAWINGS
+    from latentbloom.show.scene import Scene
+
+    with tempfile.TemporaryDirectory() as aside:
+        file = DRAWINGS[what].draw(Scene(Path(aside), **scene))[0]
+        place = Path(save_path) if save_path is not None else Path(file.name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.move(file, place))
+
+
+def _source(dataset: str) -> tuple[str | None, str]:
+    from latentbloom.presets import PRESETS
+
+    return (None, dataset) if dataset in PRESETS else (dataset, "classic")
+
+
+def _settings(
+    epochs: float, visualize: int | None, keep: int | None, more: dict[str, Any] | None
+) -> dict[str, Any]:
+    return {
+        "train.minutes": None,
+        "train.vae_gan_epochs": epochs,
+        "train.diffusion_epochs": epochs,
+        "train.visualize_epochs": visualize,
+        "train.checkpoint_epochs": keep,
+        **(more or {}),
+    }
+
+
+def _trained(model: Model | None) -> tuple[Autoencoder, Model]:
+    if model is None:
+        raise TrainingError("Stopped before there was a model. The same call goes on from here.")
+    return model.autoencoder, model
+
+
+def _check_same(known: Autoencoder, given: Autoencoder, whose: str) -> None:
+    from latentbloom.train.checkpoint import fingerprint
+
+    if known is not given and fingerprint(known.state_dict()) != fingerprint(given.state_dict()):
+        raise CheckpointError(
+            f"This autoencoder is another one than that of {whose}: their latents do not fit."
+        )

@@ -1,0 +1,33 @@
+"""Samples of each class for itself, and of all classes in one grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from latentbloom.show.asking import pixels_of
+from latentbloom.show.denoising import file_word, paths
+from latentbloom.show.grids import picture_grid
+from latentbloom.show.pictures import save_picture
+from latentbloom.show.scene import Scene
+
+
+def draw_classes(scene: Scene) -> list[Path]:
+    """`sample_class_<class>.png` for each condition, and `vae_samples_grid_subset.png`."""
+    found = paths(scene)
+    usual = scene.need_model().config.sampling
+    how = f"{usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}."
+    files = []
+    for label, records in found.items():
+        grid = picture_grid(pixels_of(records), rows=1, title=f"Samples of “{label}”", note=how)
+        name = f"sample_class_{file_word(label)}.png"
+        files.append(save_picture(scene.figures / name, grid))
+    grid = picture_grid(
+        np.concatenate([pixels_of(records) for records in found.values()]),
+        rows=len(found),
+        row_labels=list(found),
+        title="Samples by class",
+        note=f"A column begins with the same noise. {how}",
+    )
+    return [*files, save_picture(scene.figures / "vae_samples_grid_subset.png", grid)]

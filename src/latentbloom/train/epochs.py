@@ -1,0 +1,73 @@
+"""What happens at the ends of epochs: checkpoints to go on from, and pictures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from latentbloom.train.stage import Stage
+from latentbloom.train.state import Position, save_stage
+
+logger = logging.getLogger(__name__)
+
+
+class EpochEnds:
+    """Called at the end of an epoch; does what is due, each so many epochs.
+
+    A batch seldom ends where an epoch does: what belongs to epoch N is done after the batch that
+    completes it.
+
+    Arguments:
+        stage: What is trained.
+        run: The run folder.
+        keep_every: Epochs from one kept checkpoint to the next; None keeps none.
+        draw_every: Epochs from pictures to pictures; None draws none.
+        draw: Draws the state after an epoch, given its number.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        run: Path,
+        *,
+        keep_every: int | None = None,
+        draw_every: int | None = None,
+        draw: Callable[[int], object] | None = None,
+    ) -> None:
+        self.stage = stage
+        self.run = run
+        self.keep_every = keep_every
+        self.draw_every = draw_every
+        self.draw = draw
+
+    def __call__(self, before: int, after: int, position: Position) -> None:
+        """Do what is due.
+
+        Arguments:
+            before: Epochs that were complete before the step.
+            after: Epochs that are complete now.
+            position: Where the stage is.
+        """
+        epoch = _passed(before, after, self.keep_every)
+        if epoch is not None:
+            save_stage(self.stage, position, self.run / epoch_folder(self.stage.folder, epoch))
+        epoch = _passed(before, after, self.draw_every)
+        if epoch is not None and self.draw is not None:
+            try:
+                self.draw(epoch)
+            except Exception as error:  # nothing that is for looking at may stop a training
+                logger.warning("No pictures of epoch %d: %s", epoch, error)
+
+
+def epoch_folder(folder: str, epoch: int) -> str:
+    """Name of a checkpoint that is kept, as in "conditional_diffusion_epoch_600"."""
+    return f"{folder}_epoch_{epoch}"
+
+
+def _passed(before: int, after: int, every: int | None) -> int | None:
+    """The last multiple of `every` in (before, after]; None where there is none."""
+    if not every:
+        return None
+    last = after // every * every
+    return last if last > before else None
