@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentbloom.config import RunConfig, load_config, parse_config
 from latentbloom.errors import ConfigError, RunFolderError
-from latentbloom.presets import build_preset
+from latentbloom.presets import PRESETS, build_preset
 from latentbloom.run import RunFolder, default_run, write_json
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def fit(
-    source: str | Path,
+    source: str | Path | None = None,
     *,
     out: Path | str | None = None,
     minutes: float | None = None,
@@ -41,7 +41,8 @@ def fit(
     done.
 
     Arguments:
-        source: Folder of labelled pictures, or the name of a built-in source.
+        source: Folder of labelled pictures, or the name of a built-in source; may be left out where
+            the preset or the file of settings names it.
         out: Run folder; default runs/NAME-OF-SOURCE.
         minutes: Time for all of it, scores and report included; default 20.
         preset: Name of a starting configuration, default "swift".
@@ -61,8 +62,9 @@ def fit(
 
     began = time.monotonic()
     console = console or Console()
-    request = _request(str(source), minutes, preset, config, overrides or {})
-    folder = RunFolder(Path(out) if out else default_run(str(source)))
+    request = _request(source, minutes, preset, config, overrides or {})
+    name = request.data.source if source or not preset else preset
+    folder = RunFolder(Path(out) if out else default_run(name))
     folder.check_free()
 
     from latentbloom.train.fitting import Fitting
@@ -145,7 +147,7 @@ def _processes() -> PartialState | None:
 
 
 def _request(
-    source: str,
+    source: str | Path | None,
     minutes: float | None,
     preset: str | None,
     config: Path | str | None,
@@ -154,10 +156,19 @@ def _request(
     if preset and config:
         raise ConfigError("Give a preset or a file of settings, not both.")
     base = load_config(Path(config)) if config else build_preset(preset or "swift")
-    wanted = {"data.source": source, **overrides}
+    wanted = dict(overrides)
+    if source is not None:
+        wanted = {"data.source": str(source), **wanted}
     if minutes is not None:
         wanted["train.minutes"] = minutes
-    return base.updated(wanted)
+    request = base.updated(wanted)
+    if not request.data.source:
+        named = ", ".join(name for name in PRESETS if build_preset(name).data.source)
+        raise ConfigError(
+            "There is no SOURCE: name a folder of labelled pictures or a built-in source, or a "
+            f"preset that brings its own: {named}."
+        )
+    return request
 
 
 def _audit(

@@ -74,7 +74,43 @@ def pixel() -> RunConfig:
     )
 
 
-PRESETS: dict[str, Preset] = {
+def _on(build: Callable[[], RunConfig], source: str, factors: str) -> Callable[[], RunConfig]:
+    """A configuration with pictures and factors of its own."""
+
+    def on_source() -> RunConfig:
+        config = build()
+        data = config.data.model_copy(update={"source": source, "factors": factors})
+        return config.model_copy(update={"data": data})
+
+    return on_source
+
+
+def _data_presets() -> dict[str, Preset]:
+    """For each published data set and choice of factors both families: NAME, NAME-classic."""
+    found = {}
+    for name, (source, factors, pictures) in DATA_SETS.items():
+        for family in ("swift", "classic"):
+            found[name if family == "swift" else f"{name}-{family}"] = Preset(
+                _on(FAMILIES[family].build, source, factors),
+                f"{pictures}; models of `{family}`",
+                f"no SOURCE; {source} under --root DIR (default: data)",
+            )
+    found["flowers102-pixel"] = Preset(
+        _on(pixel, "flowers102", ""),
+        "Flowers by species, diffusion on pixels without an autoencoder; model of `pixel`",
+        "no SOURCE; flowers102 under --root DIR (default: data); a graphics card or hours",
+    )
+    return found
+
+
+DATA_SETS = {
+    "celeba-smiling": ("celeba", "smiling", "Faces, smiling or not"),
+    "flowers102": ("flowers102", "", "Flowers of 102 species"),
+    "flowers102-colour": ("flowers102", "species,colour", "Flowers by species and colour"),
+}
+"""Source, factors and a few words, by name of the preset."""
+
+FAMILIES: dict[str, Preset] = {
     "swift": Preset(
         swift,
         "The default: a light VAE-GAN with a 4x8x8 latent and a small transformer denoiser",
@@ -92,6 +128,9 @@ PRESETS: dict[str, Preset] = {
         "any labelled folder or built-in source; a graphics card or hours",
     ),
 }
+
+
+PRESETS: dict[str, Preset] = {**FAMILIES, **_data_presets()}
 
 
 def build_preset(name: str) -> RunConfig:

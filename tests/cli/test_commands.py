@@ -18,7 +18,7 @@ class TestFit:
     def asked(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         noted: dict[str, Any] = {}
 
-        def fit(source: str, **options: Any) -> None:
+        def fit(source: str | None, **options: Any) -> None:
             noted.update(options, source=source)
             noted.pop("console").print("trained")
 
@@ -53,6 +53,23 @@ class TestFit:
             "config": Path("c.json"),
             "overrides": {"train.seed": 3, "diffusion.lr": 1e-4, "data.mirror": False},
             "dry_run": True,
+        }
+
+    def test_a_preset_may_bring_its_pictures(
+        self, call: CommandLine, asked: dict[str, Any]
+    ) -> None:
+        assert call("fit", "--preset", "celeba-smiling", "--root", "here").code == 0
+        assert (asked["source"], asked["preset"]) == (None, "celeba-smiling")
+        assert asked["overrides"] == {"data.root": "here"}
+
+    def test_epochs_for_both_stages_replace_the_minutes(
+        self, call: CommandLine, asked: dict[str, Any]
+    ) -> None:
+        call("fit", "pictures", "--images-1", 64, "--train.diffusion_epochs", 3)
+        assert asked["overrides"] == {
+            "train.vae_gan_images": 64,
+            "train.diffusion_epochs": 3.0,
+            "train.minutes": None,
         }
 
     def test_images_for_both_stages_replace_the_minutes(

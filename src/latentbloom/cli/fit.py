@@ -17,7 +17,7 @@ from latentbloom.cli.settings import (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.usage = "latentbloom fit SOURCE [options] [--section.setting VALUE ...]"
+    parser.usage = "latentbloom fit [SOURCE] [options] [--section.setting VALUE ...]"
     parser.epilog = (
         "The same command again goes on where an earlier one stopped. Every other setting has a\n"
         "dotted option, for example --diffusion.lr 1e-4: see `latentbloom fit --help-config`."
@@ -25,8 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
+        nargs="?",
         help="folder whose sub-folders are the labels, folder with labels.csv, or a built-in "
-        "source: celeba, flowers102, synthetic-faces, synthetic-flowers",
+        "source: celeba, flowers102, synthetic-faces, synthetic-flowers; not needed with a preset "
+        "that names one, such as celeba-smiling",
     )
     parser.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: runs/SOURCE)")
     parser.add_argument("--preset", metavar="NAME", help="see `latentbloom presets`")

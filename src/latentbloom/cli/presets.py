@@ -7,7 +7,10 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.epilog = "Use one with `latentbloom fit SOURCE --preset NAME`."
+    parser.epilog = (
+        "Use one with `latentbloom fit SOURCE --preset NAME`, or without SOURCE where it brings "
+        "its own: `latentbloom fit --preset celeba-smiling --root DIR`."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
