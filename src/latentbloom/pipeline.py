@@ -105,6 +105,7 @@ def go_on(
     checkpoint left them. The learning rate depends on the share of the whole that is done, so it
     jumps to what the longer run has at that place; with `train.warmup_share` 0 and
     `train.decay_start` 1 it is constant, and the result is that of one longer run, bit for bit.
+    The same call again goes on where an earlier one stopped, and does nothing when it was done.
 
     Arguments:
         run: The run folder.
@@ -127,11 +128,19 @@ def go_on(
     console = console or Console()
     folder = RunFolder(Path(run))
     folder.load_config()  # refuses what is no run
+    processes = _processes()
+    first = processes is None or processes.is_main_process
+    if processes is not None and not first:
+        console.quiet = True
+        processes.wait_for_everyone()  # until the first process has prepared the folder
     request = parse_config(json.loads(folder.request.read_text(encoding="utf-8"))["request"])
-    _, _, audit, opened = _resume(folder, request, console)
-    count = len(audit.kept(opened.entries, "train"))
-    place = None if checkpoint is None else Path(checkpoint)
-    config, plan = extend(folder, epochs=epochs, count=count, checkpoint=place)
+    config, plan, audit, opened = _resume(folder, request, console)
+    if first:
+        count = len(audit.kept(opened.entries, "train"))
+        place = None if checkpoint is None else Path(checkpoint)
+        config, plan = extend(folder, epochs=epochs, count=count, checkpoint=place)
+        if processes is not None:
+            processes.wait_for_everyone()
     return Fitting(folder, console, began).run(config, plan, opened, audit)
 
 

@@ -101,6 +101,9 @@ def test_an_older_checkpoint_can_be_gone_on_from(tmp_path: Path, two_epochs: Pat
     ends = state(run / "conditional_diffusion_epoch_2")
     mission.main(run / "conditional_diffusion_epoch_1", total_epochs=3)
     assert (run / "conditional_diffusion_epoch_3").is_dir()
+    written = (run / "conditional_diffusion_last" / "meta.json").stat().st_mtime_ns
+    mission.main(run / "conditional_diffusion_epoch_1", total_epochs=3)  # begins nothing anew
+    assert (run / "conditional_diffusion_last" / "meta.json").stat().st_mtime_ns == written
     again = state(run / "conditional_diffusion_epoch_2")
     # From epoch 1 the second epoch is trained again, and comes out the same.
     assert not [name for name in ends if not torch.equal(ends[name], again[name])]

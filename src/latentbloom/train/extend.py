@@ -23,7 +23,8 @@ def extend(
     """Prepare a run folder so that training goes on to more epochs.
 
     What is later than the checkpoint is kept: a state that only `conditional_diffusion_last` holds
-    becomes `conditional_diffusion_epoch_N`, scores become `scores_epoch_N.json`.
+    becomes `conditional_diffusion_epoch_N`, scores become `scores_epoch_N.json`. A folder that was
+    prepared in the same way before is left as it is: what was begun then goes on.
 
     Arguments:
         folder: The run.
@@ -38,6 +39,10 @@ def extend(
         ConfigError: So many epochs are behind the checkpoint already.
         CheckpointError: The checkpoint is not of this run, or cannot be gone on from.
     """
+    stored = json.loads(folder.request.read_text(encoding="utf-8"))
+    wish = {"epochs": epochs, "checkpoint": None if checkpoint is None else checkpoint.name}
+    if stored.get("extended") == wish:
+        return folder.load_config(), Plan(**stored["plan"])
     images = round(epochs * count)
     start = _start(folder, checkpoint)
     if start is not None:
@@ -56,7 +61,7 @@ def extend(
     final = folder.path / f"{STEM}_final"
     if final.exists():
         shutil.rmtree(final)
-    return _rewrite(folder, epochs, images)
+    return _rewrite(folder, stored, wish, images)
 
 
 def _start(folder: RunFolder, checkpoint: Path | None) -> Path | None:
@@ -94,8 +99,10 @@ def _keep_newest(folder: RunFolder, seen: int, count: int) -> None:
         folder.scores.rename(folder.path / f"scores_epoch_{newest // count}.json")
 
 
-def _rewrite(folder: RunFolder, epochs: float, images: int) -> tuple[RunConfig, Plan]:
-    stored: dict[str, Any] = json.loads(folder.request.read_text(encoding="utf-8"))
+def _rewrite(
+    folder: RunFolder, stored: dict[str, Any], wish: dict[str, Any], images: int
+) -> tuple[RunConfig, Plan]:
+    epochs = wish["epochs"]
     request = parse_config(stored["request"], where=str(folder.request)).updated(
         {"train.diffusion_epochs": epochs, "train.diffusion_images": None}
     )
@@ -108,6 +115,10 @@ def _rewrite(folder: RunFolder, epochs: float, images: int) -> tuple[RunConfig, 
     config.save(folder.config)
     write_json(
         folder.request,
-        {"request": request.model_dump(mode="json"), "plan": plan.model_dump(mode="json")},
+        {
+            "request": request.model_dump(mode="json"),
+            "plan": plan.model_dump(mode="json"),
+            "extended": wish,
+        },
     )
     return config, plan
