@@ -22,7 +22,7 @@ from latentbloom.train.logging import MetricsLog, StageProgress
 from latentbloom.train.looking import Looking
 from latentbloom.train.loop import Trainer
 from latentbloom.train.machine import default_device, make_accelerator, measure_machine
-from latentbloom.train.planner import Plan, describe_models, make_plan, models_to_time
+from latentbloom.train.planner import Plan, describe_plan, make_plan, models_to_time
 from latentbloom.train.sets import open_sets
 from latentbloom.train.speeds import Speeds, measure_speeds
 from latentbloom.train.stage import Stage
@@ -83,7 +83,8 @@ class Fitting:
                 "train": config.train.model_copy(update={"precision": precision}),
             }
         )
-        self._say_plan(config, plan, machine.describe(), count)
+        for line in describe_plan(config, plan, machine.describe(), count):
+            self._say(line)
         return config, plan
 
     def run(
@@ -281,17 +282,6 @@ class Fitting:
             if checkpoint_exists(last)
         ]
         return plan.spent_seconds + sum(found) if found else 0.0
-
-    def _say_plan(self, config: RunConfig, plan: Plan, machine: str, count: int) -> None:
-        lines = [
-            f"Machine: {machine}.",
-            f"Pictures: {config.data.size}x{config.data.size}, "
-            f"{'grey' if config.data.channels == 1 else 'colour'}, {count:,} to train on.",
-            *describe_models(config, plan),
-            f"Scores, pictures and report: {plan.finish_seconds:.0f} s.",
-        ]
-        for line in lines:
-            self._say(line)
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False)

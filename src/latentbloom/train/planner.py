@@ -179,7 +179,26 @@ def _at_size(config: AutoencoderConfig, size: int, channels: int) -> Autoencoder
     return config.model_copy(update={"size": size, "channels": channels})
 
 
-def describe_models(config: RunConfig, plan: Plan) -> list[str]:
+def describe_plan(config: RunConfig, plan: Plan, machine: str, count: int) -> list[str]:
+    """What a run will do, in sentences.
+
+    Arguments:
+        config: Settings, nothing open.
+        plan: How the time is spent.
+        machine: What the machine is.
+        count: Training pictures.
+    """
+    data = config.data
+    return [
+        f"Machine: {machine}.",
+        f"Pictures: {data.size}x{data.size}, "
+        f"{'grey' if data.channels == 1 else 'colour'}, {count:,} to train on.",
+        *_describe_models(config, plan),
+        f"Scores, pictures and report: {plan.finish_seconds:.0f} s.",
+    ]
+
+
+def _describe_models(config: RunConfig, plan: Plan) -> list[str]:
     """A line for each stage: what is trained, and for how long."""
     autoencoder, denoiser = config.autoencoder, config.denoiser
     assert autoencoder is not None
