@@ -29,10 +29,9 @@ DENOISERS = (
     (DenoiserConfig(width=384, depth=10), 0.5),
     (DenoiserConfig(width=256, depth=8), 1.0),
     (DenoiserConfig(width=192, depth=6), 1.9),
-    (DenoiserConfig(width=128, depth=4), 4.0),
 )
 ENOUGH_IMAGES = 45_000  # that an autoencoder should see before a wider one pays
-ENOUGH_LATENTS = 120_000
+ENOUGH_LATENTS = 200_000  # the same for a denoiser
 SHORTEST_MINUTES = 1.0
 STAGE_1_SHARE = 0.5  # of the time that is left for training
 # The classic autoencoder sees 6 pictures a second and core, its dense denoiser 560 latents.
