@@ -35,7 +35,7 @@ def test_each_command_has_help(call: CommandLine, name: str) -> None:
     [
         (["fti", "x"], "unknown command 'fti'. Did you mean fit? Commands: fit, sample, "),
         (["--verson"], "unknown option '--verson'. Did you mean --version?"),
-        (["fit"], "the following arguments are required: SOURCE"),
+        (["fit"], "There is no SOURCE: name a folder of labelled pictures or a built-in"),
         (["fit", "x", "--minuts", "3"], "option '--minuts'. Did you mean --minutes or "),
         (["fit", "x", "--diffusion.lrr=3"], "'--diffusion.lrr'. Did you mean --diffusion.lr "),
         (["presets", "all"], "unknown argument 'all'."),

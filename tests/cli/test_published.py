@@ -169,7 +169,7 @@ class TestRun:
         from latentbloom.train.fitting import Fitting
 
         opened: list[Any] = []
-        monkeypatch.setattr(Fitting, "run", lambda self, *given: opened.append(given[2]))
+        monkeypatch.setattr(Fitting, "run", lambda self, *given, **_: opened.append(given[2]))
 
         outcome = call("fit", *words, "--out", run)
 

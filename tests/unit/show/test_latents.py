@@ -217,6 +217,7 @@ def test_without_a_denoiser_only_curves_are_drawn(run: Path) -> None:
     assert set(missing.values()) == {
         "there is no trained model yet",
         "there is no trained autoencoder yet",
+        "no pictures of training can be read",
     }
 
 
