@@ -25,8 +25,8 @@ from latentbloom.data.colour import COLOURS, RECIPE, SIDE, colour_of
 from latentbloom.data.conditions import ConditionSpec, Factor
 from latentbloom.data.options import COLOUR
 from latentbloom.data.pixels import fit_square, is_grey
-from latentbloom.data.reading import Picture
-from latentbloom.data.source import Entry, SetAside, Source
+from latentbloom.data.source import Entry, Source
+from latentbloom.data.wrapped import WrappedSource
 from latentbloom.errors import SourceError
 
 FEWEST = 40
@@ -67,7 +67,7 @@ class Find:
 
 
 @dataclass(frozen=True)
-class ColourSource:
+class ColourSource(WrappedSource):
     """A source with the colour of each picture as its last factor. See `Source`.
 
     Arguments:
@@ -75,7 +75,6 @@ class ColourSource:
         finds: What was found, by name; pictures that cannot be read are not in it.
     """
 
-    whole: Source
     finds: Mapping[str, Find]
 
     @cached_property
@@ -113,21 +112,6 @@ class ColourSource:
         )
 
     @property
-    def name(self) -> str:
-        """What the user called it."""
-        return self.whole.name
-
-    @property
-    def drawn(self) -> bool:
-        """Whether the program draws the pictures."""
-        return self.whole.drawn
-
-    @property
-    def treatment(self) -> str:
-        """What is done to the pixels."""
-        return self.whole.treatment
-
-    @property
     def notes(self) -> tuple[str, ...]:
         """Those of the whole, and what was found."""
         shown = ", ".join(f"{c} {n:,}" for c, n in self.counts.items() if c in self.factor.values)
@@ -144,23 +128,6 @@ class ColourSource:
                 "left open."
             )
         return tuple(notes)
-
-    @property
-    def set_aside(self) -> tuple[SetAside, ...]:
-        """Files and rows that are not used."""
-        return self.whole.set_aside
-
-    def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
-        """See `Source.inspect`."""
-        return self.whole.inspect(self._by_name[entry.name], size=size)
-
-    def read(self, entry: Entry, *, size: int | None = None) -> np.ndarray:
-        """See `Source.read`."""
-        return self.whole.read(self._by_name[entry.name], size=size)
-
-    @cached_property
-    def _by_name(self) -> dict[str, Entry]:
-        return {entry.name: entry for entry in self.whole.entries}
 
 
 def with_colour(source: Source, *, run: Path | None = None) -> ColourSource:

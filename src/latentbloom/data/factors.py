@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from latentbloom.data.colour_source import colours_found, with_colour
 from latentbloom.data.conditions import ConditionSpec
 from latentbloom.data.options import COLOUR, did_you_mean
-from latentbloom.data.reading import Picture
-from latentbloom.data.source import Entry, SetAside, Source
+from latentbloom.data.source import Entry, Source
+from latentbloom.data.wrapped import WrappedSource
 from latentbloom.errors import SourceError
 
 
@@ -48,7 +46,7 @@ def choose_factors(source: Source, names: Sequence[str], *, colours: Path | None
 
 
 @dataclass(frozen=True)
-class ChosenFactors:
+class ChosenFactors(WrappedSource):
     """A source with some of its factors left untold. See `Source` for the attributes.
 
     Arguments:
@@ -56,13 +54,7 @@ class ChosenFactors:
         names: Which are told, in order.
     """
 
-    whole: Source
     names: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """What the user called it."""
-        return self.whole.name
 
     @cached_property
     def spec(self) -> ConditionSpec:
@@ -79,16 +71,6 @@ class ChosenFactors:
         )
 
     @property
-    def drawn(self) -> bool:
-        """Whether the program draws the pictures."""
-        return self.whole.drawn
-
-    @property
-    def treatment(self) -> str:
-        """What is done to the pixels."""
-        return self.whole.treatment
-
-    @property
     def notes(self) -> tuple[str, ...]:
         """Those of the whole, and which factors are left out."""
         notes = list(self.whole.notes)
@@ -97,21 +79,3 @@ class ChosenFactors:
         if COLOUR in self.names and colours_found(self.whole) is None:
             notes.append(f"{COLOUR} is as the labels tell it: nothing is looked for.")
         return tuple(notes)
-
-    @property
-    def set_aside(self) -> tuple[SetAside, ...]:
-        """Files and rows that are not used."""
-        return self.whole.set_aside
-
-    def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
-        """See `Source.inspect`."""
-        return self.whole.inspect(self._by_name[entry.name], size=size)
-
-    def read(self, entry: Entry, *, size: int | None = None) -> np.ndarray:
-        """See `Source.read`."""
-        return self.whole.read(self._by_name[entry.name], size=size)
-
-    @cached_property
-    def _by_name(self) -> dict[str, Entry]:
-        # A drawn picture needs all of its labels, told or not.
-        return {entry.name: entry for entry in self.whole.entries}
