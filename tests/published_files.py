@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from latentbloom.data.source import Source, open_source
+from latentbloom.errors import SourceError
 from picture_files import noise, save
 
 LINE = (
@@ -97,3 +102,25 @@ def segmentations(folder: Path) -> None:
         pixels[behind] = (0, 0, 254)
         name = path.name.replace("image", "segmim")
         Image.fromarray(pixels).save(folder / "segmim" / name, quality=90)
+
+
+def refuse_download(*_: Any) -> None:
+    """In the place of a download."""
+    raise AssertionError("nothing is to be fetched here")
+
+
+def open_published(name: str, root: Path, **options: Any) -> Source:
+    """The source of that name over a small tree."""
+    return open_source(name, root=root, **options)
+
+
+def message_of(name: str, root: Path, **options: Any) -> str:
+    """What is said when it cannot be opened."""
+    with pytest.raises(SourceError) as error:
+        open_published(name, root, **options)
+    return str(error.value)
+
+
+def splits(source: Source) -> dict[str, int]:
+    """How many pictures each split has."""
+    return dict(Counter[str](entry.split for entry in source.entries))

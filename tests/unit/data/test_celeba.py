@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +17,26 @@ from latentbloom.data.celeba import ATTRIBUTES
 from latentbloom.data.conditions import Factor
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.labels import factor_name
-from latentbloom.data.source import Source, open_source
-from latentbloom.errors import SourceError
 from picture_files import save
-from published_files import HEADER, attribute_lines, attributes, celeba, face
+from published_files import (
+    HEADER,
+    attribute_lines,
+    attributes,
+    celeba,
+    face,
+    message_of,
+    open_published,
+    refuse_download,
+    splits,
+)
+
+opened = partial(open_published, "celeba")
+message = partial(message_of, "celeba")
 
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
-        raise AssertionError("nothing is to be fetched here")
-
-    monkeypatch.setattr(module, "_download", refuse)
-
-
-def opened(root: Path, **options: Any) -> Source:
-    return open_source("celeba", root=root, **options)
-
-
-def message(root: Path, **options: Any) -> str:
-    with pytest.raises(SourceError) as error:
-        opened(root, **options)
-    return str(error.value)
-
-
-def splits(source: Source) -> dict[str, int]:
-    return dict(Counter[str](entry.split for entry in source.entries))
+    monkeypatch.setattr(module, "_download", refuse_download)
 
 
 def rewrite(path: Path, change: Callable[[list[str]], list[str]]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,33 +15,26 @@ from scipy.io import savemat
 from latentbloom.data import flowers102 as module
 from latentbloom.data.flowers102 import background_of
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.source import Source, open_source
 from latentbloom.errors import SourceError
-from published_files import flowers102, segmentations
+from published_files import (
+    flowers102,
+    message_of,
+    open_published,
+    refuse_download,
+    segmentations,
+    splits,
+)
 
 LISTS = Path(__file__).parents[2] / "data" / "flowers-102"
 
 
+opened = partial(open_published, "flowers102")
+message = partial(message_of, "flowers102")
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
-        raise AssertionError("nothing is to be fetched here")
-
-    monkeypatch.setattr(module, "_download", refuse)
-
-
-def opened(root: Path, **options: Any) -> Source:
-    return open_source("flowers102", root=root, **options)
-
-
-def message(root: Path, **options: Any) -> str:
-    with pytest.raises(SourceError) as error:
-        opened(root, **options)
-    return str(error.value)
-
-
-def splits(source: Source) -> dict[str, int]:
-    return dict(Counter[str](entry.split for entry in source.entries))
+    monkeypatch.setattr(module, "_download", refuse_download)
 
 
 def test_as_torchvision_lays_it_out(tmp_path: Path) -> None:
