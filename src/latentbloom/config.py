@@ -58,6 +58,11 @@ class DataSettings(Settings):
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour; default as found")
     fit: Literal["crop", "squeeze"] = Field("crop", description="What non-square pictures undergo")
     mirror: bool = Field(True, description="Train on mirrored pictures, too")
+    hold_out: str = Field(
+        "",
+        description="Combinations to keep out of training, as in species=rose,colour=blue; or "
+        "their share, as in 0.1",
+    )
     val_share: Share = Field(0.1, description="Share kept for validation when there is no val/")
     cache_mb: Count = Field(256, description="Bound of the cache of decoded pictures, MB")
 

@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     often = parser.add_argument_group("often used settings")
     add_setting(often, "--size", "data.size")
     add_setting(often, "--fit", "data.fit")
+    add_setting(often, "--hold-out", "data.hold_out")
     add_setting(often, "--perceptual", "vae_gan.perceptual")
     add_setting(often, "--seed", "train.seed")
     add_all_settings(parser)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from latentbloom.data.conditions import ConditionSpec
-from latentbloom.data.source import Entry
+from latentbloom.data.source import Entry, Source
+from latentbloom.data.wrapped import WrappedSource
 from latentbloom.errors import ConfigError
 
 Combination = tuple[int, ...]
@@ -55,9 +58,53 @@ def held_out(
     return frozenset(held)
 
 
-def without(entries: Sequence[Entry], held: frozenset[Combination]) -> tuple[Entry, ...]:
-    """The entries whose combination is not held out."""
-    return tuple(entry for entry in entries if entry.labels not in held)
+@dataclass(frozen=True)
+class HeldOutSource(WrappedSource):
+    """A source that trains on some combinations of labels only. See `Source` for the attributes.
+
+    Arguments:
+        whole: The source with all of them.
+        held: Combinations of which no training picture is left; kept-aside ones stay.
+    """
+
+    held: frozenset[Combination]
+
+    @property
+    def spec(self) -> ConditionSpec:
+        """The factors of the whole."""
+        return self.whole.spec
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """All kept-aside pictures, and those to train on that are not held out."""
+        return tuple(
+            entry
+            for entry in self.whole.entries
+            if entry.split != "train" or entry.labels not in self.held
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Those of the whole, and what is held out."""
+        factors = self.spec.factors
+        words = "; ".join(
+            " ".join(f.word(value) for f, value in zip(factors, combination, strict=True))
+            for combination in sorted(self.held)
+        )
+        count = len(self.whole.entries) - len(self.entries)
+        return (*self.whole.notes, f"Held out of training, {count:,} pictures: {words}.")
+
+
+def hold_out(source: Source, text: str, *, seed: int = 0) -> Source:
+    """A source without the training pictures of some combinations; arguments as `held_out`.
+
+    Raises:
+        ConfigError: See `held_out`.
+        ConditionError: See `held_out`.
+    """
+    train = [entry for entry in source.entries if entry.split == "train"]
+    held = held_out(text, train, source.spec, seed=seed)
+    return HeldOutSource(source, held) if held else source
 
 
 def _share(text: str) -> float | None:

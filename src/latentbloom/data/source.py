@@ -214,8 +214,13 @@ def open_source(
 
 
 def open_data(data: DataSettings, *, seed: int, colours: Path | None = None) -> Source:
-    """Open the source that a run's settings name; see `open_source`."""
-    return open_source(
+    """Open the source that a run's settings name, without what they hold out of training.
+
+    See `open_source` and `holdout.held_out`.
+    """
+    from latentbloom.data.holdout import hold_out
+
+    source = open_source(
         data.source,
         seed=seed,
         val_share=data.val_share,
@@ -226,6 +231,7 @@ def open_data(data: DataSettings, *, seed: int, colours: Path | None = None) -> 
         background=data.background,
         colours=colours,
     )
+    return hold_out(source, data.hold_out, seed=seed)
 
 
 def _open_path(where: str | Path, options: SourceOptions) -> Source:

@@ -36,7 +36,7 @@ def sets_of_run(
     config = folder.load_config()
     if against is not None and against != config.data.source:
         defaults = {f"data.{name}": getattr(DataSettings(), name) for name in SOURCE_SETTINGS}
-        config = config.updated({**defaults, "data.source": against})
+        config = config.updated({**defaults, "data.hold_out": "", "data.source": against})
     data = config.updated(dict(overrides or {})).data
     if not data.source or data.size is None or data.channels is None:
         raise RunFolderError(

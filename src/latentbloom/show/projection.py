@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float32]
 
 _KEPT = 50  # principal components that t-SNE looks at
+_FFT_FROM = 10_000  # vectors from which interpolation on a grid is quicker than a tree
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,16 @@ def tsne(z: Numbers, *, seed: int = 0) -> Numbers:
             initialization=start,
             random_state=seed,
             n_jobs=jobs,
-            negative_gradient_method="fft" if n > 3000 else "bh",
+            negative_gradient_method="fft" if n > _FFT_FROM else "bh",
         )
         return np.asarray(far.fit(reduced), np.float32)
     from sklearn import manifold
 
     near = manifold.TSNE(
-        perplexity=perplexity, init=start.astype(np.float32), random_state=seed, n_jobs=jobs
+        perplexity=perplexity,
+        init=start.astype(np.float32),
+        max_iter=750,  # openTSNE's 250 and 500
+        random_state=seed,
+        n_jobs=jobs,
     )
     return np.asarray(near.fit_transform(reduced), np.float32)

@@ -6,14 +6,21 @@ import itertools
 
 import pytest
 
+from latentbloom.config import DataSettings
 from latentbloom.data.conditions import ConditionSpec, Factor
-from latentbloom.data.holdout import held_out, without
-from latentbloom.data.source import Entry
+from latentbloom.data.holdout import Combination, held_out
+from latentbloom.data.source import Entry, open_data
 from latentbloom.errors import ConditionError, ConfigError
 
 SPEC = ConditionSpec(
     (Factor("species", ("rose", "tulip", "daisy")), Factor("colour", ("red", "blue")))
 )
+
+
+def without(entries: tuple[Entry, ...], held: frozenset[Combination]) -> list[Entry]:
+    return [entry for entry in entries if entry.labels not in held]
+
+
 ENTRIES = tuple(
     Entry(f"train/{a}-{b}-{k}.png", (a, b), "train")
     # Index 2 of colour is "any": of two pictures the colour is not known.
@@ -65,3 +72,25 @@ def test_a_share_above_one() -> None:
 def test_a_word_that_is_not_known() -> None:
     with pytest.raises(ConditionError, match="'blu' is no value of 'colour'"):
         held_out("species=rose,colour=blu", ENTRIES, SPEC)
+
+
+def test_a_source_without_them_trains_on_the_rest_and_keeps_them_aside() -> None:
+    data = DataSettings(source="synthetic-flowers:400", hold_out="species=rose,colour=red; 0")
+    with pytest.raises(ConditionError, match="'0'"):
+        open_data(data, seed=0)
+    pair = "species=rose,colour=red"
+    whole = open_data(data.model_copy(update={"hold_out": ""}), seed=0)
+    source = open_data(data.model_copy(update={"hold_out": pair}), seed=0)
+    rose_red = (
+        source.spec.factor("species").index("rose"),
+        source.spec.factor("colour").index("red"),
+    )
+    splits = [entry.split for entry in source.entries if entry.labels == rose_red]
+    assert splits
+    assert set(splits) == {"val"}
+    gone = set(whole.entries) - set(source.entries)
+    assert {entry.labels for entry in gone} == {rose_red}
+    assert {entry.split for entry in gone} == {"train"}
+    assert f"Held out of training, {len(gone)} pictures: rose red." in source.notes
+    one = source.entries[0]
+    assert (source.read(one, size=32) == whole.read(one, size=32)).all()
