@@ -167,7 +167,7 @@ def test_pictures_stand_in_for_latents(pictures: Path) -> None:
 @pytest.mark.parametrize("name", ["classic", "pixel"])
 def test_planner_keeps_what_a_preset_fixes(name: str) -> None:
     request = build_preset(name).updated({"train.minutes": 30.0})
-    config, plan = make_plan(request, Speeds(5.0, 50.0), count=500, size=32, channels=1)
+    config, plan = make_plan(request, Speeds(5.0, 50.0, 500.0), count=500, size=32, channels=1)
     assert config.autoencoder is not None
     assert request.autoencoder is not None
     kept = request.autoencoder.model_copy(update={"size": 32, "channels": 1})
@@ -186,6 +186,6 @@ def test_planner_keeps_what_a_preset_fixes(name: str) -> None:
 @pytest.mark.parametrize(("family", "kind"), [("classic", "dense"), ("pixel", "pixel-unet")])
 def test_a_family_alone_gets_a_denoiser_that_fits(family: str, kind: str) -> None:
     request = RunConfig().updated({"autoencoder.family": family, "train.minutes": 30.0})
-    config, _ = make_plan(request, Speeds(5.0, 50.0), count=500, size=64, channels=3)
+    config, _ = make_plan(request, Speeds(5.0, 50.0, 500.0), count=500, size=64, channels=3)
     assert config.denoiser is not None
     assert config.denoiser.kind == kind

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from latentbloom.config import RunConfig
 from latentbloom.data.colour_source import colours_found
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.latents import Latents
 from latentbloom.nn.autoencoder import Autoencoder, build_autoencoder
 from latentbloom.run import RunFolder, write_json
 from latentbloom.train.budget import Budget
 from latentbloom.train.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
-from latentbloom.train.encoding import open_latents, prepare_latents
 from latentbloom.train.epochs import EpochEnds
 from latentbloom.train.interrupts import Interrupts
-from latentbloom.train.latent_diffusion import LatentDiffusionStage
 from latentbloom.train.logging import MetricsLog, StageProgress
 from latentbloom.train.looking import Looking
 from latentbloom.train.loop import Trainer
-from latentbloom.train.machine import default_device, make_accelerator, measure_machine
-from latentbloom.train.planner import Plan, describe_plan, make_plan, models_to_time
+from latentbloom.train.machine import make_accelerator
+from latentbloom.train.planner import Plan, describe_plan, make_plan
 from latentbloom.train.sets import open_sets
-from latentbloom.train.speeds import Speeds, measure_speeds
 from latentbloom.train.stage import Stage
-from latentbloom.train.vae_gan import VaeGanStage
+from latentbloom.train.work import Work
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -47,35 +45,37 @@ class Fitting:
     Arguments:
         folder: The run folder.
         console: Where to talk.
-        began: When the call began, by `time.monotonic`.
+        began: When the call began, by the clock.
+        work: What is done; default the real work on that folder.
+        clock: Seconds, growing.
     """
 
-    def __init__(self, folder: RunFolder, console: Console, began: float) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        console: Console,
+        began: float,
+        *,
+        work: Work | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.folder = folder
         self.console = console
         self.began = began
+        self.work = work or Work(folder, self._say)
+        self.clock = clock
         self.interrupts = Interrupts(self._say)
         self.spent_before = 0.0  # seconds of the promise that earlier calls used
 
     def plan(self, request: RunConfig, source: Source, audit: Audit) -> tuple[RunConfig, Plan]:
         """Measure the machine, choose what was left open, and say so."""
-        device = default_device()
         size = request.data.size or audit.suggested_size
         channels = request.data.channels or audit.channels
-        machine = measure_machine(device)
-        precision = request.train.precision or machine.precision
+        entries = audit.kept(source.entries, "train")
         with self.console.status("Measuring this machine ..."):
-            autoencoder, denoiser = models_to_time(request, size=size, channels=channels)
-            speeds = measure_speeds(
-                request,
-                autoencoder,
-                denoiser,
-                source.spec,
-                device=device,
-                precision=precision,
-            )
-        speeds = Speeds(speeds.images, speeds.latents, time.monotonic() - self.began)
-        count = len(audit.kept(source.entries, "train"))
+            machine, precision, speeds = self.work.measure(request, source, entries, size, channels)
+        speeds = replace(speeds, set_up=self.clock() - self.began)
+        count = len(entries)
         config, plan = make_plan(request, speeds, count=count, size=size, channels=channels)
         config = config.model_copy(
             update={
@@ -83,7 +83,7 @@ class Fitting:
                 "train": config.train.model_copy(update={"precision": precision}),
             }
         )
-        for line in describe_plan(config, plan, machine.describe(), count):
+        for line in describe_plan(config, plan, machine, count):
             self._say(line)
         return config, plan
 
@@ -111,19 +111,15 @@ class Fitting:
         try:
             with self.interrupts.heard():
                 autoencoder = self._autoencoder(config, plan, looking, accelerator)
-                latents, held_out, plan = self._latents(
-                    config, plan, autoencoder, train, val, accelerator
-                )
+                plan = self._encode(config, plan, autoencoder, looking, accelerator)
                 if only_autoencoder:
                     return None
-                self._denoiser(config, plan, looking, autoencoder, latents, held_out, accelerator)
+                self._denoiser(config, plan, looking, autoencoder, accelerator)
         except InterruptedFitError:
             return self._leave(train, val, accelerator)
         if not accelerator.is_main_process:
             return None
-        from latentbloom.train.finish import finish
-
-        return finish(self.folder, train, val, self._seconds_left(config, plan), self.console)
+        return self.work.finish(train, val, self._seconds_left(config, plan), self.console)
 
     def _autoencoder(
         self,
@@ -139,57 +135,37 @@ class Fitting:
         assert config.autoencoder is not None
         if config.autoencoder.family == "pixel":  # nothing to train
             return build_autoencoder(config.autoencoder).to(accelerator.device)
-        stage = VaeGanStage(
-            config.autoencoder,
-            config.vae_gan,
-            config.train,
-            looking.train,
-            looking.val,
-            accelerator,
-            mirror=config.data.mirror,
-            say=self._say,
-        )
+        stage, ends = self.work.vae_gan(config, looking, accelerator)
         budget = _budget(config.train.vae_gan_images, plan.vae_gan_seconds)
+        self._train(stage, budget, config, accelerator, "Stage 1, VAE-GAN", ends)
         model = stage.ema.module
         assert isinstance(model, Autoencoder)
-        ends = EpochEnds(
-            stage,
-            self.folder.path,
-            draw_every=config.train.visualize_epochs,
-            draw=lambda epoch: looking.autoencoder_epoch(model, epoch),
-        )
-        self._train(stage, budget, config, accelerator, "Stage 1, VAE-GAN", ends)
         return model
 
-    def _latents(
+    def _encode(
         self,
         config: RunConfig,
         plan: Plan,
         autoencoder: Autoencoder,
-        train: ImageSet,
-        val: ImageSet,
+        looking: Looking,
         accelerator: Accelerator,
-    ) -> tuple[Latents, Latents | None, Plan]:
+    ) -> Plan:
         if accelerator.is_main_process:
             if not checkpoint_exists(self.folder.autoencoder):
-                prepare_latents(
-                    self.folder, config, autoencoder, train, val, accelerator.device, self._say
-                )
-            plan = self._settle(config, plan)
+                self.work.encode(config, autoencoder, looking, accelerator)
+            self._settle(config, plan)
         accelerator.wait_for_everyone()
-        plan = Plan(**json.loads(self.folder.request.read_text(encoding="utf-8"))["plan"])
-        return *open_latents(self.folder, config, train, val), plan
+        return Plan(**json.loads(self.folder.request.read_text(encoding="utf-8"))["plan"])
 
-    def _settle(self, config: RunConfig, plan: Plan) -> Plan:
+    def _settle(self, config: RunConfig, plan: Plan) -> None:
         """Give stage 2 what the clock has left for it; once, so that resuming changes nothing."""
         started = checkpoint_exists(self.folder.path / "conditional_diffusion_last")
         if config.train.minutes is None or plan.diffusion_seconds is None or started:
-            return plan
+            return
         left = self._seconds_left(config, plan) - plan.finish_seconds
         plan = plan.model_copy(update={"diffusion_seconds": max(left, 1.0)})
         stored = json.loads(self.folder.request.read_text(encoding="utf-8"))
         write_json(self.folder.request, stored | {"plan": plan.model_dump(mode="json")})
-        return plan
 
     def _denoiser(
         self,
@@ -197,32 +173,13 @@ class Fitting:
         plan: Plan,
         looking: Looking,
         autoencoder: Autoencoder,
-        latents: Latents,
-        held_out: Latents | None,
         accelerator: Accelerator,
     ) -> None:
         final = self.folder.path / "conditional_diffusion_final"
         if checkpoint_exists(final):
             return
-        assert config.denoiser is not None
-        stage = LatentDiffusionStage(
-            config.denoiser,
-            config.diffusion,
-            config.train,
-            looking.train.spec,
-            latents,
-            held_out,
-            accelerator,
-            preview=lambda denoiser, path: looking.preview(autoencoder, denoiser, path),
-        )
+        stage, ends = self.work.diffusion(config, autoencoder, looking, accelerator)
         budget = _budget(config.train.diffusion_images, plan.diffusion_seconds)
-        ends = EpochEnds(
-            stage,
-            self.folder.path,
-            keep_every=config.train.checkpoint_epochs,
-            draw_every=config.train.visualize_epochs,
-            draw=lambda _: looking.diffusion_epoch(autoencoder, stage.averaged()),
-        )
         self._train(stage, budget, config, accelerator, "Stage 2, diffusion", ends)
         if accelerator.is_main_process:
             save_checkpoint(final, {"model": stage.ema.state_dict()}, stage.meta())
@@ -250,6 +207,7 @@ class Fitting:
                 bar,
                 should_stop=lambda: self.interrupts.stopping,
                 at_epoch=at_epoch,
+                clock=self.clock,
             )
             position = trainer.train()
         if not position.done:
@@ -268,7 +226,7 @@ class Fitting:
         """Seconds of the promise that are not used up, over all calls."""
         if config.train.minutes is None:
             return plan.finish_seconds
-        spent = time.monotonic() - self.began
+        spent = self.clock() - self.began
         return 60.0 * config.train.minutes - spent - self.spent_before
 
     def _spent_before(self, plan: Plan) -> float:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from latentbloom.train.logging import MetricsLog, StageProgress
+    from latentbloom.train.machine import Alone
 
 MAX_ROLLBACKS = 3
 NUM_VALIDATIONS = 10
@@ -53,7 +54,7 @@ class Trainer:
         stage: Stage,
         budget: Budget,
         settings: TrainSettings,
-        accelerator: Accelerator,
+        accelerator: Accelerator | Alone,
         run: Path,
         log: MetricsLog,
         progress: StageProgress,

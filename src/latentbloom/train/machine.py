@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from torch.optim import Optimizer
 
     from latentbloom.config import RunConfig
 
@@ -74,7 +76,7 @@ def measure_machine(device: torch.device) -> Machine:
 
 
 def seconds_of(
-    run: Callable[[], None], device: torch.device, repeats: int = 5, limit: float = float("inf")
+    run: Callable[[], object], device: torch.device, repeats: int = 5, limit: float = float("inf")
 ) -> float:
     """The median time of a call, after two that warm up; slow calls warm up once and count once.
 
@@ -107,3 +109,49 @@ def make_accelerator(config: RunConfig) -> Accelerator:
     device = default_device()
     low = config.train.precision == "bf16"
     return Accelerator(mixed_precision="bf16" if low else "no", cpu=device.type == "cpu")
+
+
+class Alone:
+    """What the loop and its stages ask of accelerate's `Accelerator`, for one process by itself.
+
+    It times steps while other processes wait, and leaves accelerate's global state alone.
+
+    Arguments:
+        device: Where.
+        low: Autocast to bfloat16.
+    """
+
+    process_index = 0
+    num_processes = 1
+    is_main_process = True
+
+    def __init__(self, device: torch.device, *, low: bool) -> None:
+        self.device = device
+        self.low = low
+
+    def prepare(self, module: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
+        """The module, moved and computing in the precision; the optimiser as it is."""
+        from accelerate.utils import convert_outputs_to_fp32
+
+        cast = self.autocast()(module.forward)
+        module.forward = convert_outputs_to_fp32(cast) if self.low else cast
+        return module.to(self.device), optimizer
+
+    def autocast(self) -> torch.autocast:
+        """A context, or decorator, of the precision."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.low)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Gradients."""
+        loss.backward()
+
+    def clip_grad_norm_(self, parameters: Iterable[nn.Parameter], bound: float) -> torch.Tensor:
+        """Clip, and return the norm that was."""
+        return nn.utils.clip_grad_norm_(parameters, bound)
+
+    def reduce(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The sum over this one process."""
+        return tensor
+
+    def wait_for_everyone(self) -> None:
+        """Nobody is waited for."""

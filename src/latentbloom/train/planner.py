@@ -6,6 +6,8 @@ a clock. What the request or its preset fixes stays; the rest is chosen.
 
 from __future__ import annotations
 
+import math
+
 from latentbloom.config import (
     AutoencoderConfig,
     DenoiserConfig,
@@ -17,22 +19,30 @@ from latentbloom.errors import ConfigError
 from latentbloom.presets import PIXEL_DENOISER
 from latentbloom.train.speeds import Speeds
 
-REFERENCE_WIDTH = 96
 REFERENCE_DENOISER = DenoiserConfig()
+UNTIMED_WIDTH = 96  # of the autoencoder where images, not minutes, are the budget
 
-# Widths of the autoencoder, widest first, and their speed relative to the reference.
-# Below 48 the discriminator and the perceptual network take the time, so that little is won.
-WIDTHS = ((160, 0.5), (128, 0.7), (96, 1.0), (64, 1.4), (48, 1.6))
-# Shapes of the denoiser, widest first, and their speed relative to the reference.
+# Widths of the autoencoder, widest first: their speed relative to the narrowest, which is what is
+# timed, and the training pictures below which they are not taken, whatever the time.
+WIDTHS = (
+    (160, 0.24, 24_000),
+    (128, 0.36, 12_000),
+    (96, 0.52, 6_000),
+    (64, 0.88, 3_000),
+    (48, 1.0, 0),
+)
+# Shapes of the denoiser, the same, relative to the reference.
 DENOISERS = (
-    (DenoiserConfig(width=512, depth=12), 0.21),
-    (DenoiserConfig(width=384, depth=10), 0.5),
-    (DenoiserConfig(width=256, depth=8), 1.0),
-    (DenoiserConfig(width=192, depth=6), 1.9),
+    (DenoiserConfig(width=512, depth=12), 0.21, 12_000),
+    (DenoiserConfig(width=384, depth=10), 0.5, 6_000),
+    (DenoiserConfig(width=256, depth=8), 1.0, 3_000),
+    (DenoiserConfig(width=192, depth=6), 1.9, 0),
 )
 ENOUGH_IMAGES = 45_000  # that an autoencoder should see before a wider one pays
 ENOUGH_LATENTS = 200_000  # the same for a denoiser
+ENCODING_MARGIN = 1.25  # held-out pictures, reading and writing
 SHORTEST_MINUTES = 1.0
+SHORTEST_SHARE = 0.3  # of the minutes that must be left for training
 STAGE_1_SHARE = 0.5  # of the time that is left for training
 # The classic autoencoder sees 6 pictures a second and core, its dense denoiser 560 latents.
 FAMILY_STAGE_1_SHARES = {"classic": 0.8}
@@ -64,7 +74,7 @@ def models_to_time(
     config: RunConfig, *, size: int, channels: int
 ) -> tuple[AutoencoderConfig, DenoiserConfig]:
     """The models that the request fixes, or the reference ones, at this size of pictures."""
-    autoencoder = config.autoencoder or AutoencoderConfig(width=REFERENCE_WIDTH)
+    autoencoder = config.autoencoder or AutoencoderConfig(width=WIDTHS[-1][0])
     denoiser = config.denoiser or FAMILY_DENOISERS.get(autoencoder.family, REFERENCE_DENOISER)
     return _at_size(autoencoder, size, channels), denoiser
 
@@ -89,47 +99,38 @@ def make_plan(
     """
     train = in_images(config.train, count)
     config = config.model_copy(update={"train": train})
-    staged = config.autoencoder is None or config.autoencoder.family != "pixel"
-    one, two = train.vae_gan_images if staged else 0, train.diffusion_images
+    one, two = train.vae_gan_images, train.diffusion_images
+    if config.autoencoder is not None and config.autoencoder.family == "pixel":
+        one = 0  # there is no stage 1
     if train.minutes is None and (one is None or two is None):
         raise ConfigError(
             "Without --minutes both stages need a budget in images: give --images-1 and "
             "--images-2, or --train.vae_gan_epochs and --train.diffusion_epochs."
         )
-    seconds = None if train.minutes is None else 60.0 * train.minutes
-    finish = 60.0 if seconds is None else _finishing(seconds)
-    encode = 2 * count / (6.0 * speeds.images) if staged else 0.0
-    family = config.autoencoder.family if config.autoencoder else "swift"
-    first = second = None
-    if seconds is not None:
-        left = seconds - speeds.set_up - finish - encode
-        if train.minutes is not None and (train.minutes < SHORTEST_MINUTES or left < 0.3 * seconds):
-            needed = max(SHORTEST_MINUTES, (speeds.set_up + encode + 12.0) / 60.0 / 0.6)
-            raise ConfigError(
-                f"{train.minutes:g} minutes are too few for {count:,} pictures on this machine; "
-                f"give at least {needed:.0f}."
-            )
-        first = None if one is not None else FAMILY_STAGE_1_SHARES.get(family, STAGE_1_SHARE) * left
-        second = None if two is not None else left - (first or 0.0)
-    autoencoder, denoiser = config.autoencoder, config.denoiser
-    relative = factor = 1.0  # speed of what is chosen over the speed of what was timed
-    if autoencoder is None:
-        width = _widest(one or (first or 0.0) * speeds.images, timed=first is not None)
-        autoencoder = AutoencoderConfig(width=width)
-        relative = min(WIDTHS, key=lambda w: abs(w[0] - width))[1]
+    seconds = 60.0 * (train.minutes or 0.0)
+    finish = _finishing(seconds) if seconds else 60.0
+    spendable = seconds - speeds.set_up - finish
+    autoencoder, first, encode, seen = _stage_1(config, speeds, count, spendable, one)
+    left = spendable - encode
+    if seconds and (seconds < 60.0 * SHORTEST_MINUTES or left < SHORTEST_SHARE * seconds):
+        raise ConfigError(
+            f"{train.minutes:g} minutes are too few for {count:,} pictures on this machine; "
+            f"give at least {_least_minutes(speeds.set_up + encode)}."
+        )
+    second = max(left - first, 1.0) if seconds else 0.0
+    denoiser, factor = config.denoiser or FAMILY_DENOISERS.get(autoencoder.family), 1.0
     if denoiser is None:
-        denoiser = FAMILY_DENOISERS.get(autoencoder.family)
-    if denoiser is None:
-        denoiser, factor = _denoiser((second or 0.0) * speeds.latents, second is not None)
-    autoencoder = _at_size(autoencoder, size, channels)
+        timed = seconds > 0.0 and two is None
+        denoiser, factor = _denoiser(second * speeds.latents, count, timed=timed)
     plan = Plan(
-        vae_gan_seconds=first if staged else 0.0,
-        diffusion_seconds=second,
+        vae_gan_seconds=None if one else first,
+        diffusion_seconds=second if two is None else None,
         finish_seconds=finish,
-        vae_gan_images=one or round((first or 0.0) * speeds.images * relative),
-        diffusion_images=two or round((second or 0.0) * speeds.latents * factor),
+        vae_gan_images=seen,
+        diffusion_images=two or round(second * speeds.latents * factor),
         spent_seconds=speeds.set_up,
     )
+    autoencoder = _at_size(autoencoder, size, channels)
     return config.model_copy(update={"autoencoder": autoencoder, "denoiser": denoiser}), plan
 
 
@@ -156,22 +157,50 @@ def in_images(train: TrainSettings, count: int) -> TrainSettings:
     return train.model_copy(update=found)
 
 
-def _widest(reference_images: float, *, timed: bool) -> int:
-    if not timed:
-        return REFERENCE_WIDTH
-    for width, speed in WIDTHS:
-        if reference_images * speed >= ENOUGH_IMAGES:
-            return width
-    return WIDTHS[-1][0]
+def _least_minutes(fixed: float) -> int:
+    """Whole minutes of which setting up and encoding, in seconds, leave enough for training."""
+    minutes = max(1, math.ceil(SHORTEST_MINUTES))
+    while 60.0 * minutes * (1.0 - SHORTEST_SHARE) < fixed + _finishing(60.0 * minutes):
+        minutes += 1
+    return minutes
 
 
-def _denoiser(reference_latents: float, timed: bool) -> tuple[DenoiserConfig, float]:
+def _stage_1(
+    config: RunConfig, speeds: Speeds, count: int, spendable: float, images: int | None
+) -> tuple[AutoencoderConfig, float, float, int]:
+    """The autoencoder, the seconds that it trains and encodes, and the images that it sees.
+
+    The widest that sees enough of enough pictures; where images are the budget, a fixed one.
+    """
+    if images == 0:
+        assert config.autoencoder is not None
+        return config.autoencoder, 0.0, 0.0, 0
+    choices = [
+        (AutoencoderConfig(width=width), relative)
+        for width, relative, fewest in WIDTHS
+        if (count >= fewest if images is None else width == UNTIMED_WIDTH)
+    ]
+    if config.autoencoder is not None:
+        choices = [(config.autoencoder, 1.0)]
+    views = 2 if config.data.mirror else 1
+    for autoencoder, relative in choices:
+        share = FAMILY_STAGE_1_SHARES.get(autoencoder.family, STAGE_1_SHARE)
+        encode = ENCODING_MARGIN * views * count / (speeds.encoded * relative)
+        speed = speeds.images * relative
+        seconds = share * (spendable - encode) if images is None else images / speed
+        found = autoencoder, seconds, encode, images or round(seconds * speed)
+        if found[-1] >= ENOUGH_IMAGES:
+            break
+    return found
+
+
+def _denoiser(reference_latents: float, count: int, *, timed: bool) -> tuple[DenoiserConfig, float]:
     if not timed:
         return REFERENCE_DENOISER, 1.0
-    for config, speed in DENOISERS:
-        if reference_latents * speed >= ENOUGH_LATENTS:
+    for config, speed, fewest in DENOISERS:
+        if reference_latents * speed >= ENOUGH_LATENTS and count >= fewest:
             return config, speed
-    return DENOISERS[-1]
+    return DENOISERS[-1][:2]
 
 
 def _at_size(config: AutoencoderConfig, size: int, channels: int) -> AutoencoderConfig:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from latentbloom.data.imageset import ImageSet
     from latentbloom.nn.autoencoder import Autoencoder
     from latentbloom.train.class_terms import ClassTerms
+    from latentbloom.train.machine import Alone
     from latentbloom.vaegan.perceptual import PerceptualLoss
 
 VALIDATION_IMAGES = 256
@@ -34,7 +35,7 @@ class Reconstructing:
         accelerator: Device and precision.
     """
 
-    def __init__(self, images: ImageSet, val: ImageSet, accelerator: Accelerator) -> None:
+    def __init__(self, images: ImageSet, val: ImageSet, accelerator: Accelerator | Alone) -> None:
         self.source = val if len(val) else images
         self.accelerator = accelerator
 

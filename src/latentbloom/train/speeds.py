@@ -1,14 +1,16 @@
-"""How fast this machine trains: real steps of the models in question, on made-up data."""
+"""How fast this machine trains: real steps of the models in question, on a few pictures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
-from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig, VaeGanSettings
+from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig
 from latentbloom.data.conditions import ConditionSpec
-from latentbloom.train.machine import seconds_of
+from latentbloom.data.imageset import ImageSet
+from latentbloom.train.machine import Alone, seconds_of
 
 MEASURE_SECONDS = 6.0  # that timing one model may take, when its steps are slow
 
@@ -20,13 +22,15 @@ class Speeds:
     Of the models that the request fixes, and of the reference models where it leaves them open.
 
     Attributes:
-        images: Images a second through stage 1, all losses on; 0 where there is no stage 1.
+        images: Images a second through stage 1, over all its phases; 0 where there is no stage 1.
         latents: Latents a second through stage 2.
+        encoded: Images a second that the autoencoder encodes; 0 where there is no stage 1.
         set_up: Seconds that went before training: audit, measurement.
     """
 
     images: float
     latents: float
+    encoded: float
     set_up: float = 0.0
 
 
@@ -34,65 +38,83 @@ def measure_speeds(
     config: RunConfig,
     autoencoder: AutoencoderConfig,
     denoiser: DenoiserConfig,
-    spec: ConditionSpec,
+    images: ImageSet,
     *,
     device: torch.device,
     precision: str,
 ) -> Speeds:
-    """Time steps of two models on made-up pictures, a few seconds in all.
+    """Time steps of two models, a few seconds in all.
 
     Arguments:
         config: The request, for losses and batches.
         autoencoder: What to time in stage 1; its size and channels are those of the pictures.
         denoiser: What to time in stage 2.
-        spec: The factors.
+        images: A batch of pictures of the set.
         device: Where.
         precision: "fp32" or "bf16".
     """
     low = precision == "bf16"
-    latents = _denoiser_speed(config.diffusion.batch_size, autoencoder, denoiser, spec, device, low)
+    batch = config.diffusion.batch_size
+    latents = _denoiser_speed(batch, autoencoder, denoiser, images.spec, device, low)
     if autoencoder.family == "pixel":
-        return Speeds(0.0, latents)
-    return Speeds(_vae_gan_speed(config.vae_gan, autoencoder, device, low), latents)
+        return Speeds(0.0, latents, 0.0)
+    seen, encoded = vae_gan_speeds(config, autoencoder, images, device, low=low)
+    return Speeds(seen, latents, encoded)
 
 
-def _vae_gan_speed(
-    settings: VaeGanSettings, shape: AutoencoderConfig, device: torch.device, low: bool
-) -> float:
-    from latentbloom.nn.autoencoder import build_autoencoder
-    from latentbloom.nn.discriminator import build_discriminator
-    from latentbloom.vaegan.losses import hinge_generator_loss, kl_loss, reconstruction_loss
-    from latentbloom.vaegan.perceptual import build_perceptual
+def vae_gan_speeds(
+    config: RunConfig,
+    shape: AutoencoderConfig,
+    images: ImageSet,
+    device: torch.device,
+    *,
+    low: bool,
+) -> tuple[float, float]:
+    """Images a second that stage 1 sees, and that its autoencoder encodes.
 
-    size, channels = shape.size, shape.channels
-    model = build_autoencoder(shape).to(device)
-    ruler = build_perceptual(settings.perceptual, say=lambda text: None)
-    features = ruler.channels if ruler is not None else []
-    judge = build_discriminator(channels, features, settings.discriminator_width).to(device)
-    batch = settings.batch_size
-    share = max(1, round(batch * settings.perceptual_share))
-    x = torch.rand(batch, channels, size, size, device=device) * 2 - 1
-    x = x.contiguous(memory_format=torch.channels_last)
-    eps = torch.randn(batch, *model.latent_shape, device=device)
-    if ruler is not None:
-        ruler.to(device)
+    Whole steps are timed, optimisers and average included. A stage that is measured by the clock
+    spends `discriminator_start` of its time without the discriminator, and the rest with it.
+    """
+    from rich.console import Console
 
-    def step() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=low):
-            y, posterior = model(x, eps)
-            loss = reconstruction_loss(x, y).mean() + kl_loss(posterior).mean()
-            maps: list[torch.Tensor] = []
-            if ruler is not None:
-                maps = ruler.features(y[:share])
-                loss = loss + ruler.distance(ruler.features(x[:share]), maps).mean()
-            loss = loss + hinge_generator_loss(judge(y, maps))
-            both = torch.cat([x, y.detach()])
-            loss = loss + hinge_generator_loss(
-                judge(both, [torch.cat([m, m]).detach() for m in maps])
-            )
-        loss.backward()
+    from latentbloom.nn.autoencoder import Autoencoder
+    from latentbloom.train.budget import Budget
+    from latentbloom.train.logging import MetricsLog, StageProgress
+    from latentbloom.train.loop import Trainer
+    from latentbloom.train.vae_gan import VaeGanStage
 
-    return batch / seconds_of(step, device, repeats=3, limit=MEASURE_SECONDS)
+    alone = Alone(device, low=low)
+    settings = config.vae_gan
+    stage = VaeGanStage(shape, settings, config.train, images, images, alone, say=lambda text: None)
+    trainer = Trainer(
+        stage,
+        Budget(images=settings.batch_size),
+        config.train,
+        alone,
+        Path(),  # nothing is written
+        MetricsLog(Path("metrics.jsonl"), enabled=False),
+        StageProgress("", Console(quiet=True), enabled=False),
+    )
+
+    def seconds_at(progress: float) -> float:
+        return seconds_of(
+            lambda: trainer.step(progress), device, repeats=3, limit=MEASURE_SECONDS / 2
+        )
+
+    early, late = seconds_at(0.0), seconds_at(1.0)
+    share = settings.discriminator_start if settings.adversarial_weight else 1.0
+    batch = stage.batch(list(range(len(images))))["images"]
+    model = stage.ema.module
+    assert isinstance(model, Autoencoder)
+
+    @torch.no_grad()
+    def encode() -> None:
+        with alone.autocast():
+            model.encode_raw(batch)
+
+    encoding = seconds_of(encode, device, repeats=3, limit=MEASURE_SECONDS / 2)
+    seen = settings.batch_size * (share / early + (1.0 - share) / late)
+    return seen, len(batch) / encoding
 
 
 def _denoiser_speed(

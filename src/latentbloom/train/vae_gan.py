@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from latentbloom.data.imageset import ImageSet
+    from latentbloom.train.machine import Alone
 
 
 class VaeGanStage:
@@ -60,7 +61,7 @@ class VaeGanStage:
         train: TrainSettings,
         images: ImageSet,
         val: ImageSet,
-        accelerator: Accelerator,
+        accelerator: Accelerator | Alone,
         *,
         mirror: bool = True,
         say: Callable[[str], None] = print,
