@@ -109,6 +109,9 @@ def make_scores() -> Scores:
     half = Interval(value=0.5, low=0.4, high=0.6)
     most = Interval(value=0.9, low=0.85, high=0.95)
     distance = DistanceScore(name="FD@24/some-network/112", value=far, floor=near)
+    kernel = DistanceScore(
+        name="KD@24/some-network/112", value=far, floor=Interval(value=-0.01, low=-0.02, high=0.02)
+    )
     control = ControlScore(
         factor="colour",
         values=("blue", "red"),
@@ -123,7 +126,7 @@ def make_scores() -> Scores:
     return Scores(
         short=False,
         seed=0,
-        settings={"sampler": "dpm++"},
+        settings={"sampler": "dpm++", "num_steps": 20.0},
         reconstruction=ReconstructionScore(
             count=24, psnr=far, ssim=half, perceptual=half, frechet=distance
         ),
@@ -132,7 +135,7 @@ def make_scores() -> Scores:
             samples=24,
             val=24,
             frechet=distance,
-            kernel=distance,
+            kernel=kernel,
             manifold={"precision": half, "recall": half},
             manifold_floor={"precision": most, "recall": most},
             control=(control,),

@@ -135,22 +135,15 @@ def generate_samples_grid(
     autoencoder: Autoencoder, diffusion: Model, n_per_class: int = 5, save_dir: Path | str = RESULTS
 ) -> Path:
     """A row of samples of each class, in `save_dir`/vae_samples_grid_subset.png."""
-    from latentbloom.show.asking import ask, pixels_of
-    from latentbloom.show.grids import picture_grid, save_picture
+    from latentbloom.show.asking import ask
+    from latentbloom.show.classes import save_class_grid
     from latentbloom.show.scene import condition_rows, phrase
 
     _check_same(diffusion.autoencoder, autoencoder, "the diffusion model")
     rows, note = condition_rows(diffusion.spec)
-    asked = [words for words in rows for _ in range(n_per_class)]
-    records = ask(diffusion, asked, list(range(n_per_class)) * len(rows))
-    grid = picture_grid(
-        pixels_of(records),
-        rows=len(rows),
-        row_labels=[phrase(words) for words in rows],
-        title="Samples by class",
-        note=note,
-    )
-    return save_picture(Path(save_dir) / "vae_samples_grid_subset.png", grid)
+    noise = range(n_per_class)
+    found = {phrase(words): ask(diffusion, [words] * len(noise), noise) for words in rows}
+    return save_class_grid(found, Path(save_dir), note)
 
 
 def visualize_reconstructions(

@@ -83,6 +83,17 @@ def test_the_slider_shows_another_step(open_report: Open) -> None:
     expect(output).to_contain_text("step 0 of 4, t = 1.00")
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_bars_of_a_score_have_one_length(open_report: Open, width: int) -> None:
+    page = open_report(width)
+    wide = page.evaluate(
+        "[...document.querySelector('#scores .bars').querySelectorAll('.track')]"
+        ".map(e => e.getBoundingClientRect().width)"
+    )
+    assert len(wide) == 2
+    assert wide[0] == wide[1] > 60
+
+
 def test_play_runs_to_the_picture_and_stops(open_report: Open) -> None:
     page = open_report()
     button = page.locator(".steps .play")
@@ -133,17 +144,45 @@ def test_the_map_takes_other_colours_and_another_projection(open_report: Open) -
     def drawn() -> str:
         return canvas.evaluate("c => c.toDataURL()")
 
-    expect(box.locator(".legend span")).to_have_text(["blue", "red", "ring: sample"])
+    kinds = ["large: centre of its pictures", "ring: sample"]
+    expect(box.locator(".legend span")).to_have_text(["blue", "red", *kinds])
     seen = [drawn()]
     box.locator(".factor").select_option("height")
-    expect(box.locator(".legend span")).to_have_text(["high", "low", "ring: sample"])
+    expect(box.locator(".legend span")).to_have_text(["high", "low", *kinds])
     seen.append(drawn())
     box.locator(".which").select_option("PCA")
     seen.append(drawn())
     box.locator(".overlay").uncheck()
-    expect(box.locator(".legend span")).to_have_text(["high", "low"])
+    expect(box.locator(".legend span")).to_have_text(["high", "low", kinds[0]])
     seen.append(drawn())
     assert len(set(seen)) == 4
+
+
+def test_centres_are_drawn_in_the_colour_of_their_label(open_report: Open) -> None:
+    page = open_report()
+    box = page.locator(".map")
+    box.locator(".factor").select_option("height")
+    box.locator(".overlay").uncheck()
+    expect(box.locator(".legend span")).to_have_text(
+        ["high", "low", "large: centre of its pictures"]
+    )
+    # As many pixels of a label's full colour as a disc has, and paler ones for its dots.
+    found = box.evaluate(
+        """box => {
+            const canvas = box.querySelector("canvas");
+            const pen = canvas.getContext("2d");
+            const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+            const factor = JSON.parse(box.querySelector("script").textContent).factors[1];
+            return factor.colours.map((hex) => {
+                const want = [1, 3, 5].map((k) => parseInt(hex.slice(k, k + 2), 16));
+                let count = 0;
+                for (let i = 0; i < data.length; i += 4)
+                    count += want.every((w, k) => data[i + k] === w && data[i + 3] === 255);
+                return count;
+            });
+        }"""
+    )
+    assert all(60 <= count <= 300 for count in found), found
 
 
 def test_touch_shows_a_point_on_a_phone(open_report: Open) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +13,9 @@ from latentbloom.show.denoising import file_word, paths
 from latentbloom.show.grids import picture_grid
 from latentbloom.show.pictures import save_picture
 from latentbloom.show.scene import Scene
+
+if TYPE_CHECKING:
+    from latentbloom.records import Record
 
 
 def draw_classes(scene: Scene) -> list[Path]:
@@ -23,11 +28,22 @@ def draw_classes(scene: Scene) -> list[Path]:
         grid = picture_grid(pixels_of(records), rows=1, title=f"Samples of “{label}”", note=how)
         name = f"sample_class_{file_word(label)}.png"
         files.append(save_picture(scene.figures / name, grid))
+    return [*files, save_class_grid(found, scene.figures, how)]
+
+
+def save_class_grid(found: Mapping[str, Sequence[Record]], folder: Path, note: str = "") -> Path:
+    """A row of samples a class, as vae_samples_grid_subset.png.
+
+    Arguments:
+        found: Samples by class, as many of each, from the same noise.
+        folder: Where the file goes.
+        note: What else is to be said of them.
+    """
     grid = picture_grid(
         np.concatenate([pixels_of(records) for records in found.values()]),
         rows=len(found),
         row_labels=list(found),
         title="Samples by class",
-        note=f"A column begins with the same noise. {how}",
+        note=f"A column begins with the same noise. {note}".strip(),
     )
-    return [*files, save_picture(scene.figures / "vae_samples_grid_subset.png", grid)]
+    return save_picture(folder / "vae_samples_grid_subset.png", grid)

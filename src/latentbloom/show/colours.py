@@ -11,6 +11,7 @@ from latentbloom.data.options import COLOUR
 from latentbloom.show.grids import picture_grid
 from latentbloom.show.pictures import as_uint8, save_picture
 from latentbloom.show.scene import MissingPiece, Scene
+from latentbloom.show.sheets import BLANK, make_sheet
 
 SHOWN = 10
 
@@ -23,7 +24,7 @@ def draw_colours(scene: Scene) -> list[Path]:
     column, factor = train.spec.names.index(COLOUR), train.spec.factor(COLOUR)
     found = colours_found(train.source)
     generator = np.random.default_rng(scene.seed)
-    tiles, words = [], []
+    tiles, words, known = [], [], []
     for index, value in enumerate(factor.values):
         rows = np.flatnonzero(train.labels[:, column] == index)
         if not len(rows):
@@ -33,15 +34,22 @@ def draw_colours(scene: Scene) -> list[Path]:
         empty = np.full((SHOWN - len(row), *row.shape[1:]), 255, np.uint8)
         tiles.append(np.concatenate([row, empty]))
         words.append(f"{value} ({len(rows):,})")
+        known += [{}] * len(row) + [{BLANK: True}] * len(empty)
     if not tiles:
         raise MissingPiece(f"no training picture has a known {COLOUR}")
     how = "As the labels tell them." if found is None else "Found by the program in each picture."
+    note = f"{how} In brackets: pictures of that colour; those shown are drawn at random."
+    pixels = np.concatenate(tiles)
+    about = {"note": note, "found": found is not None}
+    make_sheet("colours", pixels, rows=words, cols=SHOWN, pictures=known, about=about).save(
+        scene.run
+    )
     grid = picture_grid(
-        np.concatenate(tiles),
+        pixels,
         rows=len(tiles),
         row_labels=words,
         title="Colours of the training pictures",
-        note=f"{how} In brackets: pictures of that colour; those shown are drawn at random.",
+        note=note,
         scale=max(1.0, 96 / train.size),
     )
     return [save_picture(scene.figures / "color_label_sample.png", grid)]

@@ -39,7 +39,7 @@ def loss_curves(
     if not curves.series:
         raise ValueError(f"metrics.jsonl holds no numbers of the stage '{stage}'.")
     n = len(curves.series)
-    cols = min(3, n)
+    cols = 2 if n == 4 else min(3, n)
     rows = -(-n // cols)
     figure = Figure(figsize=(4.6 * cols, 2.9 * rows + 0.5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
@@ -92,7 +92,7 @@ def _panel(axes: Axes, one: Series, curves: StageCurves, *, log: bool, named: bo
     axes.set_yscale("log" if log and positive else "linear")
     if not log:
         _frame_bulk(axes, one)
-    axes.set_xlim(0, curves.end or 1)
+    axes.set_xlim(0, 1.015 * curves.end or 1)  # the last dot is whole
     axes.set_title(one.title, loc="left", size=10, color=INK)
     if one.about:
         axes.set_ylabel(one.about, size=7, color=MUTED)

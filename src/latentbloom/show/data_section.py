@@ -6,16 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latentbloom.data.conditions import ANY
+from latentbloom.show.embed import sheet_rows
 from latentbloom.show.facts import get
 from latentbloom.show.runfiles import RunFiles
-from latentbloom.show.sections import Section
+from latentbloom.show.sections import Block, Section
+from latentbloom.show.sheets import Sheet
 
 _MOST_BARS = 24
 
 
 def data_section(run: RunFiles) -> Section:
-    """Counts per label as bars, facts, and what the audit said in words."""
+    """Counts per label as bars, facts, what the audit said in words, and the colours found."""
     section = Section("data", "Data")
+    colours = Sheet.load(run.path, "colours")
+    if colours is not None and colours.about.get("found"):
+        rows = sheet_rows(colours, "Picture")
+        section.blocks.append(Block("Colours found", str(colours.about.get("note", "")), rows))
     audit = run.audit
     if not audit.get("counts"):
         section.missing.append("There is no audit.json, or it cannot be read.")
@@ -32,7 +38,7 @@ def _facts(audit: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = [
         ("trained on", f"{audit['train']:,}"),
         ("kept aside", f"{audit['val']:,}"),
-        ("colour", "grey" if audit.get("channels") == 1 else "colour"),
+        ("channels", "1 (grey)" if audit.get("channels") == 1 else "3 (colour)"),
     ]
     if audit.get("drawn"):
         return [*found, ("source", "drawn by the program")]

@@ -147,14 +147,16 @@ def _path_map(scene: Scene, records: Sequence[Record], width: int) -> Pixels | N
 
 
 def _pin(axes: Axes, pixels: Pixels, place: np.ndarray, side: int) -> None:
-    """A picture beside a place, at its left (-1) or right (1)."""
+    """A picture beside a place, at its left (-1) or right (1), and inside the frame."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
+    low, high = axes.get_ylim()
+    rise = 22.0 if place[1] < low + 0.85 * (high - low) else -22.0
     picture = OffsetImage(pixels, zoom=52 / pixels.shape[0], interpolation="lanczos")
     box = AnnotationBbox(
         picture,
         (float(place[0]), float(place[1])),
-        xybox=(62.0 * side, 22.0),
+        xybox=(62.0 * side, rise),
         boxcoords="offset points",
         pad=0.15,
         zorder=10,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentbloom.show.pictures import data_uri, enlarge, picture_bytes, read_picture
+from latentbloom.show.sheets import BLANK
 
 if TYPE_CHECKING:
     from latentbloom.show.pictures import Pixels
@@ -46,12 +47,6 @@ def embed(pixels: Pixels, alt: str, title: str = "", *, quality: int = 88) -> Pa
 def embed_file(path: Path, alt: str) -> PagePicture | None:
     """A figure's file, made narrower when it is very wide; None when it cannot be read."""
     try:
-        if path.suffix == ".gif":
-            from PIL import Image
-
-            with Image.open(path) as picture:
-                width, height = picture.size
-            return PagePicture(data_uri(path.read_bytes(), "gif"), width, height, alt)
         pixels = read_picture(path)
     except (OSError, ValueError):
         return None
@@ -76,13 +71,18 @@ def sheet_rows(sheet: Sheet, kind: str) -> dict[str, Any]:
                 _title(sheet.pictures, r * sheet.cols + k),
             )
             for k, tile in enumerate(sheet.row(r))
+            if not _known(sheet.pictures, r * sheet.cols + k).get(BLANK)
         ]
         rows.append({"label": label, "pictures": pictures})
     return {"cols": sheet.cols, "rows": rows}
 
 
+def _known(pictures: Sequence[Mapping[str, Any]], index: int) -> Mapping[str, Any]:
+    return pictures[index] if index < len(pictures) else {}
+
+
 def _title(pictures: Sequence[Mapping[str, Any]], index: int) -> str:
-    known = pictures[index] if index < len(pictures) else {}
+    known = _known(pictures, index)
     said = [f"{k} {known[k]}" for k in ("seed", "index") if k in known]
     return ", ".join(said).replace("index", "picture")
 

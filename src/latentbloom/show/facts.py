@@ -81,9 +81,14 @@ def summary(run: RunFiles) -> list[str]:
     return sentences
 
 
+def psnr_of(run: RunFiles) -> float | None:
+    """PSNR of reconstructions in dB: as scored, else as training saw it last."""
+    return get(run.scores, "reconstruction.psnr.value") or run.last("vae_gan", "val").get("psnr")
+
+
 def _quality(run: RunFiles) -> list[str]:
     sentences = []
-    psnr = get(run.scores, "reconstruction.psnr.value") or run.last("vae_gan", "val").get("psnr")
+    psnr = psnr_of(run)
     if psnr is not None:
         word = "very close to" if psnr >= 30 else "close to" if psnr >= 26 else "softer than"
         sentences.append(
@@ -104,7 +109,7 @@ def _quality(run: RunFiles) -> list[str]:
 def key_numbers(run: RunFiles) -> list[KeyNumber]:
     """At most six numbers."""
     found: list[KeyNumber] = []
-    psnr = get(run.scores, "reconstruction.psnr.value") or run.last("vae_gan", "val").get("psnr")
+    psnr = psnr_of(run)
     if psnr is not None:
         found.append(KeyNumber(f"{psnr:.1f} dB", "PSNR of reconstructions", "28 and more is sharp"))
     for control in get(run.scores, "pictures.control", [])[:2]:

@@ -11,8 +11,8 @@ import numpy as np
 from latentbloom.show.latent_points import generated_latents, plane_of, real_latents
 from latentbloom.show.palette import FAINT, INK, MUTED, PAPER, class_colours
 from latentbloom.show.pictures import save_picture
-from latentbloom.show.projection import tsne
-from latentbloom.show.scene import MissingPiece, Scene
+from latentbloom.show.projection import class_centres, tsne
+from latentbloom.show.scene import MissingPiece, Scene, phrase
 from latentbloom.show.sheets import make_sheet
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from latentbloom.show.projection import Numbers
 
 _MOST_FACTORS = 3
-_MOST_NAMED = 20
+MOST_NAMED = 20
+"""Values of a factor that have their centres drawn."""
 
 
 def draw_latent_map(scene: Scene) -> list[Path]:
@@ -94,7 +95,7 @@ def scatter(
 ) -> None:
     """Dots for real latents, rings for generated ones, a name at each class's centre."""
     values = factor.values if factor is not None else ()
-    colours = class_colours(max(1, len(values)))
+    colours = class_colours(values or ("",))
     shown: np.ndarray = np.zeros(len(points), int) if column is None else column
     size = 11 if len(points) < 800 else 7
     for k in range(-1, max(1, len(values))):
@@ -104,8 +105,8 @@ def scatter(
         dots, rings = points[mine & ~generated], points[mine & generated]
         axes.scatter(*dots.T, s=size, color=colour, lw=0, alpha=0.32 if faint else 0.45)
         axes.scatter(*rings.T, s=26, facecolors="none", edgecolors=colour, lw=1.1)
-    if 1 < len(values) <= _MOST_NAMED:
-        _name_centres(axes, points, values, colours, shown, generated)
+    if factor is not None and 1 < len(values) <= MOST_NAMED:
+        _name_centres(axes, points[~generated], factor, colours, shown[~generated])
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -115,26 +116,25 @@ def scatter(
 def _name_centres(
     axes: Axes,
     points: Numbers,
-    values: Sequence[str],
+    factor: Factor,
     colours: Sequence[str],
     column: np.ndarray,
-    generated: np.ndarray,
 ) -> None:
-    groups = [points[(column == k) & ~generated] for k in range(len(values))]
-    known = [k for k, group in enumerate(groups) if len(group)]
+    known = class_centres(points, column, len(factor.values))
     if not known:
         return
-    centres = np.array([np.median(groups[k], axis=0) for k in known])
+    centres = np.array(list(known.values()))
     apart = np.linalg.norm(centres[:, None] - centres[None], axis=-1) + 1e9 * np.eye(len(known))
     # Names at the centres where there is room for them, else in a corner.
     roomy = bool(apart.min() > 0.09 * np.ptp(points, axis=0).max())
-    for k, (x, y) in zip(known, centres, strict=True):
+    for k, (x, y) in known.items():
+        word = phrase({factor.name: factor.values[k]})
         axes.scatter(
-            [x], [y], s=70, color=colours[k], edgecolors=PAPER, lw=1.6, zorder=4, label=values[k]
+            [x], [y], s=70, color=colours[k], edgecolors=PAPER, lw=1.6, zorder=4, label=word
         )
         if roomy:
             axes.annotate(
-                values[k],
+                word,
                 (x, y),
                 xytext=(0, 9),
                 textcoords="offset points",

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+
 from latentbloom.show.embed import embed_file
+from latentbloom.show.latent_map import MOST_NAMED
 from latentbloom.show.palette import class_colours
 from latentbloom.show.pictures import data_uri, picture_bytes
+from latentbloom.show.projection import class_centres
 from latentbloom.show.runfiles import RunFiles
 from latentbloom.show.sections import Block, Section
 from latentbloom.show.sheets import FOLDER, Sheet
@@ -38,17 +42,32 @@ def map_section(run: RunFiles) -> Section:
 
 def _points(sheet: Sheet) -> dict[str, Any]:
     factors = [
-        {**factor, "colours": class_colours(max(1, len(factor["values"])))}
-        for factor in sheet.about["factors"]
+        {**factor, "colours": class_colours(factor["values"])} for factor in sheet.about["factors"]
     ]
     rows = -(-len(sheet.pixels) // sheet.cols)
     return {
         "maps": sheet.about["maps"],
         "factors": factors,
+        "centres": {name: _centres(sheet, points) for name, points in sheet.about["maps"].items()},
         "generated": sheet.about["generated"],
         "cols": sheet.cols,
         "rows": rows,
     }
+
+
+def _centres(sheet: Sheet, points: list[list[int]]) -> list[list[list[int] | None]]:
+    """For each factor the place of each value's real pictures, None where it has none."""
+    real = len(sheet.pixels) - sheet.about["generated"]
+    places = np.array(points[:real]).reshape(-1, 2)
+    found = []
+    for factor in sheet.about["factors"]:
+        count = len(factor["values"])
+        known = class_centres(places, np.array(factor["of"][:real]), count)
+        centres = [
+            known[k].round().astype(int).tolist() if k in known else None for k in range(count)
+        ]
+        found.append(centres if 1 < count <= MOST_NAMED else [])
+    return found
 
 
 def _script_safe(tree: dict[str, Any]) -> str:
@@ -60,7 +79,6 @@ def _script_safe(tree: dict[str, Any]) -> str:
 def _as_webp(png: bytes) -> str:
     import io
 
-    import numpy as np
     from PIL import Image
 
     with Image.open(io.BytesIO(png)) as picture:

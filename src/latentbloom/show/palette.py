@@ -6,6 +6,7 @@ reordered so that the first few also differ in lightness.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,10 +35,19 @@ CATEGORIES = (
     "#a0522d",
 )
 
-
-def category(index: int) -> str:
-    """The colour of a class; they repeat after ten."""
-    return CATEGORIES[index % len(CATEGORIES)]
+_NAMED = {
+    "red": "#d62f2f",
+    "orange": "#ee7f0e",
+    "yellow": "#d9b400",
+    "green": "#2e8b2e",
+    "blue": "#2f6fd0",
+    "purple": "#7b3fb5",
+    "pink": "#e377b0",
+    "brown": "#8b5a2b",
+    "white": "#b3bcc4",
+    "black": "#4a5058",
+}
+"""Colours of classes that are colours; white and black so that they are seen on any paper."""
 
 
 @lru_cache(maxsize=32)
@@ -51,8 +61,11 @@ def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFont
     return ImageFont.truetype(str(path), size)
 
 
-def class_colours(count: int) -> list[str]:
-    """A colour for each of `count` classes: the set above, or as many hues as needed."""
+def class_colours(values: Sequence[str]) -> list[str]:
+    """A colour for each class: its own where all are colours, else one of the set or a hue."""
+    if all(value in _NAMED for value in values):
+        return [_NAMED[value] for value in values]
+    count = len(values)
     if count <= len(CATEGORIES):
         return list(CATEGORIES[:count])
     import colorsys

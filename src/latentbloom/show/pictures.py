@@ -104,6 +104,6 @@ def read_picture(path: Path) -> Pixels:
         return np.asarray(picture.convert("RGB"))
 
 
-def data_uri(content: bytes, kind: Literal["png", "jpeg", "webp", "gif"]) -> str:
+def data_uri(content: bytes, kind: Literal["png", "jpeg", "webp"]) -> str:
     """A picture's bytes as text that a web page can hold."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -52,6 +52,18 @@ def principal_plane(z: Numbers) -> Plane:
     return Plane(mean, axes.astype(np.float32), (float(share[0]), float(share[1])))
 
 
+def class_centres(points: Numbers, classes: np.ndarray, count: int) -> dict[int, Numbers]:
+    """The median place (2,) of each class.
+
+    Arguments:
+        points: (N, 2).
+        classes: int (N,); what is outside of 0 to `count` - 1 is of no class.
+        count: Number of classes; those without a point are left out.
+    """
+    groups = {k: points[classes == k] for k in range(count)}
+    return {k: np.median(group, axis=0) for k, group in groups.items() if len(group)}
+
+
 def tsne(z: Numbers, *, seed: int = 0) -> Numbers:
     """t-SNE of latents (N, D), N >= 8, begun at their principal components.
 

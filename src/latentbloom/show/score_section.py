@@ -53,7 +53,8 @@ def _distance(score: Mapping[str, Any]) -> dict[str, Any]:
         "name": score["name"],
         "value": value,
         "floor": floor,
-        "times": value["value"] / max(floor["value"], 1e-12),
+        # A floor that may be zero is no measure: unbiased distances even go below it.
+        "times": value["value"] / floor["value"] if floor["low"] > 0 else None,
         "bar": _bar(value, floor["value"], top),
     }
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from latentbloom.show.pictures import Images, Pixels
 
 FOLDER = "figures/data"
+BLANK = "blank"
+"""What is known of a picture that only fills a row up."""
 
 
 @dataclass(frozen=True)

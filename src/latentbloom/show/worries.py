@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from latentbloom.show.facts import get, plural, state_of
+from latentbloom.show.facts import get, plural, psnr_of, state_of
 from latentbloom.show.runfiles import RunFiles
 
 
@@ -58,7 +58,7 @@ def _check_val(run: RunFiles) -> str:
 
 
 def _check_blur(run: RunFiles) -> str:
-    psnr = run.last("vae_gan", "val").get("psnr")
+    psnr = psnr_of(run)
     if run.finished and psnr is not None and psnr < 24:
         return (
             f"Reconstructions are soft ({psnr:.1f} dB). Samples cannot be sharper than these: "

@@ -72,6 +72,10 @@ def test_colours_of_training_pictures_are_drawn_where_colour_is_a_condition(
     assert red.any()
     assert blue.any()
     assert not (red.any(axis=1) & blue.any(axis=1)).any()
+    sheet = Sheet.load(tmp_path, "colours")
+    assert sheet is not None
+    assert sheet.rows == ("blue (18)", "red (18)")
+    assert not sheet.about["found"], "these labels tell it"
     faces = open_source("synthetic-faces:16")
     plain = ImageSet(faces, faces.entries[:2], size=32, channels=3)
     with pytest.raises(MissingPiece, match="colour is no condition here"):

@@ -21,7 +21,7 @@ from latentbloom.show.compare import Blended, slerp
 from latentbloom.show.denoising import file_word, states_between
 from latentbloom.show.draw import draw_figures
 from latentbloom.show.latent_points import real_latents
-from latentbloom.show.projection import principal_plane, tsne
+from latentbloom.show.projection import class_centres, principal_plane, tsne
 from latentbloom.show.scene import MissingPiece, Scene
 from latentbloom.show.sheets import Sheet
 
@@ -51,6 +51,12 @@ def test_tsne_keeps_far_groups_apart(package: str, monkeypatch: pytest.MonkeyPat
     assert points.shape == (60, 2)
     apart = np.linalg.norm(points[:, None] - points[None], axis=-1) + 1e9 * np.eye(60)
     assert (group[apart.argmin(1)] == group).all()
+
+
+def test_a_centre_is_the_median_of_its_class_and_of_no_other() -> None:
+    points = np.array([[0, 0], [2, 1], [90, 2], [5, 5], [-100, -100]], np.float32)
+    centres = class_centres(points, np.array([0, 0, 0, 2, 3]), 3)
+    assert {k: place.tolist() for k, place in centres.items()} == {0: [2, 1], 2: [5, 5]}
 
 
 def test_slerp_ends_where_it_should_and_keeps_the_norm_of_noise() -> None:

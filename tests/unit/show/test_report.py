@@ -17,6 +17,7 @@ from latentbloom.show.facts import duration, plural
 from latentbloom.show.preview import renew_report, save_preview
 from latentbloom.show.report import write_report
 from latentbloom.show.runfiles import read_run
+from latentbloom.show.sheets import BLANK, Sheet, make_sheet
 from latentbloom.show.worries import worries
 from shown_run import make_scores
 
@@ -100,7 +101,9 @@ def test_what_is_missing_is_said_and_the_rest_is_there(drawn: Path, gone: str, s
 def test_scores_are_shown_with_their_intervals_and_what_is_wrong_is_said(drawn: Path) -> None:
     make_scores().save(drawn / "scores.json")
     text = write_report(drawn).read_text(encoding="utf-8")
-    assert "2.5 × real to real" in text
+    assert text.count("2.5 × real to real") == 2, "samples and reconstructions"
+    assert "real to real: -0.01" in text, "a floor about zero is no measure"
+    assert "sampler dpm++, num_steps 20." in text
     assert "5 <small>[4, 6]</small>" in text
     assert "50 % <small>[40, 60]</small>" in text
     assert "unseen in training<br><small>blue, low</small>" in text
@@ -117,8 +120,45 @@ def test_the_data_is_shown_as_the_audit_found_it(drawn: Path) -> None:
     text = write_report(drawn).read_text(encoding="utf-8")
     assert "<dt>trained on</dt><dd>36</dd>" in text
     assert "<dt>pixels</dt><dd>32 × 32</dd>" in text
+    assert "<dt>channels</dt><dd>3 (colour)</dd>" in text
     assert "18 + 12" in text
     assert json.loads((drawn / "audit.json").read_text(encoding="utf-8"))["advice"][0] in text
+
+
+def test_colours_that_the_program_found_are_among_the_data(run: Path) -> None:
+    tiles = np.zeros((4, 8, 8, 3), np.uint8)
+    for found in (True, False):
+        make_sheet(
+            "colours",
+            tiles,
+            rows=["red (9)", "blue (1)"],
+            cols=2,
+            pictures=[{}, {}, {}, {BLANK: True}],
+            about={"found": found, "note": "Found by the program."},
+        ).save(run)
+        text = write_report(run).read_text(encoding="utf-8")
+        shown = [image["alt"] for image in Page(text).images]
+        assert ("Colours found" in text) is found
+        assert sum("blue (1)" in (alt or "") for alt in shown) == found
+        assert sum("red (9)" in (alt or "") for alt in shown) == 2 * found
+
+
+def test_the_page_knows_the_centre_of_each_label(drawn: Path) -> None:
+    sheet = Sheet.load(drawn, "latent_map")
+    assert sheet is not None
+    text = write_report(drawn).read_text(encoding="utf-8")
+    data = json.loads(text.split('<script type="application/json">')[1].split("</script>")[0])
+    colour = np.array(data["factors"][0]["of"])
+    real = np.arange(len(colour)) < len(colour) - data["generated"]
+    for name, points in data["maps"].items():
+        for value in (0, 1):
+            mine = np.array(points)[real & (colour == value)]
+            assert data["centres"][name][0][value] == np.median(mine, axis=0).round().tolist()
+    # What is called blue and red is drawn in blue and red, which no order of values gives.
+    assert data["factors"][0]["values"] == ["blue", "red"]
+    blue, red = (bytes.fromhex(code[1:]) for code in data["factors"][0]["colours"])
+    assert blue[2] > 2 * blue[0]
+    assert red[0] > 2 * red[2]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"pictures": {"frechet": 3}}', "\x00"])

@@ -64,8 +64,7 @@
         return [Math.min(...values), Math.max(...values)];
       });
     }
-    const place = (i) => {
-      const at = data.maps[which.value][i];
+    const place = (at) => {
       const [wide, high] = [canvas.clientWidth, canvas.clientHeight];
       const [x, y] = spans[which.value];
       // One scale for both axes, as large as fits.
@@ -75,6 +74,8 @@
         high / 2 - (at[1] - (y[0] + y[1]) / 2) * scale,
       ];
     };
+    const spot = (i) => place(data.maps[which.value][i]);
+    const centres = () => (chooser ? data.centres[which.value][chooser.selectedIndex] : []);
     const draw = () => {
       const ratio = window.devicePixelRatio || 1;
       canvas.width = Math.round(canvas.clientWidth * ratio);
@@ -84,20 +85,29 @@
       const f = factor();
       pen.globalAlpha = 0.6;
       for (let i = 0; i < real; i++) {
-        const [x, y] = place(i);
+        const [x, y] = spot(i);
         pen.fillStyle = colour(f, i);
         pen.beginPath(); pen.arc(x, y, 2.6, 0, 7); pen.fill();
       }
       pen.globalAlpha = 1;
       pen.lineWidth = 1.6;
       for (let i = real; overlay.checked && i < count; i++) {
-        const [x, y] = place(i);
+        const [x, y] = spot(i);
         pen.strokeStyle = colour(f, i);
         pen.beginPath(); pen.arc(x, y, 4.2, 0, 7); pen.stroke();
       }
+      const page = getComputedStyle(document.body);
+      pen.lineWidth = 2;
+      pen.strokeStyle = page.backgroundColor;
+      centres().forEach((at, k) => {
+        if (!at) return;
+        const [x, y] = place(at);
+        pen.fillStyle = f.colours[k];
+        pen.beginPath(); pen.arc(x, y, 7, 0, 7); pen.fill(); pen.stroke();
+      });
       if (lit >= 0) {
-        const [x, y] = place(lit);
-        pen.strokeStyle = getComputedStyle(document.body).color;
+        const [x, y] = spot(lit);
+        pen.strokeStyle = page.color;
         pen.lineWidth = 2;
         pen.beginPath(); pen.arc(x, y, 7, 0, 7); pen.stroke();
       }
@@ -113,6 +123,7 @@
         legend.append(item);
       };
       if (f && f.values.length <= 24) f.values.forEach((v, k) => add(v, { background: f.colours[k] }));
+      if (centres().length) add("large: centre of its pictures", { background: "currentColor", width: "13px", height: "13px" });
       if (overlay.checked) add("ring: sample", { border: "1.5px solid currentColor", boxSizing: "border-box" });
     };
     const hide = () => { tip.hidden = true; if (lit >= 0) { lit = -1; draw(); } };
@@ -122,13 +133,13 @@
       let best = 22 * 22;
       let found = -1;
       for (let i = 0; i < (overlay.checked ? count : real); i++) {
-        const [x, y] = place(i);
+        const [x, y] = spot(i);
         const far = (x - mx) ** 2 + (y - my) ** 2;
         if (far < best) { best = far; found = i; }
       }
       if (found < 0) { hide(); return; }
       if (found !== lit) { lit = found; draw(); }
-      const [x, y] = place(found);
+      const [x, y] = spot(found);
       thumb.style.backgroundSize = `${data.cols * 100}% ${data.rows * 100}%`;
       const share = (k, n) => (n > 1 ? (k / (n - 1)) * 100 : 0);
       thumb.style.backgroundPosition =
