@@ -7,7 +7,6 @@ Read from torchvision's layout or from a folder that was unpacked by hand. Liu, 
 from __future__ import annotations
 
 import math
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from latentbloom.data.published import (
     match_files,
     share_out,
     split_by_hash,
+    unpack,
 )
 from latentbloom.data.reading import Picture
 from latentbloom.data.source import Entry, FileSource, SetAside
@@ -190,41 +190,27 @@ def _find(root: Path) -> _Files:
 
 
 def _download(files: _Files, root: Path) -> None:
-    """Fetch what is missing, the small files first, so that a quota is met before 1.4 GB."""
+    """Fetch what is missing, the small files first, so that a quota is met before 1.4 GB.
+
+    The partition is a gain where something is fetched anyway, and no reason to fetch.
+    """
     from torchvision.datasets import CelebA
     from torchvision.datasets.utils import download_file_from_google_drive
 
     folder = root / CelebA.base_folder
+    attributes = files.attributes is None
+    archive = files.pictures is None and files.archive is None
     missing = {
-        "list_attr_celeba.txt": files.attributes is None,
-        "list_eval_partition.txt": files.partition is None,
-        _ARCHIVE: files.pictures is None and files.archive is None,
+        "list_attr_celeba.txt": attributes,
+        "list_eval_partition.txt": files.partition is None and (attributes or archive),
+        _ARCHIVE: archive,
     }
     known = {name: (drive, md5) for drive, md5, name in CelebA.file_list}
     for name in (name for name, is_missing in missing.items() if is_missing):
         drive, md5 = known[name]
         download_file_from_google_drive(drive, folder, name, md5)
     if files.pictures is None:
-        _unpack(files.archive or folder / _ARCHIVE)
-
-
-def _unpack(archive: Path) -> None:
-    """Unpack the pictures beside their archive; the folder appears when all of them are there."""
-    from torchvision.datasets.utils import extract_archive
-
-    beside, folder = archive.with_name(".unpacking"), archive.with_name(_FOLDER)
-    try:
-        shutil.rmtree(beside, ignore_errors=True)  # of an attempt that was interrupted
-        extract_archive(archive, beside)
-        if folder.is_dir():
-            folder.rmdir()  # empty, or it would have been used
-        (beside / _FOLDER).rename(folder)
-        shutil.rmtree(beside)
-    except Exception as error:  # zipfile and zlib have many, and all mean the same
-        raise SourceError(
-            f"{archive} cannot be unpacked ({error}); unpack it by hand, or delete it to have it "
-            "fetched anew"
-        ) from error
+        unpack(files.archive or folder / _ARCHIVE, _FOLDER)
 
 
 def _what_is_missing(files: _Files, root: Path) -> str:

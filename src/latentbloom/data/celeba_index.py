@@ -6,6 +6,7 @@ CSV. A row that cannot be understood costs its own picture, nothing else.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,5 +121,5 @@ def _lines(path: Path) -> list[str]:
 
 def _cells(line: str, path: Path) -> list[str]:
     if path.suffix == ".csv":
-        return [cell.strip() for cell in line.split(",")]
+        return [cell.strip() for cell in next(csv.reader([line]), [])]
     return line.split()

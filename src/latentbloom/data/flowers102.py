@@ -15,12 +15,28 @@ import numpy as np
 
 from latentbloom.data.conditions import ConditionSpec, Factor
 from latentbloom.data.options import Background, Official, SourceOptions
-from latentbloom.data.published import fetch, holds_pictures, match_files, pictures_in, share_out
+from latentbloom.data.published import (
+    fetch,
+    holds_pictures,
+    match_files,
+    pictures_in,
+    share_out,
+    unpack,
+)
 from latentbloom.data.reading import Picture, read_picture
 from latentbloom.data.source import Entry, FileSource, SetAside
 from latentbloom.errors import SourceError
 
 PAGE = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
+
+_ARCHIVE = "102flowers.tgz"
+_LISTS = ("imagelabels.mat", "setid.mat")
+_SUMS = {
+    _ARCHIVE: "52808999861908f626f3c1f4e79d11fa",
+    "imagelabels.mat": "e0620be6f572b9609742df49c70aed4d",
+    "setid.mat": "a5357ecc9cb78c4bef273ce3793fc85c",
+}
+"""MD5 of the published files."""
 
 _KEYS: dict[Official, str] = {"train": "trnid", "val": "valid", "test": "tstid"}
 _SHADES = dict(zip(get_args(Background), (None, 255, 128, 0), strict=True))
@@ -115,8 +131,7 @@ def open_flowers102(options: SourceOptions) -> FileSource:
     missing = _missing(base)
     if missing:
         what = f"Flowers102 is not complete in '{base}': {', '.join(missing)} cannot be found."
-        fetch(what, lambda: _download(root), _how_to_get(root))
-        base = _find(root)
+        fetch(what, lambda: _download(base), _how_to_get(base))
     index = base / "setid.mat"
     official = _official(index)
     labels = _read_mat(base / "imagelabels.mat", "labels")
@@ -166,24 +181,29 @@ def _find(root: Path) -> Path:
 
 def _missing(base: Path) -> list[str]:
     missing = [] if holds_pictures(base / "jpg") else ["the pictures (jpg/)"]
-    return missing + [n for n in ("imagelabels.mat", "setid.mat") if not (base / n).is_file()]
+    return missing + [name for name in _LISTS if not (base / name).is_file()]
 
 
-def _download(root: Path) -> None:
-    from torchvision.datasets import Flowers102
+def _download(base: Path) -> None:
+    """Fetch what is missing, the small files first."""
+    from torchvision.datasets.utils import download_url
 
-    Flowers102(root, download=True)
+    names = [name for name in _LISTS if not (base / name).is_file()]
+    packed = not holds_pictures(base / "jpg")
+    for name in [*names, _ARCHIVE] if packed else names:
+        download_url(PAGE + name, base, md5=_SUMS[name])
+    if packed:
+        unpack(base / _ARCHIVE, "jpg")
 
 
-def _how_to_get(root: Path) -> str:
-    folder = root / "flowers-102"
+def _how_to_get(folder: Path) -> str:
     return (
         "Get 102flowers.tgz, imagelabels.mat and setid.mat (Dataset images, image labels and data "
         f"splits) from\n  {PAGE}\nand put them here:\n"
         f"  {folder / 'jpg'}/image_00001.jpg and so on, unpacked\n"
         f"  {folder / 'imagelabels.mat'}\n"
         f"  {folder / 'setid.mat'}\n"
-        "If they lie elsewhere, name the folder above flowers-102/ with --root."
+        "If they lie elsewhere, name that folder with --root."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
@@ -100,7 +101,7 @@ def _by_hash(
 def pictures_in(folder: Path) -> dict[str, str]:
     """Names of the pictures right inside a folder, by themselves without ending.
 
-    None when it is no folder. Names and no paths, because there may be 200,000.
+    Empty when it is no folder. Names and no paths, because there may be 200,000.
     """
     if not folder.is_dir():
         return {}
@@ -169,6 +170,33 @@ def fetch(what: str, download: Callable[[], None], how: str) -> None:
         raise SourceError(f"{what} Fetching it failed: {reason}.\n{how}") from error
     finally:
         socket.setdefaulttimeout(timeout)
+
+
+def unpack(archive: Path, name: str) -> None:
+    """Unpack a folder beside its archive; it appears when all of it is there.
+
+    Arguments:
+        archive: Any that torchvision knows.
+        name: Of the folder in it that is wanted.
+
+    Raises:
+        SourceError: The archive is broken, or has no such folder.
+    """
+    from torchvision.datasets.utils import extract_archive
+
+    beside, folder = archive.with_name(".unpacking"), archive.with_name(name)
+    try:
+        shutil.rmtree(beside, ignore_errors=True)  # of an attempt that was interrupted
+        extract_archive(archive, beside)
+        if folder.is_dir():
+            folder.rmdir()  # empty, or it would have been used
+        (beside / name).rename(folder)
+        shutil.rmtree(beside)
+    except Exception as error:  # zipfile, tarfile and zlib have many, and all mean the same
+        raise SourceError(
+            f"{archive} cannot be unpacked ({error}); unpack it by hand, or delete it to have it "
+            "fetched anew"
+        ) from error
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from latentbloom.data.labels import factor_name
 from picture_files import save
 from published_files import (
     HEADER,
+    LINE,
     attribute_lines,
     attributes,
     celeba,
@@ -77,6 +78,28 @@ def test_every_usual_layout_gives_the_same(
         (e.name, e.labels, e.split) for e in other.entries
     ]
     assert other.read(other.entries[0]).shape == (148, 148, 3)
+
+
+@pytest.mark.parametrize(("csv", "quote"), [(True, True), (True, False), (False, False)])
+def test_lists_as_other_programs_save_them(tmp_path: Path, csv: bool, quote: bool) -> None:
+    """Line ends of another system, none at the end, a mark of the encoding, cells in quotes."""
+    celeba(tmp_path / "usual", 20)
+    usual = opened(tmp_path / "usual")
+    folder = celeba(tmp_path / "odd", 20, csv=csv)
+    for path in folder.glob("list_*"):
+        lines = path.read_text().splitlines()
+        if quote:
+            lines = [",".join(f'"{cell}"' for cell in line.split(",")) for line in lines]
+        path.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    for path in (folder / "img_align_celeba").iterdir():
+        path.rename(path.with_suffix(".JPG"))
+
+    odd = opened(tmp_path / "odd")
+
+    assert [(e.name, e.labels, e.split) for e in odd.entries] == [
+        (e.name, e.labels, e.split) for e in usual.entries
+    ]
+    assert odd.set_aside == ()
 
 
 def test_the_folders_of_the_official_share(tmp_path: Path) -> None:
@@ -289,31 +312,26 @@ class TestDamage:
             "the others."
         )
 
-    def test_an_attribute_list_that_ends_in_its_header(self, tmp_path: Path) -> None:
-        folder = celeba(tmp_path / "celeba", 20)
-        path = folder / "list_attr_celeba.txt"
-        rewrite(path, lambda lines: [lines[0], lines[1][:100]])
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            (
+                f"20\n{LINE[:100]}",
+                " has no column smiling: line 2 should name 40 attributes and names "
+                f"{len(LINE[:100].split())}. It is cut short or another file; get it anew.",
+            ),
+            (f"20\n{LINE}\n", " has no row that can be used. It is cut short or another file; "),
+            ("", " has no column smiling: line 1 should name 40 attributes and names 0. "),
+            (b"PK\x03\x04\xff\xfe", " is no text (byte 4). It is broken; get it anew."),
+        ],
+    )
+    def test_an_attribute_list_of_no_use(
+        self, tmp_path: Path, content: str | bytes, said: str
+    ) -> None:
+        path = celeba(tmp_path / "celeba", 20) / "list_attr_celeba.txt"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
-        said = message(tmp_path)
-
-        assert said == (
-            f"{path} has no column smiling: line 2 should name 40 attributes and names "
-            f"{len(' '.join(HEADER)[:100].split())}. It is cut short or another file; get it anew."
-        )
-
-    def test_an_attribute_list_without_rows(self, tmp_path: Path) -> None:
-        folder = celeba(tmp_path / "celeba", 20)
-        path = folder / "list_attr_celeba.txt"
-        rewrite(path, lambda lines: lines[:2])
-
-        assert message(tmp_path).startswith(f"{path} has no row that can be used. It is cut short")
-
-    def test_an_attribute_list_that_is_no_text(self, tmp_path: Path) -> None:
-        folder = celeba(tmp_path / "celeba", 20)
-        path = folder / "list_attr_celeba.txt"
-        path.write_bytes(b"PK\x03\x04\xff\xfe")
-
-        assert message(tmp_path) == f"{path} is no text (byte 4). It is broken; get it anew."
+        assert message(tmp_path).startswith(f"{path}{said}")
 
     def test_an_odd_value_costs_its_own_picture(self, tmp_path: Path) -> None:
         folder = celeba(tmp_path / "celeba", 40)
@@ -427,15 +445,21 @@ class TestFetching:
         opened(tmp_path / "root")
         assert asked == []
 
-    def test_a_packed_archive_is_unpacked_where_it_lies(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("partition", [True, False])
+    def test_a_packed_archive_is_unpacked_where_it_lies_and_nothing_is_fetched(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, partition: bool
     ) -> None:
+        from torchvision.datasets import utils
+
         monkeypatch.undo()
+        monkeypatch.setattr(utils, "download_file_from_google_drive", refuse_download)
         folder = celeba(tmp_path / "celeba", 20)
         shutil.make_archive(str(folder / "img_align_celeba"), "zip", folder, "img_align_celeba")
         shutil.rmtree(folder / "img_align_celeba")
+        if not partition:
+            (folder / "list_eval_partition.txt").unlink()
 
-        assert len(opened(tmp_path).entries) == 16
+        assert len(opened(tmp_path).entries) == (16 if partition else 20)
 
     def test_a_broken_archive_is_named(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -276,13 +277,13 @@ class TestFetching:
         """Torchvision is asked, and what it is answered is passed on."""
         from urllib.error import URLError
 
-        from torchvision.datasets import Flowers102
+        from torchvision.datasets import utils
 
-        def refuse(self: Flowers102) -> None:
+        def refuse(*_: Any, **__: Any) -> None:
             raise URLError("[Errno -3] Temporary failure in name resolution")
 
         monkeypatch.undo()
-        monkeypatch.setattr(Flowers102, "download", refuse)
+        monkeypatch.setattr(utils, "download_url", refuse)
 
         folder = tmp_path / "flowers-102"
         assert message(tmp_path) == (
@@ -296,11 +297,11 @@ class TestFetching:
             f"  {folder / 'jpg'}/image_00001.jpg and so on, unpacked\n"
             f"  {folder / 'imagelabels.mat'}\n"
             f"  {folder / 'setid.mat'}\n"
-            "If they lie elsewhere, name the folder above flowers-102/ with --root."
+            "If they lie elsewhere, name that folder with --root."
         )
 
     def test_what_is_fetched_is_used(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "_download", lambda root: flowers102(root / "flowers-102"))
+        monkeypatch.setattr(module, "_download", flowers102)
 
         assert splits(opened(tmp_path / "new")) == {"train": 20, "val": 20}
 
@@ -317,6 +318,40 @@ class TestFetching:
         said = message(tmp_path)
 
         assert "': setid.mat cannot be found. Fetching it failed: TimeoutError.\n" in said
+
+    @pytest.mark.parametrize(
+        ("inner", "gone"),
+        [("", "setid.mat"), ("flowers-102", "setid.mat"), ("flowers-102", "jpg")],
+    )
+    def test_only_what_is_missing_is_fetched_to_where_the_rest_lies(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner: str, gone: str
+    ) -> None:
+        """Torchvision's own function is asked, with its own addresses and sums."""
+        from torchvision.datasets import Flowers102, utils
+
+        monkeypatch.undo()
+        made = flowers102(tmp_path / "made")
+        shutil.make_archive(str(tmp_path / "102flowers"), "gztar", made, "jpg")
+        (tmp_path / "102flowers.tar.gz").rename(made / "102flowers.tgz")
+        base = Path(shutil.copytree(made, tmp_path / "root" / inner))
+        (base / "102flowers.tgz").unlink()
+        if gone == "jpg":
+            shutil.rmtree(base / gone)
+        else:
+            (base / gone).unlink()
+        asked = []
+
+        def hand_over(url: str, folder: Path, *, md5: str) -> None:
+            asked.append((url.removeprefix(Flowers102._download_url_prefix), md5))
+            shutil.copy(made / asked[-1][0], folder)
+
+        monkeypatch.setattr(utils, "download_url", hand_over)
+        assert splits(opened(tmp_path / "root")) == {"train": 20, "val": 20}
+        assert [name for name, _ in asked] == ["102flowers.tgz" if gone == "jpg" else gone]
+        assert set(asked) <= set(Flowers102._file_dict.values())
+        asked.clear()
+        opened(tmp_path / "root")
+        assert asked == []
 
 
 def test_pictures_are_read_at_a_fraction_with_their_segmentation(tmp_path: Path) -> None:
