@@ -16,7 +16,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
         default="celeba-smiling-classic",
         help="a preset that names its pictures (`latentbloom presets`), a folder, or a source",
     )
-    parser.add_argument("--root", help="folder that holds celeba or flowers102")
+    parser.add_argument("--root", help="folder that holds celeba or flowers102, for a new run")
     parser.add_argument("--save_dir", default="./results", help="run folder")
     parser.add_argument("--visualize_every", type=int, default=50, help="epochs")
     parser.add_argument("--checkpoint_every", type=int, default=200, help="epochs")

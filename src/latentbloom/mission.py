@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentbloom.classes import class_words, combine
-from latentbloom.errors import CheckpointError, TrainingError
+from latentbloom.errors import CheckpointError, ConfigError, RunFolderError, TrainingError
 
 if TYPE_CHECKING:
     from latentbloom.model import Model
@@ -42,7 +42,8 @@ def main(
     """Train both stages, or go on with the second from a checkpoint.
 
     Arguments:
-        checkpoint_path: A `conditional_diffusion_epoch_N` folder; its run goes on.
+        checkpoint_path: A `conditional_diffusion_epoch_N` folder; its run goes on, with its own
+            pictures, folder and settings.
         total_epochs: Passes over the pictures, of each stage.
         dataset: A preset that names its pictures, or a source as for `latentbloom fit`.
         save_dir: The run folder.
@@ -59,6 +60,11 @@ def main(
     from latentbloom.pipeline import fit, go_on
 
     if checkpoint_path is not None:
+        if overrides:
+            raise ConfigError(
+                f"{checkpoint_path} goes on with the settings of its own run, and "
+                f"{', '.join(overrides)} cannot be changed. Leave it away, or begin a run anew."
+            )
         place = Path(checkpoint_path)
         model = go_on(place.parent, epochs=total_epochs, checkpoint=place)
     else:
@@ -244,10 +250,13 @@ def _of_class(
 def _one(what: str, save_path: Path | str | None, **scene: Any) -> Path:
     """One drawing in a place of its own, its file moved to where it is wanted."""
     from latentbloom.show.draw import DRAWINGS
-    from latentbloom.show.scene import Scene
+    from latentbloom.show.scene import MissingPiece, Scene
 
     with tempfile.TemporaryDirectory() as aside:
-        file = DRAWINGS[what].draw(Scene(Path(aside), **scene))[0]
+        try:
+            file = DRAWINGS[what].draw(Scene(Path(aside), **scene))[0]
+        except MissingPiece as reason:
+            raise RunFolderError(f"No picture of '{what}': {reason}.") from reason
         place = Path(save_path) if save_path is not None else Path(file.name)
         place.parent.mkdir(parents=True, exist_ok=True)
         return Path(shutil.move(file, place))

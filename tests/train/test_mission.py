@@ -14,7 +14,8 @@ from rich.console import Console
 
 import latentbloom
 from latentbloom import mission
-from latentbloom.errors import CheckpointError, ConfigError
+from latentbloom.coder import load_coder
+from latentbloom.errors import CheckpointError, ConfigError, RunFolderError
 from latentbloom.pipeline import go_on
 from latentbloom.run import RunFolder
 from latentbloom.train.checkpoint import load_checkpoint
@@ -214,6 +215,21 @@ def test_the_stages_one_by_one(tmp_path: Path, pictures: Path) -> None:
         mission.generate_class_samples(autoencoder, diffusion, "day")
 
 
+def test_a_run_that_goes_on_keeps_its_settings() -> None:
+    with pytest.raises(ConfigError, match=r"of its own run, and data\.root cannot be changed"):
+        mission.main("run/conditional_diffusion_epoch_1", 3, overrides={"data.root": "elsewhere"})
+
+
+def test_a_picture_that_cannot_be_drawn_is_an_error_of_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, two_epochs: Path
+) -> None:
+    autoencoder = load_coder(two_epochs).autoencoder
+    monkeypatch.setattr("latentbloom.evaluate.sets.sets_of_run", lambda *_: (None, None))
+    with pytest.raises(RunFolderError, match="No picture of 'reconstructions': no pictures of"):
+        mission.visualize_reconstructions(autoencoder, two_epochs, tmp_path / "r.png")
+    assert list(tmp_path.iterdir()) == []
+
+
 def load_main() -> ModuleType:
     place = Path(__file__).parents[2] / "main.py"
     spec = importlib.util.spec_from_file_location("mission_main", place)
@@ -246,9 +262,9 @@ def test_main_py_hands_its_words_on(
         "checkpoint_every": 200,
         "overrides": None,
     }
-    words = "--checkpoint_path r/conditional_diffusion_epoch_600 --total_epochs 2000 --root d"
-    assert program.main(words.split()) == 0
+    assert program.main(["--checkpoint_path", "r/conditional_diffusion_epoch_600"]) == 0
     assert asked["checkpoint_path"] == "r/conditional_diffusion_epoch_600"
+    assert program.main(["--root", "d"]) == 0
     assert asked["overrides"] == {"data.root": "d"}
     assert program.main(["--total_epochs", "0"]) == 2
     assert capsys.readouterr().err == "too few\n"

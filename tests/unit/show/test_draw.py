@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,25 @@ import pytest
 
 from latentbloom.data.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.source import open_source
+from latentbloom.data.source import FileSource, open_source
 from latentbloom.model import Model
 from latentbloom.show import draw
 from latentbloom.show.asking import ask
 from latentbloom.show.colours import draw_colours
-from latentbloom.show.draw import draw_figures
+from latentbloom.show.draw import draw_figures, draw_scene
 from latentbloom.show.pictures import read_picture
-from latentbloom.show.scene import MissingPiece, Scene, condition_rows, full_conditions, phrase
+from latentbloom.show.report import write_report
+from latentbloom.show.scene import (
+    AnimationSettings,
+    MissingPiece,
+    Scene,
+    condition_rows,
+    full_conditions,
+    phrase,
+)
 from latentbloom.show.sheets import Sheet, make_sheet
+from picture_files import tree
+from shown_run import make_run, untrained_model
 
 
 def test_asked_pictures_are_those_of_sample(model: Model) -> None:
@@ -94,8 +105,13 @@ def test_without_val_training_pictures_serve_and_without_both_it_is_said(
     assert {path.name for path in files} == {"autoencoder_losses.png", "diffusion_loss.png"}
     assert missing["samples"] == "there is no trained model yet"
     missing.clear()
-    draw_figures(model, None, run, what=["reconstructions"], on_missing=missing.__setitem__)
-    assert missing == {"reconstructions": "no pictures of training can be read"}
+    (run / "metrics.jsonl").unlink()
+    what = ["reconstructions", "curves"]
+    draw_figures(model, None, run, what=what, on_missing=missing.__setitem__)
+    assert missing == {
+        "reconstructions": "no pictures of training can be read",
+        "curves": "metrics.jsonl holds no losses yet",
+    }
 
 
 def test_one_that_fails_costs_no_other(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,6 +125,31 @@ def test_one_that_fails_costs_no_other(run: Path, monkeypatch: pytest.MonkeyPatc
     )
     assert missing == {"samples": "it failed: ZeroDivisionError: of all things"}
     assert len(files) == 2
+
+
+def test_with_one_label_alone_the_rest_is_drawn(tmp_path: Path) -> None:
+    """No source offers it, but nothing here may lean on that."""
+    tree(tmp_path / "pictures", {"rose": 24, "tulip": 1}, size=32)
+    source = open_source(str(tmp_path / "pictures"))
+    assert isinstance(source, FileSource)
+    roses = tuple(entry for entry in source.entries if entry.labels == (0,))
+    source = replace(source, spec=ConditionSpec((Factor("kind", ("rose",)),)), entries=roses)
+    one = ImageSet(source, source.entries, size=32, channels=3)
+    model = untrained_model(one)
+    run = make_run(tmp_path / "run", model)
+    missing: dict[str, str] = {}
+    scene = Scene(run, model, None, one, animation=AnimationSettings(frames=3))
+    draw_scene(scene, on_missing=missing.__setitem__)
+    assert missing == {
+        "colours": "colour is no condition here; `--factors` with colour makes it one",
+        "factors": "the model has one condition; samples by condition show it",
+    }
+    assert {"latent_map", "denoising_path_rose", "interpolation", "guidance_by_steps"} <= {
+        path.stem for path in (run / "figures").iterdir()
+    }
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "could not be made" not in page
+    assert "between two seeds" in page
 
 
 def test_no_drawing_is_begun_when_time_is_up(run: Path) -> None:
