@@ -119,19 +119,18 @@ def _speed(results: Results, run: Path, work: Path) -> None:
 def _peer(
     results: Results, name: str, budget: float, ours: Path, source: str, work: Path, n: str
 ) -> None:
-    out = work / f"{name}-{budget:g}"
+    out = work / name / f"{budget:g}"
     size, channels = "64", "3"
     if (ours / "config.json").is_file():
         data = json.loads((ours / "config.json").read_text(encoding="utf-8"))["data"]
         size, channels = str(data["size"]), str(data["channels"])
     shape = ["--size", size, "--channels", channels]
-    if not results.run(
-        HERE / "peers.py", name, source, "--minutes", f"{budget:g}", "--out", out, "-n", n, *shape
-    ):
+    more = ["--minutes", f"{budget:g}", "--out", work / name, "-n", n, *shape]
+    if not results.run("-m", "bench.peers", name, source, *more):
         results.quality.append((name, f"{budget:g}", *["-"] * 6))
         return
-    facts = json.loads((out / "records.json").read_text(encoding="utf-8"))["settings"]
-    about = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in facts.items() if k != "name")
+    facts = json.loads((out / "records.json").read_text(encoding="utf-8"))
+    about = facts["asked"]["configuration"]
     results.configurations.append(f"{name}, {budget:g} minutes: {about}")
     _score(results, name, budget, out, source, shape)
 

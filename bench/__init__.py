@@ -1,0 +1,1 @@
+"""Programs that measure speed and quality side by side with other people's models."""
