@@ -26,7 +26,7 @@ from torch import Tensor
 
 from bench.peer_models import PEERS, Peer
 from bench.peer_training import BATCH, Trained, sample_peer, train_peer
-from bench.pieces import finished, keep, this_command
+from bench.pieces import finished, keep, read_piece, this_command
 from latentbloom.data.conditions import ConditionSpec
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.source import open_source
@@ -129,10 +129,9 @@ def sample_what_is_missing(
     folder: Path,
     asked: dict[str, Any],
     *,
-    low: bool,
     command: str,
 ) -> None:
-    """Draw the samples of one budget, unless they are there.
+    """Draw the samples of one budget, unless they are there; in the precision of the training.
 
     Arguments:
         peer: Gets the weights that were kept.
@@ -140,7 +139,6 @@ def sample_what_is_missing(
         wanted: Labels (n, factors).
         folder: Of the budget.
         asked: What decides them.
-        low: bfloat16 autocast.
         command: What is running.
     """
     from PIL import Image
@@ -151,6 +149,7 @@ def sample_what_is_missing(
         return
     _say(f"{len(wanted)} samples of {folder}")
     peer.net.load_state_dict(load_file(folder / WEIGHTS))
+    low = (read_piece(folder / "training.json") or {}).get("precision") == "bf16"
     torch.manual_seed(0)
     start = time.monotonic()
     pictures = sample_peer(peer, classes_of(wanted, spec), low=low)
@@ -184,6 +183,9 @@ def main() -> int:
     parser.add_argument("-n", type=int, default=500, help="samples, in val's proportions")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--channels", type=int, default=3, choices=(1, 3))
+    parser.add_argument(
+        "--precision", choices=("bf16", "fp32"), help="default: the faster one, measured"
+    )
     args = parser.parse_args()
     command = this_command("bench.peers")
     source = open_source(args.source)
@@ -199,13 +201,13 @@ def main() -> int:
         "pictures": images.fingerprint,
         "batch": BATCH,
     }
-    low = measure_machine(default_device()).precision == "bf16"
+    low = (args.precision or measure_machine(default_device()).precision) == "bf16"
     train_what_is_missing(peer, images, args.minutes, args.out, asked, low=low, command=command)
     wanted = torch.from_numpy(in_proportion(val.numpy(), args.n, 0))
     for budget in args.minutes:
         more = {"minutes": budget, "n": args.n}
         folder = folder_of(args.out, budget)
-        sample_what_is_missing(peer, spec, wanted, folder, asked | more, low=low, command=command)
+        sample_what_is_missing(peer, spec, wanted, folder, asked | more, command=command)
     return 0
 
 
