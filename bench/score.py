@@ -1,6 +1,6 @@
 """Score a run, or a folder of generated pictures, against the kept-aside pictures of a source.
 
-    python bench/score.py RUN SOURCE [-n 1317] [--per-label 1000] [--json FILE]
+    python -m bench.score RUN SOURCE [-n 1317] [--per-label 1000] [--json FILE]
 
 RUN is a run folder of latentbloom, or a folder of generated pictures: sub-folders named as the
 labels of SOURCE, or the files and records.json that `latentbloom sample` leaves. Every program
@@ -13,6 +13,7 @@ the mean of random samples of train, as many as there are samples, against val.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -21,9 +22,10 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from bench.pieces import finished, keep, this_command
 from latentbloom.data.conditions import ConditionSpec
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.pixels import fit_square, with_channels
+from latentbloom.data.pixels import Fit, fit_square, with_channels
 from latentbloom.data.reading import read_picture
 from latentbloom.data.source import open_source
 from latentbloom.errors import LatentbloomError, SourceError
@@ -31,6 +33,7 @@ from latentbloom.evaluate.reference import prepare_reference
 from latentbloom.evaluate.run import evaluate_run
 from latentbloom.evaluate.score import score_pictures
 from latentbloom.evaluate.table import rows_table, score_rows
+from latentbloom.run import RunFolder
 
 
 def read_generated(
@@ -59,27 +62,11 @@ def read_generated(
     return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), cond
 
 
-def main() -> int:
-    """Parse, score, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("run", type=Path, metavar="RUN")
-    parser.add_argument("source", metavar="SOURCE")
-    parser.add_argument("-n", type=int, help="samples in val's proportions (default: as val)")
-    parser.add_argument("--per-label", type=int, default=1000, help="asked of each label")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--size", type=int, default=64, help="for a folder of pictures")
-    parser.add_argument("--channels", type=int, default=3, help="for a folder of pictures")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores there, too")
-    args = parser.parse_args()
-    began = time.perf_counter()
-    is_run = (args.run / "config.json").is_file()
-    size, channels, fit, model = args.size, args.channels, "crop", None
-    if is_run:
-        from latentbloom.model import load
-
-        model = load(args.run)
-        size, channels, fit = model.size, model.channels, model.config.data.fit
-    source = open_source(args.source)
+def real_sets(
+    source_name: str, *, size: int, channels: int, fit: Fit = "crop"
+) -> tuple[ImageSet, ImageSet]:
+    """Pictures of a source to train on, and those that it keeps aside."""
+    source = open_source(source_name)
     train, val = (
         ImageSet(
             source,
@@ -90,23 +77,82 @@ def main() -> int:
         )
         for split in ("train", "val")
     )
-    if model is not None:
+    return train, val
+
+
+def identity(what: Path) -> str:
+    """What tells a model, or a folder of samples, from another one; empty where nothing does."""
+    is_run = (what / "config.json").is_file()
+    telling = RunFolder(what).denoiser / "meta.json" if is_run else what / "records.json"
+    return hashlib.sha256(telling.read_bytes()).hexdigest() if telling.is_file() else ""
+
+
+def main() -> int:
+    """Parse, score, print."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.score", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("-n", type=int, help="samples in val's proportions (default: as val)")
+    parser.add_argument("--per-label", type=int, default=1000, help="asked of each label")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--size", type=int, default=64, help="for a folder of pictures")
+    parser.add_argument("--channels", type=int, default=3, help="for a folder of pictures")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the scores there, unless they are there"
+    )
+    args = parser.parse_args()
+    began = time.perf_counter()
+    is_run = (args.run / "config.json").is_file()
+    size, channels, fit = args.size, args.channels, "crop"
+    if is_run:
+        data = RunFolder(args.run).load_config().data
+        size, channels, fit = data.size or size, data.channels or channels, data.fit
+    train, val = real_sets(args.source, size=size, channels=channels, fit=fit)
+    asked = {
+        "of": identity(args.run),
+        "real": [train.fingerprint, val.fingerprint],
+        "n": args.n,
+        "per_label": args.per_label if is_run else None,
+        "seed": args.seed if is_run else None,
+    }
+    if args.json is not None and asked["of"] and finished(args.json, asked):
+        print(f"{args.json} is there already.")
+        return 0
+    if is_run:
+        from latentbloom.model import load
+
         whole = evaluate_run(
-            model, train, val, n=args.n or len(val), per_label=args.per_label, seed=args.seed
+            load(args.run),
+            train,
+            val,
+            n=args.n or len(val),
+            per_label=args.per_label,
+            seed=args.seed,
         )
-        scores, reconstruction, text = whole.pictures, whole.reconstruction, whole
+        scores, reconstruction = whole.pictures, whole.reconstruction
+        settings = whole.settings
     else:
         reference = prepare_reference(train, val)
-        pictures, cond = read_generated(args.run, source.spec, size=size, channels=channels)
+        pictures, cond = read_generated(args.run, train.spec, size=size, channels=channels)
         scores = score_pictures(pictures, cond, reference, in_distances=args.n)
-        reconstruction, text = None, scores
+        reconstruction, settings = None, {}
     console = Console()
     console.print(rows_table(score_rows(scores, reconstruction), title=str(args.run)))
     for note in scores.notes:
         console.print(f"Note: {note}")
-    print(f"{time.perf_counter() - began:.0f} s")
+    seconds = time.perf_counter() - began
+    print(f"{seconds:.0f} s")
     if args.json is not None:
-        args.json.write_text(text.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        found = {
+            "settings": settings,
+            "pictures": scores.model_dump(mode="json"),
+            "reconstruction": None
+            if reconstruction is None
+            else reconstruction.model_dump(mode="json"),
+        }
+        keep(args.json, asked, found, command=this_command("bench.score"), seconds=seconds)
     return 0
 
 
@@ -114,4 +160,4 @@ if __name__ == "__main__":
     try:
         raise SystemExit(main())
     except LatentbloomError as error:
-        raise SystemExit(f"bench/score.py: {error}") from None
+        raise SystemExit(f"bench.score: {error}") from None

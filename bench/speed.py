@@ -1,9 +1,10 @@
 """Speed of a run's own models on this machine: training, sampling, and the machine's peak.
 
-    python bench/speed.py RUN [--json FILE]
+    python -m bench.speed RUN [--json FILE]
 
 RUN gives the sizes, the pictures and the latents. Training speed counts whole steps as `fit`
-takes them: reading, all losses, all optimisers, moving average; every phase on.
+takes them: reading, all losses, all optimisers, moving average; every phase on. What FILE holds
+already is not measured again.
 """
 
 from __future__ import annotations
@@ -14,67 +15,26 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.pieces import finished, keep, this_command
+from bench.timing import count_flops, matrix_peak, seconds_of_a_call, where_time_goes
+
 if TYPE_CHECKING:
     from latentbloom.config import RunConfig
+    from latentbloom.train.loop import Trainer
     from latentbloom.train.stage import Stage
 
 LATE = 0.9
 """A progress at which every phase is on."""
 
 
-def seconds_of_a_call(call: Callable[[], object], *, least: float = 6.0, warm_up: int = 2) -> float:
-    """Median seconds of a call over `least` seconds or three calls, whichever is more."""
-    for _ in range(warm_up):
-        call()
-    times: list[float] = []
-    while sum(times) < least or len(times) < 3:
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return sorted(times)[len(times) // 2]
-
-
-def matrix_peak(dtype_name: str) -> float:
-    """GFLOP/s of a product of two square matrices."""
-    import torch
-
-    side = 2048
-    a, b = (torch.randn(side, side).to(getattr(torch, dtype_name)) for _ in range(2))
-    return 2 * side**3 / seconds_of_a_call(lambda: a @ b, least=2.0) / 1e9
-
-
-def count_flops(call: Callable[[], object]) -> int:
-    """Floating-point operations of convolutions and matrix products in a call.
-
-    PyTorch's own counter follows modules with hooks, which a gradient taken inside a loss does
-    not allow; its formulas are used without it.
-    """
-    from torch.utils._python_dispatch import TorchDispatchMode
-    from torch.utils.flop_counter import flop_registry
-
-    class Counter(TorchDispatchMode):
-        total = 0
-
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            out = func(*args, **(kwargs or {}))
-            if (formula := flop_registry.get(func._overloadpacket)) is not None:
-                self.total += formula(*args, **(kwargs or {}), out_val=out)
-            return out
-
-    with Counter() as counter:
-        call()
-    return counter.total
-
-
-def stage_speed(stage: Stage, config: RunConfig) -> tuple[float, float]:
-    """Images a second of a stage with every phase on, and GFLOP of one image.
-
-    The arithmetic is that of convolutions and matrix products, forward and backward.
-    """
+@contextmanager
+def trainer_of(stage: Stage, config: RunConfig) -> Iterator[Trainer]:
+    """The loop of a stage, without a log, in a folder that goes away."""
     from rich.console import Console
 
     from latentbloom.train.budget import Budget
@@ -84,7 +44,7 @@ def stage_speed(stage: Stage, config: RunConfig) -> tuple[float, float]:
 
     with tempfile.TemporaryDirectory() as folder:
         log = MetricsLog(Path(folder) / "metrics.jsonl", enabled=False)
-        trainer = Trainer(
+        yield Trainer(
             stage,
             Budget(images=10**9),
             config.train,
@@ -93,13 +53,35 @@ def stage_speed(stage: Stage, config: RunConfig) -> tuple[float, float]:
             log,
             StageProgress("", Console(quiet=True), enabled=False),
         )
+
+
+def stage_speed(stage: Stage, config: RunConfig) -> tuple[float, float]:
+    """Images a second of a stage with every phase on, and GFLOP of one image.
+
+    The arithmetic is that of convolutions and matrix products, forward and backward.
+    """
+    with trainer_of(stage, config) as trainer:
         trainer.step(LATE)
         work = count_flops(lambda: trainer.step(LATE))
         seconds = seconds_of_a_call(lambda: trainer.step(LATE))
     return stage.batch_size / seconds, work / stage.batch_size / 1e9
 
 
-def measure_training(run: Path) -> dict[str, float]:
+def vae_gan_stage(config: RunConfig, run: Path) -> Stage:
+    """Stage 1 with the run's pictures and settings."""
+    from latentbloom.evaluate.sets import sets_of_run
+    from latentbloom.run import RunFolder
+    from latentbloom.train.machine import make_accelerator
+    from latentbloom.train.vae_gan import VaeGanStage
+
+    train, val = sets_of_run(RunFolder(run))
+    assert config.autoencoder is not None
+    return VaeGanStage(
+        config.autoencoder, config.vae_gan, config.train, train, val, make_accelerator(config)
+    )
+
+
+def measure_training(run: Path) -> dict[str, Any]:
     """Both stages of a run, and the peaks, in one process."""
     from latentbloom.data.latents import LatentCache
     from latentbloom.evaluate.sets import sets_of_run
@@ -128,21 +110,17 @@ def measure_training(run: Path) -> dict[str, float]:
     return found | {"stage 2 latents/s": speed, "stage 2 GFLOP/latent": work}
 
 
-def vae_gan_stage(config: RunConfig, run: Path) -> Stage:
-    """Stage 1 with the run's pictures and settings."""
-    from latentbloom.evaluate.sets import sets_of_run
+def measure_steps(run: Path) -> dict[str, Any]:
+    """Where the time of a step of stage 1 goes."""
     from latentbloom.run import RunFolder
-    from latentbloom.train.machine import make_accelerator
-    from latentbloom.train.vae_gan import VaeGanStage
 
-    train, val = sets_of_run(RunFolder(run))
-    assert config.autoencoder is not None
-    return VaeGanStage(
-        config.autoencoder, config.vae_gan, config.train, train, val, make_accelerator(config)
-    )
+    config = RunFolder(run).load_config()
+    with trainer_of(vae_gan_stage(config, run), config) as trainer:
+        trainer.step(LATE)
+        return {"profile": where_time_goes(lambda: trainer.step(LATE))}
 
 
-def measure_classic(run: Path) -> dict[str, float]:
+def measure_classic(run: Path) -> dict[str, Any]:
     """Stage 1 of the classic preset on the run's pictures, in fp32."""
     from latentbloom.config import AutoencoderConfig
     from latentbloom.presets import build_preset
@@ -163,64 +141,60 @@ def measure_classic(run: Path) -> dict[str, float]:
     return {"classic stage 1 images/s": images, "classic stage 1 GFLOP/image": work}
 
 
-def measure_sampling(run: Path) -> dict[str, float]:
-    """Pictures a second of the default sampler and of the ancestral one at 1,000 steps."""
+def measure_sampling(run: Path) -> dict[str, Any]:
+    """Seconds of 64 pictures at 20 steps with the run's own sampler."""
     from latentbloom.model import load
 
     model = load(run)
-    n = 64
-    default = seconds_of_a_call(lambda: model.sample(n=n, seed=0), warm_up=1)
-    start = time.perf_counter()
-    model.sample(n=16, seed=0, sampler="ddpm", num_steps=1000)
-    ancestral = 16 / (time.perf_counter() - start)
-    twenty = seconds_of_a_call(lambda: model.sample(n=n, seed=0, num_steps=20), warm_up=0)
-    return {
-        "sampling pictures/s": n / default,
-        "sampling ddpm 1000 pictures/s": ancestral,
-        "64 pictures at 20 steps, s": twenty,
-    }
+    twenty = seconds_of_a_call(lambda: model.sample(n=64, seed=0, num_steps=20), warm_up=1)
+    return {"64 pictures at 20 steps, s": twenty}
 
 
-PARTS: dict[str, Callable[[Path], dict[str, float]]] = {
+PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "training": measure_training,
+    "steps": measure_steps,
     "classic": measure_classic,
     "sampling": measure_sampling,
 }
 
 
-def measure(run: Path) -> dict[str, float]:
-    """All parts, each in a process of its own: accelerate holds one precision a process."""
-    found: dict[str, float] = {}
+def measure(run: Path, out: Path | None) -> dict[str, Any]:
+    """All parts, each in a process of its own: accelerate holds one precision a process.
+
+    Arguments:
+        run: The run folder.
+        out: File that keeps what was found after each part; what it holds is not measured again.
+
+    Returns:
+        What was found, by part; parts that failed are missing, and said on stderr.
+    """
+    from bench.score import identity
+
+    asked = {"of": identity(run)}
+    piece: dict[str, Any] = {} if out is None else finished(out, asked) or {}
+    parts: dict[str, Any] = piece.get("parts", {})
+    spent: float = piece.get("seconds", 0.0)
     for part in PARTS:
-        command = [sys.executable, __file__, str(run), "--part", part]
+        if part in parts:
+            continue
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "bench.speed", str(run), "--part", part]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             print(f"{part}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
             continue
-        found |= json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def rows(found: dict[str, float]) -> list[tuple[str, str]]:
-    """What was found, in words."""
-    table = [
-        (name, f"{value:,.2f}" if value < 100 else f"{value:,.0f}") for name, value in found.items()
-    ]
-    used = found.get("stage 1 images/s", 0.0) * found.get("stage 1 GFLOP/image", 0.0)
-    if used and found.get("peak bf16"):
-        table.append(("stage 1, share of the bf16 peak", f"{used / found['peak bf16']:.0%}"))
-    if found.get("classic stage 1 images/s"):
-        gain = found["stage 1 images/s"] / found["classic stage 1 images/s"]
-        table.append(("stage 1 over classic in fp32", f"{gain:.1f} times"))
-    if found.get("sampling ddpm 1000 pictures/s"):
-        gain = found["sampling pictures/s"] / found["sampling ddpm 1000 pictures/s"]
-        table.append(("default sampling over 1,000 ancestral steps", f"{gain:.0f} times"))
-    return table
+        parts[part] = json.loads(done.stdout.splitlines()[-1])
+        spent += time.perf_counter() - began
+        if out is not None:
+            keep(out, asked, {"parts": parts}, command=this_command("bench.speed"), seconds=spent)
+    return parts
 
 
 def main() -> int:
     """Parse, measure, print."""
-    parser = argparse.ArgumentParser(description="Speed of a run's models on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.speed", description="Speed of a run's models on this machine."
+    )
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--part", choices=PARTS, help="one part, as JSON on the last line")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -228,12 +202,12 @@ def main() -> int:
     if args.part:
         print(json.dumps(PARTS[args.part](args.run)))
         return 0
-    found: dict[str, Any] = measure(args.run)
-    for name, value in rows(found):
-        print(f"{name:<45}{value:>12}")
-    if args.json:
-        args.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    return 0
+    from bench.tables import profile_rows, speed_rows
+
+    parts = measure(args.run, args.json)
+    for row in (*speed_rows(parts), *profile_rows(parts)):
+        print(f"{row[0]:<45}{'  '.join(row[1:])}")
+    return 0 if parts.keys() == PARTS.keys() else 1
 
 
 if __name__ == "__main__":

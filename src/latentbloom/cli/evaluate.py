@@ -105,7 +105,7 @@ def _map(args: argparse.Namespace, console: Console) -> None:
     from latentbloom.evaluate.progress import shown_on
     from latentbloom.evaluate.reference import prepare_reference
     from latentbloom.evaluate.sets import sets_of_run
-    from latentbloom.evaluate.speed_map import FILE_NAME, map_speed
+    from latentbloom.evaluate.speed_map import FILE_NAME, MAPPED, map_speed
     from latentbloom.evaluate.table import speed_table
     from latentbloom.model import load
     from latentbloom.run import RunFolder
@@ -117,7 +117,7 @@ def _map(args: argparse.Namespace, console: Console) -> None:
         found = map_speed(
             load(args.run),
             prepare_reference(train, val, cache=None if args.no_cache else "user"),
-            samplers={name: SAMPLERS[name].evaluations for name in ("dpm++", "unipc", "heun")},
+            samplers={name: SAMPLERS[name].evaluations for name in MAPPED},
             seed=args.seed,
             on_progress=on_progress,
         )

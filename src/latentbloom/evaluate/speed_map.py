@@ -30,6 +30,9 @@ FIRST = ("dpm++", 20)
 """Sampler and steps under which the guidance is chosen."""
 
 STEPS = (2, 3, 4, 6, 8, 12, 20, 40)
+MAPPED = ("dpm++", "unipc", "heun")
+"""Samplers that are tried."""
+
 DRAFT_EVALUATIONS = 4
 NEARLY_BEST = 1.1
 CONTROL_WEIGHT = 5.0

@@ -1,0 +1,142 @@
+"""The work folder of the benchmark: where each piece lies, and how it is made."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.pieces import finished, keep, read_piece
+from latentbloom.errors import LatentbloomError
+from latentbloom.run import RunFolder
+from latentbloom.train.checkpoint import checkpoint_exists
+
+OURS = "latentbloom"
+
+
+@dataclass
+class Work:
+    """Paths of pieces, and the programs that make them.
+
+    Arguments:
+        path: The folder.
+        failed: Commands that ended badly.
+    """
+
+    path: Path
+    failed: list[str] = field(default_factory=list)
+
+    def run(self, name: str, minutes: float) -> Path:
+        """The run folder of ours, or the folder of a peer's samples."""
+        if name == OURS:
+            return self.path / f"{OURS}-{minutes:g}"
+        return self.path / name / f"{minutes:g}"
+
+    def fitted(self, minutes: float) -> Path:
+        """What making our run took."""
+        return self.path / f"{OURS}-{minutes:g}.fit.json"
+
+    def scores(self, name: str, minutes: float, *, whole: bool = False) -> Path:
+        """Scores on as many samples as all have; or, if whole, on as many as val has."""
+        return self.path / f"{name}-{minutes:g}.{'val-' if whole else ''}scores.json"
+
+    def sampling(self, minutes: float) -> Path:
+        """Our samplers, side by side."""
+        return self.path / f"{OURS}-{minutes:g}.sampling.json"
+
+    def speed(self, minutes: float) -> Path:
+        """Training speed of our model."""
+        return self.path / f"{OURS}-{minutes:g}.speed.json"
+
+    def call(self, *words: str | Path) -> bool:
+        """Run a module of this Python, as `python -m WORDS`; says whether it ended well."""
+        shown = shlex.join(["python", "-m", *map(str, words)])
+        print(f"$ {shown}", flush=True)
+        command = [sys.executable, "-m", *map(str, words)]
+        code = subprocess.run(command, check=False).returncode
+        if code:
+            self.failed.append(f"{shown} (ended with {code})")
+        return code == 0
+
+    def fit(self, source: str, minutes: float) -> bool:
+        """Our run, unless it is finished; one that was interrupted goes on.
+
+        Raises:
+            LatentbloomError: The folder holds a run of another source.
+        """
+        out, asked = self.run(OURS, minutes), {"source": source, "minutes": minutes}
+        words = ["latentbloom", "fit", source, "--minutes", f"{minutes:g}", "--out", str(out)]
+        piece = read_piece(self.fitted(minutes))
+        if piece is not None and (other := piece["asked"].get("source", source)) != source:
+            raise LatentbloomError(
+                f"{out} was trained on {other}, not on {source}. Choose another --work."
+            )
+        if piece is not None and is_finished(out):
+            return True
+        began = time.monotonic()
+        if not self.call(*words):
+            return False
+        seconds = max(time.monotonic() - began, training_seconds(out))  # it may have gone on
+        shown = shlex.join(["python", "-m", *words])
+        keep(self.fitted(minutes), asked, {}, command=shown, seconds=seconds)
+        return True
+
+    def take(self, run: Path, minutes: float) -> None:
+        """Copy a finished run of ours into this folder, unless it was copied before.
+
+        Raises:
+            LatentbloomError: It is no finished run.
+        """
+        out, asked = self.run(OURS, minutes), {"run": str(run.resolve()), "minutes": minutes}
+        if finished(self.fitted(minutes), asked) and is_finished(out):
+            return
+        if not is_finished(run):
+            raise LatentbloomError(
+                f"{run} is no finished run of latentbloom. Give a folder that `latentbloom fit "
+                "--out` has come to the end with."
+            )
+        if out.exists():
+            raise LatentbloomError(f"{out} holds another run. Remove it, or choose another --work.")
+        request = json.loads(RunFolder(run).request.read_text(encoding="utf-8"))["request"]
+        asked_minutes = request["train"]["minutes"]
+        words = ["python", "-m", "latentbloom", "fit", request["data"]["source"]]
+        words += [] if asked_minutes is None else ["--minutes", f"{asked_minutes:g}"]
+        self.path.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(run, out)
+        shown = shlex.join([*words, "--out", str(out)])
+        keep(self.fitted(minutes), asked, {}, command=shown, seconds=training_seconds(run))
+
+
+def is_finished(run: Path) -> bool:
+    """Whether a run folder holds both finished models."""
+    folder = RunFolder(run)
+    ends = (folder.autoencoder, folder.path / "conditional_diffusion_final")
+    return folder.config.is_file() and all(checkpoint_exists(end) for end in ends)
+
+
+def training_seconds(run: Path) -> float:
+    """Seconds of both trainings of a run, by its own log."""
+    last: dict[str, float] = {}
+    for line in RunFolder(run).metrics.read_text(encoding="utf-8").splitlines():
+        told: dict[str, Any] = json.loads(line)
+        if "stage" in told and "seconds" in told:
+            last[told["stage"]] = told["seconds"]
+    return sum(last.values())
+
+
+def shape_of(runs: Sequence[Path]) -> list[str]:
+    """Options that give a peer size, colours and precision of the first run there is."""
+    for run in runs:
+        if (run / "config.json").is_file():
+            config = RunFolder(run).load_config()
+            shape = ["--size", str(config.data.size), "--channels", str(config.data.channels)]
+            low = config.train.precision
+            return [*shape, *([] if low is None else ["--precision", low])]
+    return []
