@@ -103,12 +103,14 @@ def _follow(average: dict[str, Tensor], net: nn.Module, *, decay: float) -> None
 
 
 @torch.no_grad()
-def sample_peer(peer: Peer, classes: Tensor, *, low: bool) -> Tensor:
+def sample_peer(peer: Peer, classes: Tensor, *, low: bool, say: Callable[[str], None]) -> Tensor:
     """Pictures as uint8 (N, C, H, W), one a class."""
     device = default_device()
     peer.net.to(device).eval()
-    parts = []
+    parts, done = [], 0
     for part in classes.split(SAMPLE_BATCH):
         with torch.autocast(device.type, torch.bfloat16, enabled=low):
             parts.append(to_uint8(peer.sample(part.to(device)).float().cpu()))
+        done += len(part)
+        say(f"{done} of {len(classes)} samples")
     return torch.cat(parts)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -147,12 +148,12 @@ def sample_what_is_missing(
     records = folder / "records.json"
     if finished(records, asked) is not None:
         return
-    _say(f"{len(wanted)} samples of {folder}")
+    _say(f"{folder}: {len(wanted)} samples")
     peer.net.load_state_dict(load_file(folder / WEIGHTS))
     low = (read_piece(folder / "training.json") or {}).get("precision") == "bf16"
     torch.manual_seed(0)
     start = time.monotonic()
-    pictures = sample_peer(peer, classes_of(wanted, spec), low=low)
+    pictures = sample_peer(peer, classes_of(wanted, spec), low=low, say=_say)
     seconds = time.monotonic() - start
     for old in folder.glob("*.png"):
         old.unlink()
@@ -188,6 +189,7 @@ def main() -> int:
     )
     args = parser.parse_args()
     command = this_command("bench.peers")
+    os.environ.setdefault("TQDM_DISABLE", "1")  # a bar a batch says nothing in a log
     source = open_source(args.source)
     spec = source.spec
     entries = [e for e in source.entries if e.split == "train"]

@@ -19,6 +19,7 @@ import torch
 
 from bench.pieces import finished, keep, this_command
 from bench.score import identity, real_sets
+from bench.tables import SAMPLING_HEADS, sampling_findings, sampling_rows, table
 from latentbloom.diffusion.solvers import SAMPLERS
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.asking import in_proportion, known_words
@@ -115,8 +116,8 @@ def main() -> int:
     rows, spent = piece["rows"], piece["seconds"]
     if rows.keys() == settings.keys():
         print(f"{args.json} is there already.")
-        return 0
-    model.sample(n=1, num_steps=2)  # the first call of all is slow
+    else:
+        model.sample(n=1, num_steps=2)  # the first call of all is slow
     for name, setting in settings.items():
         if name in rows:
             continue
@@ -125,6 +126,8 @@ def main() -> int:
         found = {"rows": rows, "map_samples": speed_map.samples}
         seconds = spent + time.perf_counter() - began
         keep(args.json, asked, found, command=this_command("bench.sampling"), seconds=seconds)
+    lines = table(SAMPLING_HEADS, sampling_rows(rows))
+    print("\n".join([*lines, "", *sampling_findings(rows)]))
     return 0
 
 

@@ -52,6 +52,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sampling, "load", lambda _: model)
     monkeypatch.setattr(sampling, "real_sets", lambda *_, **__: (pictures, pictures))
     monkeypatch.setattr(sampling, "prepare_reference", lambda *_: None)
+    monkeypatch.setattr(sampling, "sampling_rows", lambda rows: [(name,) for name in rows])
+    monkeypatch.setattr(sampling, "sampling_findings", lambda _: ["told"])
     return folder
 
 
