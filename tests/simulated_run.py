@@ -83,7 +83,9 @@ class SlowStage:
         return {}
 
     def validate(self) -> tuple[dict[str, float], float]:
-        self.machine.work(0.3 / self.machine.speed)
+        seconds = self.machine.validation / self.machine.speed
+        self.machine.work(seconds)
+        self.machine.validated += seconds
         return {}, 1.0
 
     def preview(self, path: Path) -> None:
@@ -109,6 +111,8 @@ class Machine(Work):
         self.speed = speed
         self.step = 60.0 * minutes / 300
         self.breaks_at = float("inf")
+        self.validation = 0.3  # seconds of one, at speed 1
+        self.validated = 0.0
         self.seen: dict[str, int] = {}
         self.spent: dict[str, float] = {}
         self.doing = "audit"
@@ -169,6 +173,7 @@ def simulate(
     speed: float,
     count: int,
     turns_into: float = 1.0,
+    validation: float = 0.3,
     breaks_after: float = float("inf"),
 ) -> tuple[Machine, RunConfig, Plan]:
     """One call of `fit` on a simulated machine.
@@ -179,11 +184,13 @@ def simulate(
         speed: 1 is two slow cores.
         count: Training pictures.
         turns_into: Factor on the speed once the plan is made.
+        validation: Seconds of one validation, at speed 1.
         breaks_after: Seconds after which the power goes, if that is while it trains.
     """
     folder = RunFolder(place)
     machine = Machine(folder, speed, minutes)
     machine.breaks_at = machine.clock() + breaks_after
+    machine.validation = validation
     source = pictures(count)
     audit = Audit.model_construct(broken=(), channels=3, suggested_size=64)
     console = Console(quiet=True)

@@ -84,6 +84,12 @@ def test_a_machine_that_changes_its_speed_keeps_the_promise(tmp_path: Path, fact
     assert machine.given_to_finish > 0.85 * told.finish_seconds
 
 
+def test_slow_validations_are_fewer(tmp_path: Path) -> None:
+    machine, _, _ = simulate(tmp_path / "run", minutes=10.0, speed=1.0, count=3000, validation=20.0)
+    # Two at the least in each stage, the first and the last; all twenty would take 400 s.
+    assert 80.0 <= machine.validated < 0.25 * 600.0
+
+
 @pytest.mark.parametrize("breaks_after", [200.0, 420.0])
 def test_a_run_that_broke_off_uses_what_is_left_of_its_minutes(
     tmp_path: Path, breaks_after: float

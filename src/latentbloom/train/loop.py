@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_ROLLBACKS = 3
 NUM_VALIDATIONS = 10
+VALIDATION_SHARE = 0.1  # of a budget in seconds; with one in images every validation takes place
 
 
 class NonFiniteLossError(Exception):
@@ -76,6 +77,7 @@ class Trainer:
         self.position = Position()
         self.rollbacks = 0
         self._started = 0.0
+        self._validating = 0.0  # seconds
 
     @property
     def last(self) -> Path:
@@ -204,7 +206,13 @@ class Trainer:
         if due <= self.position.validations:
             return
         self.position.validations = due
+        if self.budget.seconds is not None and due < NUM_VALIDATIONS:
+            costly = self._validating > VALIDATION_SHARE * self._seconds()
+            if self._everyone(costly):
+                return
+        began = self.clock()
         scores, badness = self.stage.validate()
+        self._validating += self.clock() - began
         self.log.write("val", self.stage.name, self._place() | scores)
         if self.position.best is None or badness < self.position.best:
             self.position.best = badness
