@@ -180,6 +180,11 @@ class SamplingSettings(Settings):
     guidance: Weight = Field(
         1.75, description="1 plain conditional, 0 unconditional, above stronger"
     )
+    tune_guidance: bool = Field(
+        True,
+        description="After training try stronger guidance, too, and keep what comes nearest to "
+        "training pictures; off where guidance is given",
+    )
 
 
 class TrainSettings(Settings):

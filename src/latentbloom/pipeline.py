@@ -170,6 +170,8 @@ def _request(
         wanted = {"data.source": str(source), **wanted}
     if minutes is not None:
         wanted["train.minutes"] = minutes
+    if "sampling.guidance" in wanted:
+        wanted.setdefault("sampling.tune_guidance", False)
     request = base.updated(wanted)
     if not request.data.source:
         named = ", ".join(name for name in PRESETS if build_preset(name).data.source)

@@ -25,7 +25,7 @@ from latentbloom.evaluate.reference import Reference
 FILE_NAME = "quality.json"
 Quality = Literal["draft", "balanced", "best"]
 
-GUIDANCE = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
+GUIDANCE = (1.0, 1.375, 1.75, 2.25, 2.75, 3.5, 4.5)
 FIRST = ("dpm++", 20)
 """Sampler and steps under which the guidance is chosen."""
 

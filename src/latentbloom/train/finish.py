@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from latentbloom.data.imageset import ImageSet
     from latentbloom.model import Model
 
-SHARE_FOR_SCORES = 0.6
+SHARE_FOR_GUIDANCE = 0.35
+SHARE_FOR_SCORES = 0.6  # of what is left then
 SHORTEST_DRAWING = 10.0
 LAST_PICTURE = 15.0  # seconds kept for a drawing that begins in time, the report and the card
 
@@ -42,8 +43,14 @@ def finish(
     model = load(folder.path)
     began = time.monotonic()
     if not folder.scores.exists():
+        if model.config.sampling.tune_guidance:
+            timed = model.config.train.minutes is not None
+            limit = SHARE_FOR_GUIDANCE * seconds if timed else float("inf")
+            _guard(console, "guidance", lambda: _guide(folder, model, train, limit, console))
+            model = load(folder.path)
         console.print("Scoring ...")
-        _guard(console, "scores", lambda: _score(folder, model, train, val, seconds))
+        left = seconds - (time.monotonic() - began)
+        _guard(console, "scores", lambda: _score(folder, model, train, val, left))
     console.print("Drawing ...")
     left = seconds - (time.monotonic() - began)
     _pictures(folder, model, train, val, console, max(SHORTEST_DRAWING, left - LAST_PICTURE))
@@ -78,6 +85,21 @@ def finish_early(
             shown = load_coder(folder.path)
     _pictures(folder, shown, train, val, console)
     return model
+
+
+def _guide(
+    folder: RunFolder, model: Model, train: ImageSet, seconds: float, console: Console
+) -> None:
+    """Keep the guidance whose samples are nearest to training pictures."""
+    from latentbloom.evaluate.guidance import choose_guidance
+
+    found = choose_guidance(model, train, seconds=seconds)
+    if not found:
+        return
+    best = min(found, key=found.__getitem__)
+    told = ", ".join(f"{strength:g}: {distance:.3f}" for strength, distance in found.items())
+    console.print(f"Guidance {best:g}, by the distance to training pictures ({told}).")
+    folder.load_config().updated({"sampling.guidance": best}).save(folder.config)
 
 
 def _score(folder: RunFolder, model: Model, train: ImageSet, val: ImageSet, seconds: float) -> None:

@@ -136,7 +136,7 @@ def make_plan(
 
 def _finishing(seconds: float) -> float:
     """Seconds for scores and pictures: much of a short run, as they have a size of their own."""
-    return min(max(0.12 * seconds, 12.0), 60.0 + 0.03 * seconds, 180.0)
+    return min(max(0.14 * seconds, 12.0), 60.0 + 0.05 * seconds, 240.0)
 
 
 def in_images(train: TrainSettings, count: int) -> TrainSettings:
