@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STEPS_UP = (1.0, 1.3, 1.6, 2.0, 2.6)  # times the model's own guidance
 SAMPLES = 160  # a strength, all from the same noise, so that differences are clearer than values
 LOOKED_AT = 1000  # training pictures
+NEARLY = 1.03  # distances this near to the least one are not told apart from it
 FEWEST = 256  # training pictures below which nothing is chosen
 
 
@@ -84,8 +85,17 @@ def choose_guidance(
         if len(found) > 1 and seconds - (clock() - began) < a_strength:
             break
         strength = round(step * model.config.sampling.guidance, 2)
-        worse = min(found.values(), default=float("inf"))
         found[strength] = distance(strength)
-        if found[strength] > worse:
+        if found[strength] > NEARLY * min(found.values()):
             break
     return found
+
+
+def strongest(found: dict[float, float]) -> float:
+    """The strongest guidance whose distance is nearly the least one.
+
+    Arguments:
+        found: What `choose_guidance` found, not empty.
+    """
+    least = min(found.values())
+    return max(strength for strength, distance in found.items() if distance <= NEARLY * least)

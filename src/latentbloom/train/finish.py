@@ -90,13 +90,13 @@ def finish_early(
 def _guide(
     folder: RunFolder, model: Model, train: ImageSet, seconds: float, console: Console
 ) -> None:
-    """Keep the guidance whose samples are nearest to training pictures."""
-    from latentbloom.evaluate.guidance import choose_guidance
+    """Keep the strongest guidance whose samples are as near to training pictures as any."""
+    from latentbloom.evaluate.guidance import choose_guidance, strongest
 
     found = choose_guidance(model, train, seconds=seconds)
     if not found:
         return
-    best = min(found, key=found.__getitem__)
+    best = strongest(found)
     told = ", ".join(f"{strength:g}: {distance:.3f}" for strength, distance in found.items())
     console.print(f"Guidance {best:g}, by the distance to training pictures ({told}).")
     folder.load_config().updated({"sampling.guidance": best}).save(folder.config)

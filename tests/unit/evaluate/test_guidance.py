@@ -14,7 +14,7 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.data.source import open_source
 from latentbloom.evaluate.distances import kernel_distance, labelled_kernel_distance
 from latentbloom.evaluate.features import FeatureExtractor, Features
-from latentbloom.evaluate.guidance import choose_guidance
+from latentbloom.evaluate.guidance import choose_guidance, strongest
 from latentbloom.model import Model
 
 GENERATOR = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def test_it_climbs_until_the_next_is_worse(
 ) -> None:
     painter = Painter(images, wants)
     found = chosen(painter, tmp_path)
-    assert min(found, key=found.__getitem__) == pytest.approx(best, abs=0.01)
+    assert strongest(found) == pytest.approx(best, abs=0.01)
     assert painter.asked == list(found)
     assert len(found) == tried
 
@@ -115,3 +115,8 @@ def test_little_time_tries_two_or_none(images: ImageSet, tmp_path: Any) -> None:
 def test_few_pictures_tell_nothing(images: ImageSet, tmp_path: Any) -> None:
     few = ImageSet(images.source, images.entries[:100], size=32, channels=1)
     assert chosen(Painter(few, 9.0), tmp_path) == {}
+
+
+def test_nearly_the_same_distance_goes_to_the_stronger() -> None:
+    assert strongest({1.75: 1.0, 2.25: 1.02, 3.0: 1.04}) == 2.25
+    assert strongest({1.75: 1.0, 2.25: 1.1}) == 1.75
