@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ class Model(Coder):
         denoiser: Makes latents; left as it is, a copy is used where the precision is lower.
         device: Where to compute.
         autocast_dtype: Lower precision for the networks, or None.
+        shown: Combinations of values that training showed; None: all of them.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Model(Coder):
         *,
         device: torch.device | None = None,
         autocast_dtype: torch.dtype | None = None,
+        shown: Collection[tuple[int, ...]] | None = None,
     ) -> None:
         super().__init__(config, spec, autoencoder, device=device, autocast_dtype=autocast_dtype)
         backbone = denoiser.backbone.to(self.device)
@@ -66,6 +68,7 @@ class Model(Coder):
             # Autocast would cast every weight again at each step; a copy is cast once.
             backbone = copy.deepcopy(backbone).to(autocast_dtype)
         self.denoiser = denoiser.with_backbone(backbone).eval().requires_grad_(False)
+        self.shown = shown
 
     def sample(
         self,
@@ -164,13 +167,17 @@ class Model(Coder):
         words = list(asked) + [asked[-1]] * (CHUNK - len(asked))
         x_1 = noise_for(seed, filled, self.autoencoder.latent_shape).to(self.device)
         return sample_states(
-            Guided(self.denoiser, self.spec, guidance),
+            self.guided(guidance),
             x_1,
             self._cond(words),
             sampler=sampler,
             num_steps=num_steps,
             generators=generators_for(seed, filled),
         )
+
+    def guided(self, guidance: float | torch.Tensor) -> Guided:
+        """The denoiser with guidance, a number or one a row (B,)."""
+        return Guided(self.denoiser, self.spec, guidance, shown=self.shown)
 
     def _records(
         self,
@@ -259,4 +266,5 @@ def load(run: Path | str, *, device: str | None = None) -> Model:
         denoiser,
         device=where,
         autocast_dtype=low_precision(config),
+        shown=[tuple(row) for row in meta["shown"]] if meta.get("shown") is not None else None,
     )

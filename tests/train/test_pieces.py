@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from latentbloom.data.conditions import ConditionSpec, Factor
 from latentbloom.errors import ConfigError
 from latentbloom.train.budget import Budget, learning_rate_factor
 from latentbloom.train.ema import EMA, exponent_for
+from latentbloom.train.latent_diffusion import shown_combinations
 from latentbloom.train.order import Order, mix, seed_step, tempered_weights
 from latentbloom.train.state import optimizer_tensors, restore_optimizer
 
@@ -128,3 +130,12 @@ def test_moments_get_the_memory_layout_of_their_weights() -> None:
     step(other, resumed)
     for a, b in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_combinations_that_were_shown() -> None:
+    spec = ConditionSpec((Factor("species", ("rose", "tulip")), Factor("colour", ("red", "blue"))))
+    labels = torch.tensor([[1, 0], [0, 1], [1, 0], [0, 2], [2, 1]])  # 2 is "any"
+    assert shown_combinations(labels, spec) == [[0, 1], [1, 0]]
+    every = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]])
+    assert shown_combinations(every, spec) is None
+    assert shown_combinations(labels[:, :1], ConditionSpec(spec.factors[:1])) is None

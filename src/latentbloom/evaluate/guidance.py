@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STEPS_UP = (1.0, 1.3, 1.6, 2.0, 2.6)  # times the model's own guidance
 SAMPLES = 160  # a strength, all from the same noise, so that differences are clearer than values
 LOOKED_AT = 1000  # training pictures
-NEARLY = 1.03  # distances this near to the least one are not told apart from it
+NEARLY = 0.03  # of the least distance: by how much others may differ and count as equal
 FEWEST = 256  # training pictures below which nothing is chosen
 
 
@@ -86,7 +86,7 @@ def choose_guidance(
             break
         strength = round(step * model.config.sampling.guidance, 2)
         found[strength] = distance(strength)
-        if found[strength] > NEARLY * min(found.values()):
+        if found[strength] > _nearly(found):
             break
     return found
 
@@ -97,5 +97,9 @@ def strongest(found: dict[float, float]) -> float:
     Arguments:
         found: What `choose_guidance` found, not empty.
     """
-    least = min(found.values())
-    return max(strength for strength, distance in found.items() if distance <= NEARLY * least)
+    return max(strength for strength, distance in found.items() if distance <= _nearly(found))
+
+
+def _nearly(found: dict[float, float]) -> float:
+    least = min(found.values())  # below 0 now and then: it is unbiased
+    return least + NEARLY * abs(least)

@@ -30,7 +30,7 @@ class Block(nn.Module):
         self.modulation = zero_init(nn.Linear(width, 6 * width))
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
-        """Tokens (B, T, D) under the condition vector c (B, D), already activated."""
+        """Tokens (B, T, D) under the vector c (B, D) of time and conditions."""
         shift1, scale1, gate1, shift2, scale2, gate2 = (
             self.modulation(c).unsqueeze(1).chunk(6, dim=-1)
         )
@@ -85,7 +85,9 @@ class Transformer(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         """Arguments: x (B, C, h, w), t (B,) of order one, cond: LongTensor (B,) a factor."""
-        c = F.silu(self.time(t) + self.condition(cond))  # (B, D)
+        # Conditions are added behind the nonlinearity, so that each factor moves the modulations by
+        # itself, whatever the others are.
+        c = F.silu(self.time(t)) + self.condition(cond)  # (B, D)
         h = self.embed(self.to_tokens(x))  # (B, T, D), in the lower precision under autocast
         h = h + self.position.to(h.dtype)
         for block in self.blocks:

@@ -70,10 +70,8 @@ def ask(
 
 def guided(model: Model, guidance: float | Tensor | None = None) -> X0Denoiser:
     """The model's denoiser with guidance, a number or one a row (B,); default as trained."""
-    from latentbloom.diffusion import Guided
-
     usual = model.config.sampling.guidance
-    return Guided(model.denoiser, model.spec, usual if guidance is None else guidance)
+    return model.guided(usual if guidance is None else guidance)
 
 
 def run_from(

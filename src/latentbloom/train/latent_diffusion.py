@@ -180,7 +180,20 @@ class LatentDiffusionStage:
             "spec": self.spec.to_json(),
             "shape": list(self.latents.shape),
             "autoencoder": self.latents.fingerprint,
+            "shown": shown_combinations(self.latents.labels, self.spec),
         }
+
+
+def shown_combinations(labels: Tensor, spec: ConditionSpec) -> list[list[int]] | None:
+    """Combinations of values among pictures, each once; None where all that there can be are shown.
+
+    Arguments:
+        labels: LongTensor (N, factors).
+        spec: The factors; a picture with an unknown value shows none.
+    """
+    known = torch.stack([spec.known(n, labels[:, k]) for k, n in enumerate(spec.names)])
+    shown = labels[known.all(dim=0)].unique(dim=0)
+    return None if len(shown) == math.prod(len(f.values) for f in spec.factors) else shown.tolist()
 
 
 def _groups(module: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:

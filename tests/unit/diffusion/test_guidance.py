@@ -98,3 +98,24 @@ def test_bad_interval(interval):
     assert str(error.value) == (
         f"The guidance interval {interval} is not two times between 0 and 1, the smaller one first."
     )
+
+
+def test_a_combination_that_was_not_shown_is_guided_by_each_factor():
+    # Rows: rose blue, tulip red, any blue. Shown: all but tulip red.
+    shown = [(0, 0), (0, 1), (1, 1)]
+    spy = Spy()
+    guided = Guided(spy, SPEC, 1.5, shown=shown)
+    assert guided.unseen(COND).tolist() == [False, True, False]
+    x0_hat = guided(X_T, torch.full((3,), 0.5), COND)[:, 0]
+    joint = 1.5 * CONDITIONAL - 0.5 * UNCONDITIONAL
+    alone = torch.tensor([10.0 * 1 + 2, 10.0 * 2 + 0])  # tulip of any colour, anything red
+    apart = UNCONDITIONAL[1] + 1.5 * (alone - UNCONDITIONAL[1]).sum()
+    torch.testing.assert_close(x0_hat, torch.stack([joint[0], apart, joint[2]]))
+    assert spy.batches == [6, 9]  # the other rows are computed as ever
+
+
+def test_when_everything_asked_was_shown_nothing_is_computed_twice():
+    spy = Spy()
+    rows = {name: values[[0, 2]] for name, values in COND.items()}
+    Guided(spy, SPEC, 1.5, shown=[(0, 1)])(X_T[:2], torch.full((2,), 0.5), rows)
+    assert spy.batches == [4]
