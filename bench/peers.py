@@ -19,6 +19,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,7 @@ def train_what_is_missing(
         (folder / "records.json").unlink(missing_ok=True)  # of other weights
         save_file({k: v.contiguous().cpu() for k, v in done.average.items()}, folder / WEIGHTS)
         facts = {
+            "package": f"{peer.package} {version(peer.package)}",
             "weights_millions": round(weights, 2),
             "precision": "bf16" if low else "fp32",
             "images": done.images,

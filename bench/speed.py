@@ -93,7 +93,10 @@ def measure_training(run: Path) -> dict[str, Any]:
     config = folder.load_config()
     assert config.denoiser is not None
     train, _ = sets_of_run(folder)
-    found = {"peak fp32": matrix_peak("float32"), "peak bf16": matrix_peak("bfloat16")}
+    found = {
+        "matrix peak fp32, GFLOP/s": matrix_peak("float32"),
+        "matrix peak bf16, GFLOP/s": matrix_peak("bfloat16"),
+    }
     images, work = stage_speed(vae_gan_stage(config, run), config)
     found |= {"stage 1 images/s": images, "stage 1 GFLOP/image": work}
     latents = LatentCache(folder.latents("train"))

@@ -32,6 +32,7 @@ SAMPLING_HEADS = (
 )
 PROFILE_HEADS = ("operation", "share of a step", "ms a step", "times a step")
 TOP = 8
+PEAK = "matrix peak bf16, GFLOP/s"
 
 MATRIX = ("conv", "mm", "linear", "matmul", "scaled_dot_product", "einsum")
 """Parts of the names of operations that do the arithmetic that counts against the peak."""
@@ -142,10 +143,10 @@ def speed_rows(parts: Mapping[str, Piece]) -> list[Row]:
 
 def share_of_peak(found: Mapping[str, float]) -> float | None:
     """Arithmetic of stage 1 a second over the machine's own bf16 peak."""
-    needed = ("stage 1 images/s", "stage 1 GFLOP/image", "peak bf16")
+    needed = ("stage 1 images/s", "stage 1 GFLOP/image", PEAK)
     if not all(found.get(name) for name in needed):
         return None
-    return found["stage 1 images/s"] * found["stage 1 GFLOP/image"] / found["peak bf16"]
+    return found["stage 1 images/s"] * found["stage 1 GFLOP/image"] / found[PEAK]
 
 
 def profile_rows(parts: Mapping[str, Piece], *, top: int = TOP) -> list[Row]:
@@ -186,8 +187,8 @@ def profile_findings(parts: Mapping[str, Piece]) -> list[str]:
     peak = share_of_peak(parts.get("training", {}))
     if peak is not None and share > 0:
         text += (
-            f": with {peak:.0%} of the peak over the whole step, they themselves run at about "
-            f"{peak / share:.0%} of it, and nothing but them would bring the step there"
+            f". The step as a whole reaches {peak:.0%} of the bf16 peak, these operations "
+            f"themselves about {peak / share:.0%}: a step of nothing else would reach that"
         )
     return [f"{text}."]
 

@@ -24,6 +24,7 @@ class Toy:
     """One weight that its loss pushes down; it notes the weight at each step, and when it drew."""
 
     lr = 0.1
+    package = "diffusers"
     describe = "one weight"
 
     def __init__(self, classes: int = 2, channels: int = 1, size: int = 8) -> None:

@@ -63,8 +63,8 @@ SAMPLERS = {
 }
 PARTS = {
     "training": {
-        "peak fp32": 100.0,
-        "peak bf16": 1000.0,
+        "matrix peak fp32, GFLOP/s": 100.0,
+        "matrix peak bf16, GFLOP/s": 1000.0,
         "stage 1 images/s": 60.0,
         "stage 1 GFLOP/image": 5.0,
     },
@@ -129,7 +129,7 @@ def test_where_a_step_goes_adds_up_to_the_step() -> None:
     assert sum(float(row[1].rstrip("%")) for row in rows) == pytest.approx(100.0)
     (told,) = profile_findings(PARTS)
     assert "products are 50% of a step" in told
-    assert "at about 60% of it" in told  # 30 % of the peak over the whole step
+    assert "themselves about 60%" in told  # 30 % of the peak over the whole step
 
 
 def test_a_piece_is_found_where_the_same_was_asked(tmp_path: Path) -> None:
