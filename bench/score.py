@@ -105,13 +105,15 @@ def main() -> int:
     args = parser.parse_args()
     began = time.perf_counter()
     is_run = (args.run / "config.json").is_file()
-    size, channels, fit = args.size, args.channels, "crop"
+    size, channels, fit, sampling = args.size, args.channels, "crop", None
     if is_run:
-        data = RunFolder(args.run).load_config().data
+        config = RunFolder(args.run).load_config()
+        data, sampling = config.data, config.sampling.model_dump(mode="json")
         size, channels, fit = data.size or size, data.channels or channels, data.fit
     train, val = real_sets(args.source, size=size, channels=channels, fit=fit)
     asked = {
         "of": identity(args.run),
+        "sampling": sampling,
         "real": [train.fingerprint, val.fingerprint],
         "n": args.n,
         "per_label": args.per_label if is_run else None,
