@@ -77,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     train, val = sets_of_run(folder, against=args.against, overrides=overrides_of(args))
     model = load(args.run)
     console = Console()
+    copies = folder.path / "figures" / "copies.png" if args.out is None else None
     with shown_on(console) as on_progress:
         scores = evaluate_run(
             model,
@@ -87,15 +88,19 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             extractor=extractor,
             cache=None if args.no_cache else "user",
+            copies=copies,
             on_progress=on_progress,
         )
-    if args.map:
-        _map(args, console)
     out = args.out or folder.scores
     out.parent.mkdir(parents=True, exist_ok=True)
-    scores.save(out)
+    scores.save(out)  # before the map, which may fail on its own
     console.print(score_table(scores, title=f"Scores of {args.run}"))
     console.print(f"Written to {out}", markup=False, highlight=False, soft_wrap=True)
+    if copies is not None and scores.pictures.copying is not None:
+        text = f"Samples nearest to training pictures: {copies}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if args.map:
+        _map(args, console)
     return 0
 
 
@@ -105,7 +110,7 @@ def _map(args: argparse.Namespace, console: Console) -> None:
     from latentbloom.evaluate.progress import shown_on
     from latentbloom.evaluate.reference import prepare_reference
     from latentbloom.evaluate.sets import sets_of_run
-    from latentbloom.evaluate.speed_map import FILE_NAME, MAPPED, map_speed
+    from latentbloom.evaluate.speed_map import FILE_NAME, MAP_SAMPLES, MAPPED, map_speed
     from latentbloom.evaluate.table import speed_table
     from latentbloom.model import load
     from latentbloom.run import RunFolder
@@ -118,6 +123,7 @@ def _map(args: argparse.Namespace, console: Console) -> None:
             load(args.run),
             prepare_reference(train, val, cache=None if args.no_cache else "user"),
             samplers={name: SAMPLERS[name].evaluations for name in MAPPED},
+            n=min(args.n or MAP_SAMPLES, MAP_SAMPLES),
             seed=args.seed,
             on_progress=on_progress,
         )

@@ -3,3 +3,6 @@
 Everything here reads finished pictures or a finished model; nothing is trained that a generator
 could learn from.
 """
+
+FEW = 2048
+"""Pictures below which a Fréchet distance says little on its own, and a note says so."""

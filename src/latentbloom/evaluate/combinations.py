@@ -54,11 +54,12 @@ def combination_scores(
         return ()
     answers = judge.judge(features)
     all_met = np.ones(len(labels), bool)
-    for column, name in enumerate(spec.names):
+    judged = [(column, name) for column, name in enumerate(spec.names) if name in answers]
+    for column, name in judged:
         all_met &= answers[name].answer == labels[:, column]
     on_real = judge.judge(reference.val)
     real_met = np.ones(len(reference.val_labels), bool)
-    for column, name in enumerate(spec.names):
+    for column, name in judged:
         real_met &= on_real[name].answer == reference.val_labels[:, column]
     scores = []
     for which, wanted in (("seen", reference.seen), ("unseen", unseen)):

@@ -113,6 +113,26 @@ class Judge:
         return cls(ConditionSpec.from_json(factors), tensors)
 
 
+def untaught(labels: np.ndarray, spec: ConditionSpec) -> dict[str, str]:
+    """For each factor that pictures show fewer than two values of, why it cannot be judged.
+
+    Arguments:
+        labels: int64 (N, factors), an index a factor, `null_index` where unknown.
+        spec: The factors.
+    """
+    shown = {
+        factor.name: len(set(labels[:, column].tolist()) - {factor.null_index})
+        for column, factor in enumerate(spec.factors)
+    }
+    return {
+        factor.name: f"No judge for '{factor.name}': the training pictures show "
+        f"{shown[factor.name]} of its values ({', '.join(factor.values)}), and telling them apart "
+        "takes two or more."
+        for factor in spec.factors
+        if shown[factor.name] < 2
+    }
+
+
 def train_judge(
     features: Features,
     labels: np.ndarray,
@@ -121,7 +141,7 @@ def train_judge(
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> Judge:
-    """Teach a judge.
+    """Teach a judge those factors that can be taught; see `untaught` for the others.
 
     Arguments:
         features: Of N real training pictures.
@@ -131,31 +151,30 @@ def train_judge(
         on_progress: Called with each finished classifier.
 
     Raises:
-        LatentbloomError: A factor has labelled pictures of fewer than two values.
+        LatentbloomError: Each factor has labelled pictures of fewer than two values.
     """
+    unknown = untaught(labels, spec)
+    factors = tuple(factor for factor in spec.factors if factor.name not in unknown)
+    if not factors:
+        raise LatentbloomError(" ".join(unknown.values()) or "No judge: there are no labels.")
     tensors: dict[str, Tensor] = {}
-    total = len(spec.factors) * len(_views())
+    total = len(factors) * len(_views())
     generator = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # for the weights' first values
-        for column, factor in enumerate(spec.factors):
+        for number, factor in enumerate(factors):
+            column = spec.names.index(factor.name)
             known = labels[:, column] != factor.null_index
             y = torch.from_numpy(labels[known, column])
-            if len(torch.unique(y)) < 2:
-                raise LatentbloomError(
-                    f"No judge for '{factor.name}': the training pictures show "
-                    f"{len(torch.unique(y))} of its values ({', '.join(factor.values)}), and "
-                    "telling them apart takes two or more."
-                )
             rows = np.flatnonzero(known)
             for index, view in enumerate(_views()):
                 x = torch.from_numpy(np.array(features.grid[rows, view]))
                 for name, tensor in _fit_linear(x, y, len(factor.values), generator).items():
                     tensors[f"{factor.name}/{index}/{name}"] = tensor
                 if on_progress is not None:
-                    done = column * len(_views()) + index + 1
+                    done = number * len(_views()) + index + 1
                     on_progress("judge", done, total)
-    return Judge(spec, tensors)
+    return Judge(ConditionSpec(factors), tensors)
 
 
 def _scale(x: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:

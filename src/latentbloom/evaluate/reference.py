@@ -13,7 +13,7 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.distances import Interval, frechet_distance, kernel_distance
 from latentbloom.evaluate.features import FeatureExtractor, Features, Progress
-from latentbloom.evaluate.judge import RECIPE, Judge, train_judge
+from latentbloom.evaluate.judge import RECIPE, Judge, train_judge, untaught
 from latentbloom.evaluate.neighbours import Manifolds
 from latentbloom.evaluate.real import real_features, set_key
 
@@ -133,16 +133,13 @@ def prepare_reference(
     if folder is not None:
         where = folder / "judges" / f"{set_key(train, extractor)}-{len(train_features)}-{RECIPE}"
         judge = Judge.load(where)
-    if judge is None and train.spec.factors:
-        try:
-            judge = train_judge(
-                train_features, train.labels[train_rows], train.spec, on_progress=on_progress
-            )
-        except LatentbloomError as error:
-            notes.append(str(error))
-        else:
-            if where is not None:
-                judge.save(where)
+    labels = train.labels[train_rows]
+    unknown = untaught(labels, train.spec)
+    notes += unknown.values()
+    if judge is None and len(unknown) < len(train.spec.factors):
+        judge = train_judge(train_features, labels, train.spec, on_progress=on_progress)
+        if where is not None:
+            judge.save(where)
     return Reference(
         extractor=extractor,
         spec=train.spec,

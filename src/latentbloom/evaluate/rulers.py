@@ -65,6 +65,12 @@ def extractor_for(
             f"The run was trained to look good to {perceptual}, so that network cannot score it. "
             f"Use another: {', '.join(name for name in RULERS if name != perceptual)}."
         )
+    if features == "efficientnet-lite0" and perceptual != "none":
+        raise ConfigError(
+            f"The run asked for {perceptual} as its perceptual network, in whose place "
+            "efficientnet-lite0 is trained against where its weights cannot be had, so that "
+            "network cannot score it. Use another: " + ", ".join(RULERS) + "."
+        )
     if features == FeatureExtractor.network:
         return FeatureExtractor(device)
     if features == "inception":

@@ -20,6 +20,7 @@ from latentbloom.evaluate.asking import (
     top_up,
 )
 from latentbloom.evaluate.combinations import unseen_combinations
+from latentbloom.evaluate.copies import draw_copies
 from latentbloom.evaluate.features import BATCH, FeatureExtractor, Features, Progress
 from latentbloom.evaluate.fidelity import map_distance, psnr, ssim
 from latentbloom.evaluate.neighbours import mean_interval
@@ -46,6 +47,7 @@ def evaluate_run(
     budget_seconds: float | None = None,
     extractor: FeatureExtractor | None = None,
     cache: Path | str | None = "user",
+    copies: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Scores:
     """Score a model. One that learns the pixels themselves has no reconstructions to score.
@@ -61,6 +63,7 @@ def evaluate_run(
         budget_seconds: Only for short scores; default 45.
         extractor: The network that looks; made when left out.
         cache: As in `prepare_reference`.
+        copies: Where to draw the samples that come nearest to training pictures; None: nowhere.
         on_progress: Called with what is being done, how much is done and how much there is.
 
     Raises:
@@ -114,6 +117,8 @@ def evaluate_run(
         on_progress=on_progress,
     )
     scores = scores.model_copy(update={"notes": (*scores.notes, *notes)})
+    if copies is not None and scores.copying is not None:
+        draw_copies(drawn.pixels, scores.copying, train, copies)
     clock.lap("scores of samples")
     return Scores(
         short=short,

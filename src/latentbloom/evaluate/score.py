@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from latentbloom.errors import LatentbloomError
+from latentbloom.evaluate import FEW
 from latentbloom.evaluate.combinations import combination_scores
 from latentbloom.evaluate.distances import (
     Interval,
@@ -28,9 +29,6 @@ from latentbloom.evaluate.scores import (
     DiversityScore,
     PictureScores,
 )
-
-FEW = 2048
-"""Below this number a Fréchet distance says little on its own, and a note says so."""
 
 ALIKE = 0.6
 """Samples of a label whose spread is below this share of the real spread look alike."""
@@ -148,7 +146,7 @@ def control_scores(
         values = len(factor.values)
         asked = labels[:, column] != factor.null_index
         known = reference.val_labels[:, column] != factor.null_index
-        if not asked.any() or not known.any():
+        if factor.name not in on_samples or not asked.any() or not known.any():
             continue
         seen, wanted = on_samples[factor.name].answer[asked], labels[asked, column]
         real_seen = on_real[factor.name].answer[known]
@@ -165,7 +163,7 @@ def control_scores(
                 confusion=_rows(confusion(seen, wanted, values)),
                 real_confusion=_rows(confusion(real_seen, real_label, values)),
                 taught_by_samples=None
-                if pupil is None
+                if pupil is None or factor.name not in pupil
                 else _mean_recall(pupil[factor.name].answer[known], real_label, values),
             )
         )

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from latentbloom.errors import RunFolderError
+from latentbloom.evaluate import FEW
 from latentbloom.evaluate.distances import Interval
 
 
@@ -177,6 +178,11 @@ class PictureScores(_Frozen):
     diversity: tuple[DiversityScore, ...]
     copying: CopyingScore | None
     notes: tuple[str, ...]
+
+    @property
+    def few(self) -> bool:
+        """Whether pictures are so few that KID comes before the Fréchet distance."""
+        return min(self.samples, self.val) < FEW
 
 
 class Scores(_Frozen):

@@ -29,6 +29,7 @@ GUIDANCE = (1.0, 1.375, 1.75, 2.25, 2.75, 3.5, 4.5)
 FIRST = ("dpm++", 20)
 """Sampler and steps under which the guidance is chosen."""
 
+MAP_SAMPLES = 256
 STEPS = (2, 3, 4, 6, 8, 12, 20, 40)
 MAPPED = ("dpm++", "unipc", "heun")
 """Samplers that are tried."""
@@ -135,7 +136,7 @@ def map_speed(
     reference: Reference,
     *,
     samplers: Mapping[str, Callable[[int], int]],
-    n: int = 256,
+    n: int = MAP_SAMPLES,
     seed: int = 0,
     steps: Sequence[int] = STEPS,
     guidance: Sequence[float] = GUIDANCE,
@@ -250,7 +251,7 @@ def _mean_met(
     means = []
     for column, factor in enumerate(reference.spec.factors):
         asked = labels[:, column] != factor.null_index
-        if asked.any():
+        if asked.any() and factor.name in answers:
             truth = labels[asked, column]
             values = recalls(answers[factor.name][asked], truth, len(factor.values))
             means.append(mean_of_known(values))

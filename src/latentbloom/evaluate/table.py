@@ -45,10 +45,11 @@ def score_rows(
             *_perceptual(reconstruction),
             _distance("reconstruction FD", reconstruction.frechet, "{:.1f}"),
         ]
-    rows += [
+    distances = [
         _distance("samples FD", pictures.frechet, "{:.1f}"),
         _distance("samples KID", pictures.kernel, "{:.4f}"),
     ]
+    rows += distances[::-1] if pictures.few else distances
     for name, value in pictures.manifold.items():
         real = pictures.manifold_floor[name].value
         rows.append(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from latentbloom.evaluate import FEW
 from latentbloom.show.facts import get
 from latentbloom.show.runfiles import RunFiles
 from latentbloom.show.sections import Section
@@ -28,11 +29,13 @@ def score_section(run: RunFiles) -> Section:
         return section
     from jinja2 import Environment
 
+    few = min(pictures.get("samples", 0), pictures.get("val", 0)) < FEW
+    order = ("kernel", "frechet") if few else ("frechet", "kernel")
     page = files("latentbloom.show") / "page" / "scores.html.j2"
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(page.read_text(encoding="utf-8"))
     section.data["html"] = template.render(
-        distances=[_distance(pictures[k]) for k in ("frechet", "kernel") if pictures.get(k)],
+        distances=[_distance(pictures[k]) for k in order if pictures.get(k)],
         reconstruction=_reconstruction(run.scores.get("reconstruction")),
         controls=[_control(c) for c in pictures.get("control", [])],
         combinations=[_combination(c) for c in pictures.get("combinations", [])],

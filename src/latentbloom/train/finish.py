@@ -106,7 +106,12 @@ def _score(folder: RunFolder, model: Model, train: ImageSet, val: ImageSet, seco
     from latentbloom.evaluate.run import evaluate_run
 
     scores = evaluate_run(
-        model, train, val, short=True, budget_seconds=SHARE_FOR_SCORES * max(seconds, 20.0)
+        model,
+        train,
+        val,
+        short=True,
+        budget_seconds=SHARE_FOR_SCORES * max(seconds, 20.0),
+        copies=folder.path / "figures" / "copies.png",
     )
     scores.save(folder.scores)
 

@@ -16,7 +16,10 @@ def random_pictures(seed: int, n: int = 4, channels: int = 3) -> torch.Tensor:
 def test_psnr_of_a_known_error() -> None:
     dark = torch.full((2, 1, 16, 16), 100, dtype=torch.uint8)
     assert psnr(dark, dark + 5).tolist() == pytest.approx([34.151, 34.151], abs=1e-3)
-    assert psnr(dark, dark).tolist() == [float("inf")] * 2
+    one_off = dark.clone()
+    one_off[:, 0, 3, 3] += 1
+    assert psnr(dark, dark).tolist() == psnr(dark, one_off).tolist()  # finite: means are taken
+    assert psnr(dark, dark).tolist() == pytest.approx([72.213] * 2, abs=1e-3)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -29,6 +29,9 @@ def no_network(*args: object, **kwargs: object) -> dict[str, torch.Tensor]:
 def test_the_network_of_the_perceptual_loss_is_refused() -> None:
     with pytest.raises(ConfigError, match="trained to look good to efficientnet-lite0"):
         extractor_for("efficientnet-lite0", perceptual="efficientnet-lite0")
+    with pytest.raises(ConfigError, match="asked for vgg16 .* in whose place efficientnet-lite0"):
+        extractor_for("efficientnet-lite0", perceptual="vgg16")
+    assert extractor_for("efficientnet-lite0").tag == "efficientnet-lite0/112"
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:

@@ -1,0 +1,106 @@
+"""What is wrong with a run or its pictures is said, and the scores that can be had still come."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from latentbloom.evaluate.scores import Scores
+from latentbloom.train.checkpoint import fingerprint, save_checkpoint
+from shown_run import SIZE, coloured_pictures, open_splits, untrained_model
+from tests.cli.conftest import CommandLine
+
+FEW = ("-n", 16, "--per-label", 4)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LATENTBLOOM_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    return coloured_pictures(folder)
+
+
+@pytest.fixture
+def run(tmp_path: Path, pictures: Path) -> Path:
+    """A run with both models, untrained, and without its latents, figures and audit."""
+    model = untrained_model(open_splits(pictures)["train"])
+    config = model.config
+    assert config.autoencoder is not None
+    assert config.denoiser is not None
+    folder = tmp_path / "run"
+    folder.mkdir()
+    known = {"data.source": str(pictures), "data.size": SIZE, "data.channels": 3}
+    config.updated(known).save(folder / "config.json")
+    weights, spec = model.autoencoder.state_dict(), model.spec.to_json()
+    mark = fingerprint(weights)
+    meta = {"config": config.autoencoder.model_dump(), "spec": spec, "fingerprint": mark}
+    save_checkpoint(folder / "vae_gan_final", {"model": weights}, meta)
+    meta = {
+        "config": config.denoiser.model_dump(),
+        "settings": config.diffusion.model_dump(),
+        "spec": spec,
+        "shape": list(model.autoencoder.latent_shape),
+        "autoencoder": mark,
+    }
+    weights = model.denoiser.backbone.state_dict()
+    save_checkpoint(folder / "conditional_diffusion_final", {"model": weights}, meta)
+    return folder
+
+
+def write_labels(folder: Path, change: dict[str, str]) -> None:
+    """Replace words in labels.csv."""
+    lines = (folder / "labels.csv").read_text(encoding="utf-8").splitlines()
+    for old, new in change.items():
+        lines = [line.replace(old, new) for line in lines]
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_a_run_without_latents_is_scored_and_its_nearest_pairs_are_drawn(
+    call: CommandLine, run: Path
+) -> None:
+    outcome = call("evaluate", run, *FEW)
+    assert (outcome.code, outcome.err) == (0, "")
+    scores = Scores.load(run / "scores.json").pictures
+    assert [control.factor for control in scores.control] == ["colour", "height"]
+    assert outcome.out.index("samples KID") < outcome.out.index("samples FD")  # few pictures
+    with Image.open(run / "figures" / "copies.png") as sheet:
+        assert sheet.width > 4 * sheet.height / 3  # eight pairs side by side
+
+
+def test_a_label_that_training_lacks_costs_nothing_else(
+    call: CommandLine, run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(pictures, other)
+    # Training shows one height, val both: heights cannot be judged, colours can.
+    write_labels(other, {"train,blue,high": "train,blue,low", "train,red,high": "train,red,low"})
+    out = tmp_path / "scores.json"
+    outcome = call("evaluate", run, *FEW, "--against", other, "--out", out)
+    assert (outcome.code, outcome.err) == (0, "")
+    scores = Scores.load(out).pictures
+    notes = " ".join(scores.notes)
+    assert "val has height=high, which no training picture shows" in notes
+    assert "No judge for 'height': the training pictures show 1 of its values" in notes
+    assert [control.factor for control in scores.control] == ["colour"]
+    assert scores.copying is not None
+    assert scores.manifold.keys() == {"precision", "recall", "density", "coverage"}
+
+
+def test_too_few_pictures_say_how_many_are_needed(
+    call: CommandLine, run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(pictures, other)
+    write_labels(other, {"val,red": "train,red", "val,blue,low": "train,blue,low"})
+    outcome = call("evaluate", run, *FEW, "--against", other)
+    assert outcome.code == 2
+    assert f"'{other}' keeps 6 pictures aside; scores need 16 or more" in outcome.err
+    assert not (run / "scores.json").exists()
