@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SHARE_FOR_GUIDANCE = 0.35
 SHARE_FOR_SCORES = 0.6  # of what is left then
+FEWEST_SCORED = 96  # pictures that short scores draw at the least
+FEWEST_GUIDED = 400  # the same for the choice of a guidance
+SHORTEST_SCORING = 20.0
 SHORTEST_DRAWING = 10.0
 LAST_PICTURE = 15.0  # seconds kept for a drawing that begins in time, the report and the card
 
@@ -43,14 +46,22 @@ def finish(
     model = load(folder.path)
     began = time.monotonic()
     if not folder.scores.exists():
-        if model.config.sampling.tune_guidance:
-            timed = model.config.train.minutes is not None
-            limit = SHARE_FOR_GUIDANCE * seconds if timed else float("inf")
+        timed = model.config.train.minutes is not None
+        picture = seconds_a_picture(model) if timed else 0.0
+        limit = SHARE_FOR_GUIDANCE * seconds if timed else float("inf")
+        if model.config.sampling.tune_guidance and FEWEST_GUIDED * picture < limit:
             _guard(console, "guidance", lambda: _guide(folder, model, train, limit, console))
             model = load(folder.path)
-        console.print("Scoring ...")
         left = seconds - (time.monotonic() - began)
-        _guard(console, "scores", lambda: _score(folder, model, train, val, left))
+        if FEWEST_SCORED * picture < max(left, SHORTEST_SCORING):
+            console.print("Scoring ...")
+            _guard(console, "scores", lambda: _score(folder, model, train, val, left))
+        else:
+            console.print(
+                f"Not scored: a picture takes {picture:.1f} s, and {left:.0f} s are left. "
+                f"`latentbloom evaluate {folder.path} -n 256` does it.",
+                soft_wrap=True,
+            )
     console.print("Drawing ...")
     left = seconds - (time.monotonic() - began)
     _pictures(folder, model, train, val, console, max(SHORTEST_DRAWING, left - LAST_PICTURE))
@@ -87,6 +98,19 @@ def finish_early(
     return model
 
 
+def seconds_a_picture(model: Model) -> float:
+    """What a picture among many takes, from pictures of one step and of three."""
+    from latentbloom.coder import CHUNK
+
+    def seconds(num_steps: int) -> float:
+        start = time.perf_counter()
+        model.sample(n=1, num_steps=num_steps)  # a whole chunk is computed for it
+        return time.perf_counter() - start
+
+    one, three = seconds(1), seconds(3)
+    return max(0.0, three - one) / 2 * model.config.sampling.num_steps / CHUNK
+
+
 def _guide(
     folder: RunFolder, model: Model, train: ImageSet, seconds: float, console: Console
 ) -> None:
@@ -110,7 +134,7 @@ def _score(folder: RunFolder, model: Model, train: ImageSet, val: ImageSet, seco
         train,
         val,
         short=True,
-        budget_seconds=SHARE_FOR_SCORES * max(seconds, 20.0),
+        budget_seconds=SHARE_FOR_SCORES * max(seconds, SHORTEST_SCORING),
         copies=folder.path / "figures" / "copies.png",
     )
     scores.save(folder.scores)

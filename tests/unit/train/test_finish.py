@@ -1,0 +1,49 @@
+"""What is left out when pictures take too long."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+
+from latentbloom.config import RunConfig
+from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.model import Model
+from latentbloom.run import RunFolder
+from latentbloom.train import finish as module
+
+SPEC = ConditionSpec((Factor("label", ("day", "night")),))
+
+
+def test_a_picture_is_timed_by_its_steps_not_by_what_comes_once() -> None:
+    def sample(n: int, num_steps: int) -> None:
+        time.sleep(0.1 + 0.032 * num_steps)
+
+    config = RunConfig().updated({"sampling.num_steps": 10})
+    model = cast(Model, SimpleNamespace(sample=sample, config=config))
+    assert module.seconds_a_picture(model) == pytest.approx(0.01, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"), [(10.0, []), (0.2, ["score"]), (0.01, ["guide", "score"])]
+)
+def test_slow_pictures_are_neither_scored_nor_guided(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, picture: float, expected: list[str]
+) -> None:
+    done: list[str] = []
+    model = SimpleNamespace(config=RunConfig(), spec=SPEC)
+    monkeypatch.setattr("latentbloom.model.load", lambda _: model)
+    monkeypatch.setattr(module, "seconds_a_picture", lambda _: picture)
+    monkeypatch.setattr(module, "_guide", lambda *_: done.append("guide"))
+    monkeypatch.setattr(module, "_score", lambda *_: done.append("score"))
+    monkeypatch.setattr(module, "_pictures", lambda *_: done.append("draw"))
+    said = io.StringIO()
+    nothing: Any = None
+    module.finish(RunFolder(tmp_path), nothing, nothing, 60.0, Console(file=said, width=300))
+    assert done == [*expected, "draw"]
+    assert ("latentbloom evaluate" in said.getvalue()) == ("score" not in expected)
