@@ -105,7 +105,9 @@ def test_a_combination_that_was_not_shown_is_guided_by_each_factor():
     shown = [(0, 0), (0, 1), (1, 1)]
     spy = Spy()
     guided = Guided(spy, SPEC, 1.5, shown=shown)
-    assert guided.unseen(COND).tolist() == [False, True, False]
+    unseen = guided.unseen(COND)
+    assert unseen is not None
+    assert unseen.tolist() == [False, True, False]
     x0_hat = guided(X_T, torch.full((3,), 0.5), COND)[:, 0]
     joint = 1.5 * CONDITIONAL - 0.5 * UNCONDITIONAL
     alone = torch.tensor([10.0 * 1 + 2, 10.0 * 2 + 0])  # tulip of any colour, anything red
