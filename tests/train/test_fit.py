@@ -125,7 +125,7 @@ def test_stopped_by_ctrl_c_it_goes_on_to_the_same_weights(
 
     def interrupted(self: Trainer, progress: float) -> dict[str, torch.Tensor]:
         nonlocal steps
-        steps += 1
+        steps += self.run == run  # not those that are timed for the plan
         if steps == 3:
             signal.raise_signal(signal.SIGINT)
         return step(self, progress)
