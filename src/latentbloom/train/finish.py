@@ -21,6 +21,7 @@ SHARE_FOR_GUIDANCE = 0.35
 SHARE_FOR_SCORES = 0.6  # of what is left then
 FEWEST_SCORED = 96  # pictures that short scores draw at the least
 FEWEST_GUIDED = 400  # the same for the choice of a guidance
+LONGEST_GUIDING = 300.0  # seconds that the choice may take where no minutes were promised
 SHORTEST_SCORING = 20.0
 SHORTEST_DRAWING = 10.0
 LAST_PICTURE = 15.0  # seconds kept for a drawing that begins in time, the report and the card
@@ -47,13 +48,15 @@ def finish(
     began = time.monotonic()
     if not folder.scores.exists():
         timed = model.config.train.minutes is not None
-        picture = seconds_a_picture(model) if timed else 0.0
-        limit = SHARE_FOR_GUIDANCE * seconds if timed else float("inf")
+        picture = seconds_a_picture(model)
+        limit = SHARE_FOR_GUIDANCE * seconds if timed else LONGEST_GUIDING
         if model.config.sampling.tune_guidance and FEWEST_GUIDED * picture < limit:
-            _guard(console, "guidance", lambda: _guide(folder, model, train, limit, console))
+            # Without minutes a slow moment changes nothing: the same run, the same choice.
+            until = limit if timed else float("inf")
+            _guard(console, "guidance", lambda: _guide(folder, model, train, until, console))
             model = load(folder.path)
         left = seconds - (time.monotonic() - began)
-        if FEWEST_SCORED * picture < max(left, SHORTEST_SCORING):
+        if not timed or FEWEST_SCORED * picture < max(left, SHORTEST_SCORING):
             console.print("Scoring ...")
             _guard(console, "scores", lambda: _score(folder, model, train, val, left))
         else:

@@ -30,13 +30,24 @@ def test_a_picture_is_timed_by_its_steps_not_by_what_comes_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "expected"), [(10.0, []), (0.2, ["score"]), (0.01, ["guide", "score"])]
+    ("minutes", "picture", "expected"),
+    [
+        (20.0, 10.0, []),
+        (20.0, 0.2, ["score"]),
+        (20.0, 0.01, ["guide", "score"]),
+        (None, 10.0, ["score"]),  # nothing was promised, but guidance would take an hour
+        (None, 0.2, ["guide", "score"]),
+    ],
 )
 def test_slow_pictures_are_neither_scored_nor_guided(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, picture: float, expected: list[str]
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    minutes: float | None,
+    picture: float,
+    expected: list[str],
 ) -> None:
     done: list[str] = []
-    model = SimpleNamespace(config=RunConfig(), spec=SPEC)
+    model = SimpleNamespace(config=RunConfig().updated({"train.minutes": minutes}), spec=SPEC)
     monkeypatch.setattr("latentbloom.model.load", lambda _: model)
     monkeypatch.setattr(module, "seconds_a_picture", lambda _: picture)
     monkeypatch.setattr(module, "_guide", lambda *_: done.append("guide"))
