@@ -1,6 +1,6 @@
 """How well the classes lie apart in the latents of runs.
 
-    python bench/centres.py RUN [RUN ...] [--json FILE]
+    python -m bench.centres RUN [RUN ...] [--json FILE]
 
 A class centre is the mean of the latents of its training pictures. Of the kept-aside pictures, the
 share whose nearest centre is their own is told; and the spread: the distance of two centres
@@ -112,4 +112,4 @@ if __name__ == "__main__":
     try:
         raise SystemExit(main())
     except LatentbloomError as error:
-        raise SystemExit(f"bench/centres.py: {error}") from None
+        raise SystemExit(f"bench.centres: {error}") from None

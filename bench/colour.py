@@ -1,6 +1,6 @@
 """Colour asked for against colour found in the samples of a run.
 
-    python bench/colour.py RUN [-n 720] [--seed 0] [--json FILE]
+    python -m bench.colour RUN [-n 720] [--seed 0] [--json FILE]
 
 Every colour is sampled equally often, with every value of the other conditions where there are few
 combinations. The colour of a sample is found as the colours of training pictures are.
@@ -65,4 +65,4 @@ if __name__ == "__main__":
     try:
         raise SystemExit(main())
     except LatentbloomError as error:
-        raise SystemExit(f"bench/colour.py: {error}") from None
+        raise SystemExit(f"bench.colour: {error}") from None

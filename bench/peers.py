@@ -8,7 +8,7 @@ channels-last memory, averaged weights, classifier-free guidance. The minutes ar
 
 One training serves all the minutes that are named: the averaged weights are kept when each is over,
 in DIR/20 and DIR/60, and samples are drawn from them after the training, in the proportions of val,
-with records.json beside them for bench/score.py. What DIR holds already is not made again.
+with records.json beside them for bench.score. What DIR holds already is not made again.
 """
 
 from __future__ import annotations
@@ -219,4 +219,4 @@ if __name__ == "__main__":
     try:
         raise SystemExit(main())
     except LatentbloomError as error:
-        raise SystemExit(f"bench/peers.py: {error}") from None
+        raise SystemExit(f"bench.peers: {error}") from None

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentbloom.data import celeba as module
 from latentbloom.data.celeba import ATTRIBUTES
 from latentbloom.data.conditions import Factor
 from latentbloom.data.imageset import ImageSet
@@ -22,17 +21,11 @@ from published_files import (
     face,
     message_of,
     open_published,
-    refuse_download,
     splits,
 )
 
 opened = partial(open_published, "celeba")
 message = partial(message_of, "celeba")
-
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_download", refuse_download)
 
 
 def test_as_torchvision_lays_it_out(tmp_path: Path) -> None:

@@ -29,11 +29,6 @@ opened = partial(open_published, "celeba")
 message = partial(message_of, "celeba")
 
 
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_download", refuse_download)
-
-
 def rewrite(path: Path, change: Callable[[list[str]], list[str]]) -> None:
     path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
 

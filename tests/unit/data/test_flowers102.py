@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentbloom.data import flowers102 as module
 from latentbloom.data.flowers102 import background_of
 from latentbloom.data.imageset import ImageSet
 from latentbloom.errors import SourceError
@@ -19,7 +18,6 @@ from published_files import (
     flowers102,
     message_of,
     open_published,
-    refuse_download,
     segmentations,
     splits,
 )
@@ -29,11 +27,6 @@ LISTS = Path(__file__).parents[2] / "data" / "flowers-102"
 
 opened = partial(open_published, "flowers102")
 message = partial(message_of, "flowers102")
-
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_download", refuse_download)
 
 
 def test_as_torchvision_lays_it_out(tmp_path: Path) -> None:

@@ -16,17 +16,11 @@ from published_files import (
     flowers102,
     message_of,
     open_published,
-    refuse_download,
     splits,
 )
 
 opened = partial(open_published, "flowers102")
 message = partial(message_of, "flowers102")
-
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_download", refuse_download)
 
 
 class TestDamage:

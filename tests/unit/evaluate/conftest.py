@@ -15,6 +15,8 @@ from latentbloom.data.reading import Picture
 from latentbloom.data.source import Entry, SetAside, Split
 from latentbloom.evaluate.features import FeatureExtractor
 from latentbloom.evaluate.reference import Reference, prepare_reference
+from latentbloom.evaluate.score import score_pictures
+from latentbloom.evaluate.scores import PictureScores
 
 Shapes = Callable[..., ImageSet]
 
@@ -86,3 +88,10 @@ def val() -> ImageSet:
 @pytest.fixture(scope="session")
 def reference(train: ImageSet, val: ImageSet, extractor: FeatureExtractor) -> Reference:
     return prepare_reference(train, val, extractor=extractor, cache=None)
+
+
+@pytest.fixture(scope="module")
+def perfect(fresh, reference: Reference) -> PictureScores:
+    """Scores of `fresh`, new real pictures and their labels, which a module makes."""
+    pictures, cond = fresh
+    return score_pictures(pictures, cond, reference)

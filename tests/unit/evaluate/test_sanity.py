@@ -11,6 +11,7 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.score import score_pictures
 from latentbloom.evaluate.scores import PictureScores
+from score_parts import copied, met
 
 
 @pytest.fixture(scope="module")
@@ -19,21 +20,6 @@ def fresh(shapes) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     images: ImageSet = shapes("train", (78, 42), start=1000)
     order = np.random.default_rng(0).permutation(len(images)).tolist()
     return images.images(order), images.cond(order)
-
-
-@pytest.fixture(scope="module")
-def perfect(fresh, reference: Reference) -> PictureScores:
-    pictures, cond = fresh
-    return score_pictures(pictures, cond, reference)
-
-
-def met(scores: PictureScores) -> float:
-    return scores.control[0].mean.value
-
-
-def copied(scores: PictureScores) -> float:
-    assert scores.copying is not None
-    return scores.copying.share.value
 
 
 def test_new_real_pictures_score_as_real(perfect: PictureScores) -> None:

@@ -18,6 +18,7 @@ from latentbloom.evaluate.features import FeatureExtractor
 from latentbloom.evaluate.reference import Reference, prepare_reference
 from latentbloom.evaluate.score import score_pictures
 from latentbloom.evaluate.scores import PictureScores
+from score_parts import copied, met
 
 DATA = Path(__file__).parents[2] / "data"
 SIDE = 48
@@ -58,21 +59,6 @@ def reference(flowers: Flowers) -> Reference:
 def fresh(flowers: Flowers) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     rows = range(len(flowers[2]))
     return flowers[2].images(rows), flowers[2].cond(rows)
-
-
-@pytest.fixture(scope="module")
-def perfect(fresh, reference: Reference) -> PictureScores:
-    pictures, cond = fresh
-    return score_pictures(pictures, cond, reference)
-
-
-def met(scores: PictureScores) -> float:
-    return scores.control[0].mean.value
-
-
-def copied(scores: PictureScores) -> float:
-    assert scores.copying is not None
-    return scores.copying.share.value
 
 
 def test_new_photographs_score_as_the_floor(flowers: Flowers, perfect: PictureScores) -> None:
