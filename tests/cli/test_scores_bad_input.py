@@ -55,12 +55,14 @@ def run(tmp_path: Path, pictures: Path) -> Path:
     return folder
 
 
-def write_labels(folder: Path, change: dict[str, str]) -> None:
-    """Replace words in labels.csv."""
+def relabelled(pictures: Path, folder: Path, change: dict[str, str]) -> Path:
+    """A copy of the pictures with words of labels.csv replaced."""
+    shutil.copytree(pictures, folder)
     lines = (folder / "labels.csv").read_text(encoding="utf-8").splitlines()
     for old, new in change.items():
         lines = [line.replace(old, new) for line in lines]
     (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
 
 
 def test_a_run_without_latents_is_scored_and_its_nearest_pairs_are_drawn(
@@ -78,10 +80,9 @@ def test_a_run_without_latents_is_scored_and_its_nearest_pairs_are_drawn(
 def test_a_label_that_training_lacks_costs_nothing_else(
     call: CommandLine, run: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(pictures, other)
     # Training shows one height, val both: heights cannot be judged, colours can.
-    write_labels(other, {"train,blue,high": "train,blue,low", "train,red,high": "train,red,low"})
+    one_height = {"train,blue,high": "train,blue,low", "train,red,high": "train,red,low"}
+    other = relabelled(pictures, tmp_path / "other", one_height)
     out = tmp_path / "scores.json"
     outcome = call("evaluate", run, *FEW, "--against", other, "--out", out)
     assert (outcome.code, outcome.err) == (0, "")
@@ -97,9 +98,8 @@ def test_a_label_that_training_lacks_costs_nothing_else(
 def test_too_few_pictures_say_how_many_are_needed(
     call: CommandLine, run: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(pictures, other)
-    write_labels(other, {"val,red": "train,red", "val,blue,low": "train,blue,low"})
+    few_aside = {"val,red": "train,red", "val,blue,low": "train,blue,low"}
+    other = relabelled(pictures, tmp_path / "other", few_aside)
     outcome = call("evaluate", run, *FEW, "--against", other)
     assert outcome.code == 2
     assert f"'{other}' keeps 6 pictures aside; scores need 16 or more" in outcome.err

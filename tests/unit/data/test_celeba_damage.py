@@ -29,6 +29,14 @@ opened = partial(open_published, "celeba")
 message = partial(message_of, "celeba")
 
 
+def packed_celeba(tmp_path: Path) -> Path:
+    """20 pictures, which lie in their archive alone."""
+    folder = celeba(tmp_path / "celeba", 20)
+    shutil.make_archive(str(folder / "img_align_celeba"), "zip", folder, "img_align_celeba")
+    shutil.rmtree(folder / "img_align_celeba")
+    return folder
+
+
 def rewrite(path: Path, change: Callable[[list[str]], list[str]]) -> None:
     path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
 
@@ -209,9 +217,7 @@ class TestFetching:
 
         monkeypatch.undo()
         monkeypatch.setattr(utils, "download_file_from_google_drive", refuse_download)
-        folder = celeba(tmp_path / "celeba", 20)
-        shutil.make_archive(str(folder / "img_align_celeba"), "zip", folder, "img_align_celeba")
-        shutil.rmtree(folder / "img_align_celeba")
+        folder = packed_celeba(tmp_path)
         if not partition:
             (folder / "list_eval_partition.txt").unlink()
 
@@ -236,9 +242,7 @@ class TestFetching:
         from torchvision.datasets import utils
 
         monkeypatch.undo()
-        folder = celeba(tmp_path / "celeba", 20)
-        shutil.make_archive(str(folder / "img_align_celeba"), "zip", folder, "img_align_celeba")
-        shutil.rmtree(folder / "img_align_celeba")
+        folder = packed_celeba(tmp_path)
 
         def interrupted(archive: Path, to: Path) -> None:
             save(to / "img_align_celeba" / face(1), np.zeros((218, 178, 3), np.uint8))
