@@ -108,15 +108,15 @@ _NAMES = (
     "samples",
     "reconstructions",
     "colours",
-    "path",
-    "map",
-    "animation",
     "classes",
     "factors",
     "interpolation",
     "neighbours",
     "prior",
     "guidance",
+    "path",
+    "map",
+    "animation",
 )
 
 

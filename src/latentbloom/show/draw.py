@@ -59,15 +59,6 @@ DRAWINGS: dict[str, Drawing] = {
         colours.draw_colours,
         frozenset({"train"}),
     ),
-    "path": Drawing(
-        "from noise to picture, and the way through the latent map",
-        denoising.draw_denoising_path,
-        _VAL,
-    ),
-    "map": Drawing(
-        "latents by PCA and t-SNE, with generated ones", latent_map.draw_latent_map, _VAL
-    ),
-    "animation": Drawing("noise becoming a picture, moving", animation.draw_animations, _MODEL),
     "classes": Drawing("samples of each class for itself", classes.draw_classes, _MODEL),
     "factors": Drawing("factor by factor from the same noise", compare.draw_factors, _MODEL),
     "interpolation": Drawing(
@@ -78,8 +69,17 @@ DRAWINGS: dict[str, Drawing] = {
     ),
     "prior": Drawing("noise decoded without and with the denoiser", basic.draw_prior, _MODEL),
     "guidance": Drawing("guidance by steps", compare.draw_guidance, _MODEL),
+    "path": Drawing(
+        "from noise to picture, and the way through the latent map",
+        denoising.draw_denoising_path,
+        _VAL,
+    ),
+    "map": Drawing(
+        "latents by PCA and t-SNE, with generated ones", latent_map.draw_latent_map, _VAL
+    ),
+    "animation": Drawing("noise becoming a picture, moving", animation.draw_animations, _MODEL),
 }
-"""In the order in which they are drawn: what is looked at first comes first."""
+"""In the order in which they are drawn: what takes seconds comes last, where time is short."""
 
 
 def draw_figures(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from latentbloom.model import Model
 
 SHARE_FOR_GUIDANCE = 0.35
-SHARE_FOR_SCORES = 0.6  # of what is left then
+SHARE_FOR_SCORES = 0.45  # of what is left then
 FEWEST_SCORED = 96  # pictures that short scores draw at the least
 FEWEST_GUIDED = 400  # the same for the choice of a guidance
 LONGEST_GUIDING = 300.0  # seconds that the choice may take where no minutes were promised

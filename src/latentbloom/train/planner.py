@@ -135,8 +135,11 @@ def make_plan(
 
 
 def _finishing(seconds: float) -> float:
-    """Seconds for scores and pictures: much of a short run, as they have a size of their own."""
-    return min(max(0.14 * seconds, 12.0), 60.0 + 0.05 * seconds, 240.0)
+    """Seconds for guidance, scores and pictures, which have a size of their own.
+
+    All of them from some ten minutes on; of a shorter run they get a seventh.
+    """
+    return min(max(0.14 * seconds, 0.25 * seconds - 45.0, 12.0), 85.0 + 0.05 * seconds, 240.0)
 
 
 def in_images(train: TrainSettings, count: int) -> TrainSettings:
