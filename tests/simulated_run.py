@@ -143,7 +143,8 @@ class Machine(Work):
 
     def encode(self, config, autoencoder, looking, accelerator) -> None:
         self.doing = "encode"
-        pictures = 2 * (len(looking.train) + len(looking.val))
+        views = 2 if config.data.mirror else 1
+        pictures = views * (len(looking.train) + len(looking.val))
         self.work(pictures / (self.speed * ENCODED[config.autoencoder.width]))
         meta = {"config": TINY_SHAPE.model_dump(), "fingerprint": ""}
         save_checkpoint(self.folder.autoencoder, {"model": autoencoder.state_dict()}, meta)

@@ -57,7 +57,11 @@ class DataSettings(Settings):
     size: Size | None = Field(None, description="Height and width of the model's pictures, pixels")
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour; default as found")
     fit: Literal["crop", "squeeze"] = Field("crop", description="What non-square pictures undergo")
-    mirror: bool = Field(True, description="Train on mirrored pictures, too")
+    mirror: bool | None = Field(
+        None,
+        description="Train on mirrored pictures, too; default yes, unless encoding them takes more "
+        "than a tenth of the minutes",
+    )
     hold_out: str = Field(
         "",
         description="Combinations to keep out of training, as in species=rose,colour=blue; or "
@@ -65,6 +69,11 @@ class DataSettings(Settings):
     )
     val_share: Share = Field(0.1, description="Share kept for validation when there is no val/")
     cache_mb: Count = Field(256, description="Bound of the cache of decoded pictures, MB")
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether mirrored pictures are trained on; what is left open counts as yes."""
+        return self.mirror is not False
 
 
 class AutoencoderConfig(Settings):

@@ -72,17 +72,21 @@ def grids_section(run: RunFiles) -> Section:
 
 
 def neighbour_section(run: RunFiles) -> Section:
-    """Samples beside their nearest training pictures."""
+    """Samples beside their nearest training pictures, and those that come nearest of all."""
     section = Section("neighbours", "Nearest training pictures", short="Neighbours")
     sheet = Sheet.load(run.path, "neighbours")
-    if sheet is None:
+    if sheet is not None:
+        rows = sheet_rows(sheet, "Picture")
+        rows["all"] = True
+        rows["captions"] = True
+        for r, row in enumerate(rows["rows"]):
+            known = sheet.pictures[r * sheet.cols : (r + 1) * sheet.cols]
+            row["captions"] = [str(p.get("caption", "")) for p in known]
+        section.blocks.append(Block("", str(sheet.about.get("note", "")), rows))
+    alt = "The scored samples that come nearest to training pictures, above those"
+    worst = embed_file(run.path / "figures" / "copies.png", alt)
+    if worst is not None:
+        section.blocks.append(Block("Nearest of all that were scored", figure=worst))
+    if not section.blocks:
         section.missing.append("Nearest training pictures have not been searched.")
-        return section
-    rows = sheet_rows(sheet, "Picture")
-    rows["all"] = True
-    rows["captions"] = True
-    for r, row in enumerate(rows["rows"]):
-        known = sheet.pictures[r * sheet.cols : (r + 1) * sheet.cols]
-        row["captions"] = [str(p.get("caption", "")) for p in known]
-    section.blocks.append(Block("", str(sheet.about.get("note", "")), rows))
     return section

@@ -64,7 +64,7 @@ def open_latents(
         held_out = LatentCache(folder.latents("val")) if len(val) else None
         return LatentCache(folder.latents("train")), held_out
     mark: str = load_checkpoint(folder.autoencoder, [])[1]["fingerprint"]
-    mirror = config.data.mirror
+    mirror = config.data.mirrored
     return (
         PixelLatents(train, mirrored=mirror, fingerprint=mark),
         PixelLatents(val, mirrored=mirror, fingerprint=mark) if len(val) else None,
@@ -88,7 +88,7 @@ def _encode(
             autoencoder,
             images,
             folder.latents(split),
-            mirror=config.data.mirror,
+            mirror=config.data.mirrored,
             device=device,
             autocast_dtype=low,
         )
@@ -107,7 +107,7 @@ def _encode(
             autoencoder,
             images,
             folder.latents(split),
-            mirror=config.data.mirror,
+            mirror=config.data.mirrored,
             fingerprint=mark,
         )
 

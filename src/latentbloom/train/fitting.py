@@ -21,7 +21,8 @@ from latentbloom.train.logging import MetricsLog, StageProgress
 from latentbloom.train.looking import Looking
 from latentbloom.train.loop import Trainer
 from latentbloom.train.machine import make_accelerator
-from latentbloom.train.planner import Plan, describe_plan, make_plan
+from latentbloom.train.plan_words import describe_plan
+from latentbloom.train.planner import Plan, make_plan
 from latentbloom.train.sets import open_sets
 from latentbloom.train.stage import Stage
 from latentbloom.train.work import Work

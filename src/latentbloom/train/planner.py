@@ -41,6 +41,7 @@ DENOISERS = (
 ENOUGH_IMAGES = 45_000  # that an autoencoder should see before a wider one pays
 ENOUGH_LATENTS = 200_000  # the same for a denoiser
 ENCODING_MARGIN = 1.25  # held-out pictures, reading and writing
+MIRROR_SHARE = 0.1  # of the minutes: what encoding may take before mirror images are left out
 SHORTEST_MINUTES = 1.0
 SHORTEST_SHARE = 0.3  # of the minutes that must be left for training
 STAGE_1_SHARE = 0.5  # of the time that is left for training
@@ -111,6 +112,10 @@ def make_plan(
     finish = _finishing(seconds) if seconds else 60.0
     spendable = seconds - speeds.set_up - finish
     autoencoder, first, encode, seen = _stage_1(config, speeds, count, spendable, one)
+    if seconds and config.data.mirror is None and encode > MIRROR_SHARE * seconds:
+        config = _mirrored(config, False)
+        autoencoder, first, encode, seen = _stage_1(config, speeds, count, spendable, one)
+    config = _mirrored(config, config.data.mirrored)
     left = spendable - encode
     if seconds and (seconds < 60.0 * SHORTEST_MINUTES or left < SHORTEST_SHARE * seconds):
         raise ConfigError(
@@ -132,6 +137,10 @@ def make_plan(
     )
     autoencoder = _at_size(autoencoder, size, channels)
     return config.model_copy(update={"autoencoder": autoencoder, "denoiser": denoiser}), plan
+
+
+def _mirrored(config: RunConfig, mirror: bool) -> RunConfig:
+    return config.model_copy(update={"data": config.data.model_copy(update={"mirror": mirror})})
 
 
 def _finishing(seconds: float) -> float:
@@ -185,7 +194,7 @@ def _stage_1(
     ]
     if config.autoencoder is not None:
         choices = [(config.autoencoder, 1.0)]
-    views = 2 if config.data.mirror else 1
+    views = 2 if config.data.mirrored else 1
     for autoencoder, relative in choices:
         share = FAMILY_STAGE_1_SHARES.get(autoencoder.family, STAGE_1_SHARE)
         encode = ENCODING_MARGIN * views * count / (speeds.encoded * relative)
@@ -208,49 +217,3 @@ def _denoiser(reference_latents: float, count: int, *, timed: bool) -> tuple[Den
 
 def _at_size(config: AutoencoderConfig, size: int, channels: int) -> AutoencoderConfig:
     return config.model_copy(update={"size": size, "channels": channels})
-
-
-def describe_plan(config: RunConfig, plan: Plan, machine: str, count: int) -> list[str]:
-    """What a run will do, in sentences.
-
-    Arguments:
-        config: Settings, nothing open.
-        plan: How the time is spent.
-        machine: What the machine is.
-        count: Training pictures.
-    """
-    data = config.data
-    return [
-        f"Machine: {machine}.",
-        f"Pictures: {data.size}x{data.size}, "
-        f"{'grey' if data.channels == 1 else 'colour'}, {count:,} to train on.",
-        *_describe_models(config, plan),
-        f"Scores, pictures and report: {plan.finish_seconds:.0f} s.",
-    ]
-
-
-def _describe_models(config: RunConfig, plan: Plan) -> list[str]:
-    """A line for each stage: what is trained, and for how long."""
-    autoencoder, denoiser = config.autoencoder, config.denoiser
-    assert autoencoder is not None
-    assert denoiser is not None
-    first = "Stage 1: none, the pixels themselves are learned."
-    if autoencoder.family != "pixel":
-        what = f"autoencoder of width {autoencoder.width}"
-        if autoencoder.family == "classic":
-            what = f"classic autoencoder, {autoencoder.latent_numbers} latent numbers"
-        first = (
-            f"Stage 1: {what}, batches of {config.vae_gan.batch_size}, "
-            f"{_span(plan.vae_gan_seconds, plan.vae_gan_images)}."
-        )
-    return [
-        first,
-        f"Stage 2: {denoiser.kind} {denoiser.width} x {denoiser.depth}, batches of "
-        f"{config.diffusion.batch_size}, {_span(plan.diffusion_seconds, plan.diffusion_images)}.",
-    ]
-
-
-def _span(seconds: float | None, images: int) -> str:
-    if seconds is None:
-        return f"{images:,} images"
-    return f"{seconds / 60:.1f} minutes, about {images:,} images"

@@ -84,7 +84,7 @@ class Work:
             looking.train,
             looking.val,
             accelerator,
-            mirror=config.data.mirror,
+            mirror=config.data.mirrored,
             say=self.say,
         )
         model = stage.ema.module

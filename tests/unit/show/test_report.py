@@ -116,6 +116,18 @@ def test_scores_are_shown_with_their_intervals_and_what_is_wrong_is_said(drawn: 
     assert "50% of the samples lie suspiciously near" in said
 
 
+def test_scored_samples_that_come_nearest_to_training_are_shown(drawn: Path) -> None:
+    heading = "Nearest of all that were scored"
+    assert heading not in write_report(drawn).read_text(encoding="utf-8")
+    worst = drawn / "figures" / "copies.png"
+    shutil.copy(next((drawn / "figures").glob("*.png")), worst)
+    text = write_report(drawn).read_text(encoding="utf-8")
+    assert heading in text
+    assert any("nearest to training" in (image.get("alt") or "") for image in Page(text).images)
+    worst.write_bytes(b"not a picture")
+    assert heading not in write_report(drawn).read_text(encoding="utf-8")
+
+
 def test_the_data_is_shown_as_the_audit_found_it(drawn: Path) -> None:
     text = write_report(drawn).read_text(encoding="utf-8")
     assert "<dt>trained on</dt><dd>36</dd>" in text
