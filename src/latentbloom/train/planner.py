@@ -39,12 +39,12 @@ DENOISERS = (
     (DenoiserConfig(width=192, depth=6), 1.9, 0),
 )
 ENOUGH_IMAGES = 45_000  # that an autoencoder should see before a wider one pays
-ENOUGH_LATENTS = 200_000  # the same for a denoiser
+ENOUGH_LATENTS = 1_000_000  # the same for a denoiser
 ENCODING_MARGIN = 1.25  # held-out pictures, reading and writing
 MIRROR_SHARE = 0.1  # of the minutes: what encoding may take before mirror images are left out
 SHORTEST_MINUTES = 1.0
 SHORTEST_SHARE = 0.3  # of the minutes that must be left for training
-STAGE_1_SHARE = 0.5  # of the time that is left for training
+STAGE_1_SHARE = 0.4  # of the time that is left for training
 # The classic autoencoder sees 6 pictures a second and core, its dense denoiser 560 latents.
 FAMILY_STAGE_1_SHARES = {"classic": 0.8}
 # Denoisers of the families whose latents are no maps of the reference's kind.
