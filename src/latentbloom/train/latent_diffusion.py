@@ -18,6 +18,7 @@ from latentbloom.diffusion.objective import diffusion_loss, drop_conditions, sam
 from latentbloom.diffusion.schedule import make_schedule
 from latentbloom.nn.backbone import build_backbone
 from latentbloom.train.ema import EMA
+from latentbloom.train.machine import compile_blocks
 from latentbloom.train.order import mix, tempered_weights
 from latentbloom.train.stage import Batch, Phase
 
@@ -91,6 +92,8 @@ class LatentDiffusionStage:
             betas=(0.9, 0.95),
             fused=True,
         )
+        if train.compile and config.kind == "transformer":
+            compile_blocks(self.denoiser.backbone)
         backbone, optimizer = accelerator.prepare(self.denoiser.backbone, optimizer)
         self.denoiser = self.denoiser.with_backbone(backbone)
         self.phases = [Phase("denoiser", backbone, optimizer, self.loss)]

@@ -42,7 +42,8 @@ def _describe_models(config: RunConfig, plan: Plan) -> list[str]:
         )
     return [
         first,
-        f"Stage 2: {denoiser.kind} {denoiser.width} x {denoiser.depth}, batches of "
+        f"Stage 2: {denoiser.kind} {denoiser.width} x {denoiser.depth}, "
+        f"{'compiled, ' if config.train.compile else ''}batches of "
         f"{config.diffusion.batch_size}, {_span(plan.diffusion_seconds, plan.diffusion_images)}.",
     ]
 

@@ -40,6 +40,8 @@ DENOISERS = (
 )
 ENOUGH_IMAGES = 45_000  # that an autoencoder should see before a wider one pays
 ENOUGH_LATENTS = 1_000_000  # the same for a denoiser
+WORTH_COMPILING = 900.0  # seconds of stage 2 from which on compiling is worth its minute
+COMPILED = 1.25  # speed of a compiled transformer, compiling included
 ENCODING_MARGIN = 1.25  # held-out pictures, reading and writing
 MIRROR_SHARE = 0.1  # of the minutes: what encoding may take before mirror images are left out
 SHORTEST_MINUTES = 1.0
@@ -127,6 +129,12 @@ def make_plan(
     if denoiser is None:
         timed = seconds > 0.0 and two is None
         denoiser, factor = _denoiser(second * speeds.latents, count, timed=timed)
+    if config.train.compile is None:
+        long = two is None and second >= WORTH_COMPILING and denoiser.kind == "transformer"
+        train = train.model_copy(update={"compile": speeds.compiles and long})
+        config = config.model_copy(update={"train": train})
+    if train.compile:
+        factor *= COMPILED
     plan = Plan(
         vae_gan_seconds=None if one else first,
         diffusion_seconds=second if two is None else None,

@@ -10,7 +10,7 @@ import torch
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig
 from latentbloom.data.conditions import ConditionSpec
 from latentbloom.data.imageset import ImageSet
-from latentbloom.train.machine import Alone, seconds_of
+from latentbloom.train.machine import Alone, can_compile, seconds_of
 
 MEASURE_SECONDS = 6.0  # that timing one model may take, when its steps are slow
 
@@ -26,12 +26,14 @@ class Speeds:
         latents: Latents a second through stage 2.
         encoded: Images a second that the autoencoder encodes; 0 where there is no stage 1.
         set_up: Seconds that went before training: audit, measurement.
+        compiles: Whether blocks can be compiled on this machine.
     """
 
     images: float
     latents: float
     encoded: float
     set_up: float = 0.0
+    compiles: bool = False
 
 
 def measure_speeds(
@@ -57,9 +59,9 @@ def measure_speeds(
     batch = config.diffusion.batch_size
     latents = _denoiser_speed(batch, autoencoder, denoiser, images.spec, device, low)
     if autoencoder.family == "pixel":
-        return Speeds(0.0, latents, 0.0)
+        return Speeds(0.0, latents, 0.0)  # U-Nets are not compiled
     seen, encoded = vae_gan_speeds(config, autoencoder, images, device, low=low)
-    return Speeds(seen, latents, encoded)
+    return Speeds(seen, latents, encoded, compiles=can_compile(device))
 
 
 def vae_gan_speeds(
