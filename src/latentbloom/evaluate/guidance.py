@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STEPS_UP = (1.0, 1.3, 1.6, 2.0, 2.6)  # times the model's own guidance
 SAMPLES = 160  # a strength, all from the same noise, so that differences are clearer than values
 LOOKED_AT = 1000  # training pictures
-NEARLY = 0.03  # of the least distance: by how much others may differ and count as equal
+NEARLY = 0.06  # of the least distance: by how much others may differ and count as equal
 FEWEST = 256  # training pictures below which nothing is chosen
 
 

@@ -118,5 +118,5 @@ def test_few_pictures_tell_nothing(images: ImageSet, tmp_path: Any) -> None:
 
 
 def test_nearly_the_same_distance_goes_to_the_stronger() -> None:
-    assert strongest({1.75: 1.0, 2.25: 1.02, 3.0: 1.04}) == 2.25
+    assert strongest({1.75: 1.0, 2.25: 1.05, 3.0: 1.07}) == 2.25
     assert strongest({1.75: 1.0, 2.25: 1.1}) == 1.75
