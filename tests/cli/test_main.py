@@ -45,7 +45,14 @@ def test_each_command_has_help(call: CommandLine, name: str) -> None:
         (["sample", "x", "-n", "0"], "'0' is not allowed. Allowed: a whole number of at least 1."),
         (["sample", "x", "--sampler", "dmp++"], "'dmp++' is not allowed. Allowed: dpm++|unipc|"),
         (["fit", "x", "--images-1", "1.5"], "Allowed: whole number at least 1 or none."),
-        (["fit", "x", "--data.mirror", "maybe"], "'maybe' is not allowed. Allowed: true|false."),
+        (
+            ["fit", "x", "--sampling.tune_guidance", "maybe"],
+            "'maybe' is not allowed. Allowed: true|false.",
+        ),
+        (
+            ["fit", "x", "--data.mirror", "maybe"],
+            "'maybe' is not allowed. Allowed: true|false or none.",
+        ),
         (["fit", "x", "--diffusion.lr", "nan"], "Allowed: number above 0."),
         (
             ["fit", "x", "--denoiser.width", "33"],
