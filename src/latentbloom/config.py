@@ -58,9 +58,7 @@ class DataSettings(Settings):
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour; default as found")
     fit: Literal["crop", "squeeze"] = Field("crop", description="What non-square pictures undergo")
     mirror: bool | None = Field(
-        None,
-        description="Train on mirrored pictures, too; default yes, unless encoding them takes more "
-        "than a tenth of the minutes",
+        None, description="Train on mirrored pictures, too; default where encoding them is quick"
     )
     hold_out: str = Field(
         "",
@@ -217,9 +215,7 @@ class TrainSettings(Settings):
     seed: int = Field(0, description="Decides everything random")
     precision: Literal["fp32", "bf16"] | None = Field(None, description="Default: the faster one")
     compile: bool | None = Field(
-        None,
-        description="Compile the blocks of a transformer in stage 2 (torch.compile); default where "
-        "it trains for a quarter of an hour on a CPU whose system can compile C++",
+        None, description="Compile a transformer in stage 2; default where it trains long on a CPU"
     )
     ema_share: Positive = Field(
         0.05, description="Width of the weight average, as a share of the images seen so far"

@@ -54,6 +54,7 @@ class LatentDiffusionStage:
         val: Latents of held-out pictures, or None.
         accelerator: Device, precision and processes.
         preview: Draws samples of a denoiser into a file.
+        say: Receives remarks.
     """
 
     name = "diffusion"
@@ -69,6 +70,7 @@ class LatentDiffusionStage:
         val: Latents | None,
         accelerator: Accelerator,
         preview: Preview | None = None,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.config = config
         self.settings = settings
@@ -92,8 +94,8 @@ class LatentDiffusionStage:
             betas=(0.9, 0.95),
             fused=True,
         )
-        if train.compile and config.kind == "transformer":
-            compile_blocks(self.denoiser.backbone)
+        if train.compile:
+            compile_blocks(self.denoiser.backbone, say)
         backbone, optimizer = accelerator.prepare(self.denoiser.backbone, optimizer)
         self.denoiser = self.denoiser.with_backbone(backbone)
         self.phases = [Phase("denoiser", backbone, optimizer, self.loss)]

@@ -129,18 +129,17 @@ def make_plan(
     if denoiser is None:
         timed = seconds > 0.0 and two is None
         denoiser, factor = _denoiser(second * speeds.latents, count, timed=timed)
-    if config.train.compile is None:
-        long = two is None and second >= WORTH_COMPILING and denoiser.kind == "transformer"
-        train = train.model_copy(update={"compile": speeds.compiles and long})
-        config = config.model_copy(update={"train": train})
-    if train.compile:
-        factor *= COMPILED
+    long = two is None and second >= WORTH_COMPILING
+    wanted = speeds.compiles and long if train.compile is None else train.compile
+    compiled = wanted and denoiser.kind == "transformer"
+    config = config.model_copy(update={"train": train.model_copy(update={"compile": compiled})})
     plan = Plan(
         vae_gan_seconds=None if one else first,
         diffusion_seconds=second if two is None else None,
         finish_seconds=finish,
         vae_gan_images=seen,
-        diffusion_images=two or round(second * speeds.latents * factor),
+        diffusion_images=two
+        or round(second * speeds.latents * factor * (COMPILED if compiled else 1)),
         spent_seconds=speeds.set_up,
     )
     autoencoder = _at_size(autoencoder, size, channels)

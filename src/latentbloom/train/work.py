@@ -133,6 +133,7 @@ class Work:
             held_out,
             accelerator,
             preview=lambda denoiser, path: looking.preview(autoencoder, denoiser, path),
+            say=self.say,
         )
         return stage, EpochEnds(
             stage,
