@@ -46,9 +46,12 @@ ENCODING_MARGIN = 1.25  # held-out pictures, reading and writing
 MIRROR_SHARE = 0.1  # of the minutes: what encoding may take before mirror images are left out
 SHORTEST_MINUTES = 1.0
 SHORTEST_SHARE = 0.3  # of the minutes that must be left for training
-STAGE_1_SHARE = 0.4  # of the time that is left for training
+# Shares of stage 1 in the time that is left for training: the least and the most. Between them it
+# takes what it needs to see so many images, after which reconstructions hardly come nearer.
+STAGE_1_SHARES = (0.4, 0.5)
+SETTLED_IMAGES = 25_000
 # The classic autoencoder sees 6 pictures a second and core, its dense denoiser 560 latents.
-FAMILY_STAGE_1_SHARES = {"classic": 0.8}
+FAMILY_STAGE_1_SHARES = {"classic": (0.8, 0.8)}
 # Denoisers of the families whose latents are no maps of the reference's kind.
 FAMILY_DENOISERS = {"classic": DenoiserConfig(kind="dense"), "pixel": PIXEL_DENOISER}
 
@@ -203,10 +206,13 @@ def _stage_1(
         choices = [(config.autoencoder, 1.0)]
     views = 2 if config.data.mirrored else 1
     for autoencoder, relative in choices:
-        share = FAMILY_STAGE_1_SHARES.get(autoencoder.family, STAGE_1_SHARE)
+        least, most = FAMILY_STAGE_1_SHARES.get(autoencoder.family, STAGE_1_SHARES)
         encode = ENCODING_MARGIN * views * count / (speeds.encoded * relative)
         speed = speeds.images * relative
-        seconds = share * (spendable - encode) if images is None else images / speed
+        left = spendable - encode
+        seconds = min(max(SETTLED_IMAGES / speed, least * left), most * left)
+        if images is not None:
+            seconds = images / speed
         found = autoencoder, seconds, encode, images or round(seconds * speed)
         if found[-1] >= ENOUGH_IMAGES:
             break
