@@ -100,20 +100,103 @@ def test_bad_interval(interval):
     )
 
 
-def test_a_combination_that_was_not_shown_is_guided_by_each_factor():
+class Multiply(Spy):
+    """x0_hat is no sum of its factors: 1, 2 or 3 for the species times 1, 7 or 5 for the colour."""
+
+    def __call__(self, x_t, t, cond):
+        self.batches.append(len(x_t))
+        return torch.zeros_like(x_t) + times(cond["species"], cond["colour"])[:, None]
+
+
+def times(species, colour):
+    return torch.tensor([1.0, 2.0, 3.0])[species] * torch.tensor([1.0, 7.0, 5.0])[colour]
+
+
+def test_a_combination_that_was_not_shown_is_guided_by_its_shown_neighbours():
     # Rows: rose blue, tulip red, any blue. Shown: all but tulip red.
     shown = [(0, 0), (0, 1), (1, 1)]
-    spy = Spy()
+    spy = Multiply()
     guided = Guided(spy, SPEC, 1.5, shown=shown)
     unseen = guided.unseen(COND)
     assert unseen is not None
     assert unseen.tolist() == [False, True, False]
     x0_hat = guided(X_T, torch.full((3,), 0.5), COND)[:, 0]
-    joint = 1.5 * CONDITIONAL - 0.5 * UNCONDITIONAL
-    alone = torch.tensor([10.0 * 1 + 2, 10.0 * 2 + 0])  # tulip of any colour, anything red
-    apart = UNCONDITIONAL[1] + 1.5 * (alone - UNCONDITIONAL[1]).sum()
-    torch.testing.assert_close(x0_hat, torch.stack([joint[0], apart, joint[2]]))
-    assert spy.batches == [6, 9]  # the other rows are computed as ever
+    # What a tulip changes is seen in blue, what red changes in roses.
+    tulip = times(1, 1) - times(2, 1)
+    red = times(0, 0) - times(0, 2)
+    nothing = times(2, 2)
+    joint = nothing + 1.5 * (times(COND["species"], COND["colour"]) - nothing)
+    analogy = nothing + 1.5 * (tulip + red)
+    torch.testing.assert_close(x0_hat, torch.stack([joint[0], analogy, joint[2]]))
+    assert spy.batches == [5, 4]  # five for the one row, two for each of the others
+
+
+def test_where_factors_add_up_the_neighbours_give_what_was_asked():
+    spy = Spy()
+    guided = Guided(spy, SPEC, 1.0, shown=[(0, 0), (0, 1), (1, 1)])
+    rows = {name: values[[1]] for name, values in COND.items()}
+    torch.testing.assert_close(guided(X_T[:1], torch.ones(1), rows)[:, 0], CONDITIONAL[[1]])
+    assert spy.batches == [5]  # and nothing else
+
+
+def test_a_value_that_no_combination_shows_is_guided_alone():
+    spy = Multiply()
+    guided = Guided(spy, SPEC, 1.0, shown=[(0, 1), (0, 0)])  # no tulips at all
+    rows = {name: values[[1]] for name, values in COND.items()}
+    tulip = times(1, 2) - times(2, 2)
+    red = times(0, 0) - times(0, 2)
+    x0_hat = guided(X_T[:1], torch.full((1,), 0.3), rows)[0, 0]
+    torch.testing.assert_close(x0_hat, times(2, 2) + tulip + red)
+
+
+THREE = ConditionSpec(
+    (Factor("a", tuple("wxyz")), Factor("b", tuple("pqrs")), Factor("c", tuple("mn")))
+)
+
+
+class Remember(Spy):
+    """Keeps the combinations that it was asked for."""
+
+    def __init__(self):
+        self.asked = set()
+
+    def __call__(self, x_t, t, cond):
+        self.asked |= set(zip(*(cond[name].tolist() for name in "abc"), strict=True))
+        return torch.zeros_like(x_t)
+
+
+def test_neighbours_have_the_most_in_common_and_take_turns():
+    shown = [(0, 1, 0), (0, 2, 0), (0, 3, 1), (1, 0, 0), (2, 3, 1)]
+    asked = {"a": torch.tensor([0]), "b": torch.tensor([0]), "c": torch.tensor([0])}
+    memory = Remember()
+    guided = Guided(memory, THREE, 2.0, shown=shown)
+    for t in torch.linspace(0, 1, 21):
+        guided(X_T[:1], t.reshape(1), asked)
+    assert {rows for rows in memory.asked if rows[:2] == (4, 4)} == {(4, 4, 2)}
+    # For a = 0 the two that share c = 0, not the one that shares nothing else; for b = 0 the one
+    # there is; for c = 0 all that share a or b.
+    assert memory.asked == {
+        (4, 4, 2),
+        *((0, 1, 0), (4, 1, 0), (0, 2, 0), (4, 2, 0)),
+        *((1, 0, 0), (1, 4, 0)),
+        *((0, 1, 2), (0, 2, 2), (1, 0, 2)),
+    }
+
+
+def test_the_turn_of_a_neighbour_is_the_same_in_any_batch():
+    shown = [(0, 1, 0), (0, 2, 0), (0, 3, 0), (1, 0, 0), (2, 0, 0)]
+    rows = {"a": torch.tensor([0, 0, 1]), "b": torch.tensor([0, 1, 0]), "c": torch.tensor([0] * 3)}
+
+    class Mixed(Spy):
+        def __call__(self, x_t, t, cond):
+            return x_t * (1 + cond["a"] + 3 * cond["b"] * cond["a"])[:, None]
+
+    guided = Guided(Mixed(), THREE, 2.0, shown=shown)
+    t = torch.tensor([0.31, 0.31, 0.31])
+    whole = guided(X_T, t, rows)
+    for k in range(3):
+        one = guided(X_T[[k]], t[[k]], {name: values[[k]] for name, values in rows.items()})
+        torch.testing.assert_close(one[0], whole[k])
 
 
 def test_when_everything_asked_was_shown_nothing_is_computed_twice():
