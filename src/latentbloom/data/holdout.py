@@ -83,6 +83,15 @@ class HeldOutSource(WrappedSource):
             if entry.split != "train" or entry.labels not in self.held
         )
 
+    @cached_property
+    def left_out(self) -> tuple[Entry, ...]:
+        """The training pictures that are held out."""
+        return tuple(
+            entry
+            for entry in self.whole.entries
+            if entry.split == "train" and entry.labels in self.held
+        )
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Those of the whole, and what is held out."""
@@ -91,7 +100,7 @@ class HeldOutSource(WrappedSource):
             " ".join(f.word(value) for f, value in zip(factors, combination, strict=True))
             for combination in sorted(self.held)
         )
-        count = len(self.whole.entries) - len(self.entries)
+        count = len(self.left_out)
         return (*self.whole.notes, f"Held out of training, {count:,} pictures: {words}.")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from latentbloom.cache import cache_folder
 from latentbloom.data.conditions import ConditionSpec
+from latentbloom.data.holdout import HeldOutSource
 from latentbloom.data.imageset import ImageSet
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.distances import Interval, frechet_distance, kernel_distance
@@ -91,6 +92,9 @@ def prepare_reference(
 ) -> Reference:
     """Look at the real pictures and teach the judge.
 
+    The judge learns from combinations that are held out of training, too: else it would be as
+    unsure of them as the model that it is to judge.
+
     Arguments:
         train: Training pictures.
         val: Kept-aside pictures.
@@ -127,17 +131,30 @@ def prepare_reference(
         text="features of train",
         on_progress=on_progress,
     )
+    lessons, labels, taught_on = train_features, train.labels[train_rows], set_key(train, extractor)
+    held_out = _held_out(train)
+    if held_out is not None:
+        more, rows = real_features(
+            held_out,
+            extractor,
+            limit=MAX_TRAIN,
+            cache=folder,
+            text="features of what is held out",
+            on_progress=on_progress,
+        )
+        lessons = Features.cat([lessons, more])
+        labels = np.concatenate([labels, held_out.labels[rows]])
+        taught_on += f"-{set_key(held_out, extractor)}"
     notes = list(_label_notes(train, val, train_rows, val_rows))
     judge = None
     where = None
     if folder is not None:
-        where = folder / "judges" / f"{set_key(train, extractor)}-{len(train_features)}-{RECIPE}"
+        where = folder / "judges" / f"{taught_on}-{len(lessons)}-{RECIPE}"
         judge = Judge.load(where)
-    labels = train.labels[train_rows]
     unknown = untaught(labels, train.spec)
     notes += unknown.values()
     if judge is None and len(unknown) < len(train.spec.factors):
-        judge = train_judge(train_features, labels, train.spec, on_progress=on_progress)
+        judge = train_judge(lessons, labels, train.spec, on_progress=on_progress)
         if where is not None:
             judge.save(where)
     return Reference(
@@ -152,6 +169,14 @@ def prepare_reference(
         seen=frozenset(tuple(row) for row in np.unique(train.labels, axis=0).tolist()),
         notes=tuple(notes),
     )
+
+
+def _held_out(train: ImageSet) -> ImageSet | None:
+    """Real pictures that the model is not shown, and that are not val either."""
+    if not isinstance(train.source, HeldOutSource):
+        return None
+    entries = train.source.left_out
+    return ImageSet(train.source, entries, size=train.size, channels=train.channels, fit=train.fit)
 
 
 def _label_notes(

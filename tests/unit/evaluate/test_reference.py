@@ -1,0 +1,75 @@
+"""What the judge is taught when combinations are held out of a model's training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from latentbloom.config import DataSettings
+from latentbloom.data.imageset import ImageSet
+from latentbloom.data.source import open_data
+from latentbloom.evaluate import reference as module
+from latentbloom.evaluate.features import FeatureExtractor
+from latentbloom.evaluate.judge import Judge
+from latentbloom.evaluate.reference import prepare_reference
+
+PAIR = "species=rose,colour=red"
+
+
+@pytest.fixture(scope="module")
+def extractor() -> FeatureExtractor:
+    return FeatureExtractor(size=32)
+
+
+def sets(hold_out: str) -> tuple[ImageSet, ImageSet]:
+    data = DataSettings(source="synthetic-flowers:300", hold_out=hold_out)
+    source = open_data(data, seed=0)
+    train, val = (
+        ImageSet(source, [e for e in source.entries if e.split == split], size=32, channels=3)
+        for split in ("train", "val")
+    )
+    return train, val
+
+
+def lessons(
+    hold_out: str, extractor: FeatureExtractor, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[module.Reference, list[np.ndarray]]:
+    """The reference, and the labels that a judge was taught with, if one was."""
+    taught: list[np.ndarray] = []
+
+    def teach(features, labels, spec, **_):
+        assert len(features) == len(labels)
+        taught.append(labels)
+        return Judge(spec, {"weight": torch.zeros(1)})
+
+    monkeypatch.setattr(module, "train_judge", teach)
+    return prepare_reference(*sets(hold_out), extractor=extractor, cache=folder), taught
+
+
+def test_the_judge_knows_what_the_model_is_not_shown(
+    extractor: FeatureExtractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        whole, everything = lessons("", extractor, tmp_path, patch)
+    reference, taught = lessons(PAIR, extractor, tmp_path, monkeypatch)
+    rose_red = tuple(whole.spec.factor(n).index(v) for n, v in whole.spec.parse(PAIR).items())
+    assert rose_red in {tuple(row) for row in taught[0].tolist()}
+    assert sorted(taught[0].tolist()) == sorted(everything[0].tolist())  # the same pictures
+    # What the model is compared with does not have them.
+    assert rose_red in whole.seen
+    assert rose_red not in reference.seen
+    assert len(reference.train) == len(reference.train_names) < len(whole.train)
+
+
+def test_judges_of_other_lessons_are_not_mistaken_for_each_other(
+    extractor: FeatureExtractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hold_out in (PAIR, "species=daisy,colour=white"):
+        with monkeypatch.context() as patch:
+            assert len(lessons(hold_out, extractor, tmp_path, patch)[1]) == 1
+    with monkeypatch.context() as patch:
+        assert lessons(PAIR, extractor, tmp_path, patch)[1] == []  # kept
+    assert len(list((tmp_path / "judges").iterdir())) == 2
