@@ -61,6 +61,30 @@ def test_evaluate_writes_what_it_prints(call: CommandLine, runs: list[Path]) -> 
     assert {"sampler", "num_steps", "guidance"} <= scores.settings.keys()
 
 
+def test_a_map_of_settings_is_kept_and_used(
+    call: CommandLine, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("latentbloom.evaluate.speed_map.MAPPED", ("dpm++",))
+    outcome = call("evaluate", runs[0], "-n", 16, "--per-label", 0, "--map")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = SpeedMap.load(runs[0] / "quality.json")
+    assert found is not None
+    assert found.samples == 16
+    assert {point.setting.sampler for point in found.points} == {"dpm++"}
+    assert {point.setting.num_steps for point in found.points} >= {2, 4, 20, 40}
+    assert found.chosen["draft"].num_steps <= 4
+    for quality in found.chosen:
+        assert quality in outcome.out
+    words = ("--quality", "balanced", "-n", 1, "--out", tmp_path)
+    assert call("sample", runs[0], *words).code == 0
+    settings = json.loads((tmp_path / "records.json").read_text())["settings"]
+    assert (
+        Setting(**{name: settings[name] for name in Setting.model_fields})
+        == found.chosen["balanced"]
+    )
+    (runs[0] / "quality.json").unlink()  # other tests want a run without it
+
+
 def test_compare_says_who_is_better(call: CommandLine, scored: list[Path], tmp_path: Path) -> None:
     outcome = call("compare", *scored, "--out", tmp_path / "side.png")
     assert (outcome.code, outcome.err) == (0, "")
