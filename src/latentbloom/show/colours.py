@@ -10,7 +10,7 @@ from latentbloom.data.colour_source import colours_found
 from latentbloom.data.options import COLOUR
 from latentbloom.show.grids import picture_grid
 from latentbloom.show.pictures import as_uint8, save_picture
-from latentbloom.show.scene import MissingPiece, Scene
+from latentbloom.show.scene import MissingPiece, NotApplicable, Scene
 from latentbloom.show.sheets import BLANK, make_sheet
 
 SHOWN = 10
@@ -20,7 +20,9 @@ def draw_colours(scene: Scene) -> list[Path]:
     """Training pictures by colour, drawn at random from those that have it."""
     train = scene.need_train()
     if COLOUR not in train.spec.names:
-        raise MissingPiece(f"{COLOUR} is no condition here; `--factors` with {COLOUR} makes it one")
+        raise NotApplicable(
+            f"{COLOUR} is no condition here; `--factors` with {COLOUR} makes it one"
+        )
     column, factor = train.spec.names.index(COLOUR), train.spec.factor(COLOUR)
     found = colours_found(train.source)
     generator = np.random.default_rng(scene.seed)

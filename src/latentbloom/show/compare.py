@@ -12,7 +12,7 @@ import numpy as np
 from latentbloom.show.asking import ask, guided, pixels_of, run_from
 from latentbloom.show.grids import picture_grid
 from latentbloom.show.pictures import as_uint8, save_picture
-from latentbloom.show.scene import MissingPiece, Scene, phrase
+from latentbloom.show.scene import NotApplicable, Scene, phrase
 from latentbloom.show.sheets import make_sheet
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def draw_factors(scene: Scene) -> list[Path]:
     model = scene.need_model()
     factors = [f for f in model.spec.factors if len(f.values) > 1]
     if len(factors) < 2:
-        raise MissingPiece("the model has one condition; samples by condition show it")
+        raise NotApplicable("the model has one condition; samples by condition show it")
     files = []
     for first, second in list(itertools.combinations(factors, 2))[:_MOST_PAIRS]:
         # The longer factor runs down the page.

@@ -20,7 +20,7 @@ from latentbloom.show import (
     latent_map,
     neighbours,
 )
-from latentbloom.show.scene import MissingPiece, Scene
+from latentbloom.show.scene import MissingPiece, NotApplicable, Scene
 
 if TYPE_CHECKING:
     from latentbloom.coder import Coder
@@ -104,7 +104,8 @@ def draw_figures(
         what: Names in `DRAWINGS`; default all.
         seed: Decides every random choice.
         seconds: No drawing is begun after so many; None draws all.
-        on_missing: Is told (name, reason) of a drawing that was not made; default a log line.
+        on_missing: Is told (name, reason) of a drawing that was not made; default a log line, but
+            for those that models of this kind have no use for.
         on_drawn: Is told (name, files, seconds) of each that was.
 
     Returns:
@@ -133,6 +134,9 @@ def draw_scene(
             continue
         try:
             made = DRAWINGS[name].draw(scene)
+        except NotApplicable as reason:
+            if on_missing is not None:
+                on_missing(name, str(reason))
         except MissingPiece as reason:
             missing(name, str(reason))
         except LatentbloomError as error:

@@ -26,6 +26,10 @@ class MissingPiece(Exception):  # noqa: N818 - nothing went wrong
     """A drawing cannot be made, because a piece is not there; the text says which."""
 
 
+class NotApplicable(MissingPiece):
+    """A drawing says nothing about models of this kind, and nobody misses it."""
+
+
 @dataclass(frozen=True)
 class AnimationSettings:
     """How an animation is made.
@@ -141,10 +145,10 @@ def need_latents(coder: Coder) -> Coder:
     """The autoencoder, where it has latents that are not the pixels themselves.
 
     Raises:
-        MissingPiece: It hands pixels through.
+        NotApplicable: It hands pixels through.
     """
     if not coder.reconstructs:
-        raise MissingPiece("this model learns the pixels themselves, without an autoencoder")
+        raise NotApplicable("this model learns the pixels themselves, without an autoencoder")
     return coder
 
 

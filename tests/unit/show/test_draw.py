@@ -114,6 +114,19 @@ def test_without_val_training_pictures_serve_and_without_both_it_is_said(
     }
 
 
+def test_what_a_model_has_no_use_for_is_told_to_who_asks_and_not_logged(
+    run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    faces = open_source("synthetic-faces:16")
+    plain = ImageSet(faces, faces.entries[:2], size=32, channels=3)
+    what = ["colours", "samples"]
+    assert draw_figures(None, None, run, train=plain, what=what) == []
+    assert caplog.messages == ["Not drawn: samples (there is no trained model yet)"]
+    missing: dict[str, str] = {}
+    draw_figures(None, None, run, train=plain, what=what, on_missing=missing.__setitem__)
+    assert missing.keys() == {"colours", "samples"}
+
+
 def test_one_that_fails_costs_no_other(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(scene: object) -> list[Path]:
         raise ZeroDivisionError("of all things")
