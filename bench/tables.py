@@ -44,6 +44,9 @@ DRAFT_EVALUATIONS = 4
 DRAFT_DISTANCE = 1.5
 """What is aimed at."""
 
+AIMS = {"stage 2 latents/s": "2,000, or better pictures with fewer"}
+"""The same for what `bench.speed` finds, in words."""
+
 
 def quality_row(name: str, minutes: float, scores: Piece | None) -> Row:
     """A row of `QUALITY_HEADS`; dashes where there are no scores."""
@@ -130,7 +133,7 @@ def speed_rows(parts: Mapping[str, Piece]) -> list[Row]:
         for name, value in part.items()
         if isinstance(value, int | float)
     }
-    lines: list[Row] = [(name, number(value), "") for name, value in found.items()]
+    lines: list[Row] = [(name, number(value), AIMS.get(name, "")) for name, value in found.items()]
     share = share_of_peak(found)
     if share is not None:
         aim = f"{SHARE_OF_PEAK:.0%}"
