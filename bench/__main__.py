@@ -54,8 +54,8 @@ def measure(
         if whole:
             scores = work.scores(OURS, budget, whole=True)
             work.call("bench.score", run, source, "--per-label", "0", "--json", scores)
-    ours = [run for budget in minutes if is_finished(run := work.run(OURS, budget))]
-    shape = shape_of(ours)
+    ours = {budget: run for budget in minutes if is_finished(run := work.run(OURS, budget))}
+    shape = shape_of(list(ours.values()))
     for name in peers:
         if train:
             budgets = ["--minutes", *(f"{budget:g}" for budget in minutes)]
@@ -66,13 +66,12 @@ def measure(
             if (folder / "records.json").is_file():
                 same = ["-n", str(n), *shape[:4], "--json", scores]
                 work.call("bench.score", folder, source, *same)
-    longest = max((b for b in minutes if is_finished(work.run(OURS, b))), default=None)
-    if longest is None:
-        return
-    run = work.run(OURS, longest)
-    work.call("bench.speed", run, "--json", work.speed(longest))
-    some = ["-n", str(n), "--map-samples", str(map_samples)]
-    work.call("bench.sampling", run, source, *some, "--json", work.sampling(longest))
+    for budget, run in ours.items():
+        work.call("bench.speed", run, "--json", work.speed(budget))
+    if ours:
+        longest = max(ours)
+        some = ["-n", str(n), "--map-samples", str(map_samples)]
+        work.call("bench.sampling", ours[longest], source, *some, "--json", work.sampling(longest))
 
 
 def main() -> int:
