@@ -165,7 +165,7 @@ def machine() -> list[str]:
         model = names[0].partition(":")[2].strip() if names else model
     versions = [f"{package} {version(package)}" for package in PACKAGES]
     return [
-        f"Machine: {model}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, "
+        f"Machine: {model}, {os.cpu_count()} cores, PyTorch on {torch.get_num_threads()}, "
         f"{platform.system()}, Python {platform.python_version()}.",
         "",
         f"Versions: {', '.join(versions)}.",

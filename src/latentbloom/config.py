@@ -94,13 +94,13 @@ class AutoencoderConfig(Settings):
 class VaeGanSettings(Settings):
     """Losses, phases and pace of stage 1. Starts are fractions of the stage's budget."""
 
-    batch_size: Count = Field(16, description="Images a step, over all processes")
+    batch_size: Count = Field(32, description="Images a step, over all processes")
     optimizer: Literal["muon", "adamw"] = Field(
         "muon", description="What trains the autoencoder's matrices; AdamW trains the rest"
     )
-    muon_lr: Positive = Field(2.5e-3, description="muon: peak learning rate of the matrices")
-    lr: Positive = Field(8e-4, description="AdamW: peak learning rate of the autoencoder")
-    discriminator_lr: Positive = Field(1e-3, description="Peak learning rate of the discriminator")
+    muon_lr: Positive = Field(3.5e-3, description="muon: peak learning rate of the matrices")
+    lr: Positive = Field(1.1e-3, description="AdamW: peak learning rate of the autoencoder")
+    discriminator_lr: Positive = Field(1.4e-3, description="Peak learning rate of the discriminator")
     perceptual: PerceptualName = Field("efficientnet-lite0", description="Perceptual network")
     perceptual_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         0.5, description="Share of each batch that the perceptual network sees"

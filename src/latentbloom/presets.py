@@ -42,8 +42,10 @@ def classic() -> RunConfig:
     return RunConfig(
         autoencoder=AutoencoderConfig(family="classic", blocks=1),
         vae_gan=VaeGanSettings(
+            batch_size=16,
             optimizer="adamw",
             lr=4e-4,
+            discriminator_lr=1e-3,
             perceptual="vgg16",
             perceptual_share=0.25,  # VGG16 is slower than the autoencoder itself
             classification_weight=0.05,

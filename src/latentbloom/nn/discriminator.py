@@ -42,7 +42,7 @@ class FeatureHead(nn.Module):
     """Judges each place of a frozen network's feature map with its neighbours.
 
     Arguments:
-        channels: Channels of the map.
+        channels: Channels of the map, whose features have unit length at each place.
         width: Channels inside.
     """
 
@@ -58,10 +58,44 @@ class FeatureHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, h, w) to scores (B, 1, h, w)."""
-        x = F.normalize(x, dim=1) * x.shape[1] ** 0.5
+        x = x * x.shape[1] ** 0.5  # each channel's mean square is 1
         for layer in self.layers[:-1]:
             x = F.leaky_relu(layer(x), 0.2)
         return self.layers[-1](x)
+
+
+class Balance(nn.Module):
+    """How much the adversarial gradient must weigh to push as hard as all others together.
+
+    What a step finds (`latentbloom.vaegan.losses.adaptive_weight`) differs by a factor of ten from
+    batch to batch, and takes a second way back through the perceptual network: one step in `EVERY`
+    is measured, and a running geometric mean holds for all.
+
+    Attributes:
+        weight: The mean, a scalar.
+        steps: Adversarial steps so far.
+    """
+
+    EVERY = 4
+    KEPT = 0.8
+
+    weight: Tensor
+    steps: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(()))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+
+    @property
+    def due(self) -> bool:
+        """Whether it is to be measured in this step."""
+        return int(self.steps) % self.EVERY == 0
+
+    def measured(self, weight: Tensor) -> None:
+        """Take in what a step found."""
+        kept = self.KEPT if int(self.steps) else 0.0
+        self.weight.copy_(self.weight.pow(kept) * weight.pow(1.0 - kept))
 
 
 class PatchDiscriminator(nn.Module):
@@ -81,13 +115,15 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         self.pixels = PixelHead(channels, width)
         self.heads = nn.ModuleList(FeatureHead(c, width) for c in feature_channels)
+        self.balance = Balance()
 
     def forward(self, images: Tensor, maps: Sequence[Tensor]) -> list[Tensor]:
         """Scores, positive for real.
 
         Arguments:
             images: Shape (B, C, H, W), values in [-1, 1].
-            maps: Feature maps of those pictures, or of the first ones of them.
+            maps: Feature maps of those pictures, or of the first ones of them, of unit length at
+                each place.
 
         Returns:
             One tensor (B', 1, h, w) a head, the pixels' first.

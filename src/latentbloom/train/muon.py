@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.adam import adam
 
 # Source of the coefficients: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/
 _QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -55,7 +56,8 @@ class Muon(Optimizer):
             {"params": list(matrices), "lr": lr, "kind": "muon", "weight_decay": weight_decay},
             {"params": list(rest), "lr": adam_lr, "kind": "adam", "weight_decay": 0.0},
         ]
-        defaults = {"momentum": momentum, "betas": betas}
+        # By "fused" `load_state_dict` knows that counts of steps belong on the weights' device.
+        defaults = {"momentum": momentum, "betas": betas, "fused": True}
         super().__init__([g for g in groups if g["params"]], defaults)
 
     @overload
@@ -80,36 +82,46 @@ class Muon(Optimizer):
         return loss
 
     def _muon(self, group: dict[str, Any], weights: list[nn.Parameter]) -> None:
-        alike: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
-        for p in weights:
-            assert p.grad is not None
-            state = self.state[p]
-            if not state:
-                state["momentum"] = torch.zeros_like(p)
-            state["momentum"].lerp_(p.grad, 1.0 - group["momentum"])
-            update = p.grad.lerp(state["momentum"], group["momentum"]).flatten(1)
-            alike[(update.shape[0], update.shape[1])].append((p, update))
+        grads = [cast(Tensor, p.grad) for p in weights]
+        momenta = [self._state_of(p, "momentum") for p in weights]
+        torch._foreach_lerp_(momenta, grads, 1.0 - group["momentum"])
+        alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+        updates = torch._foreach_lerp(grads, momenta, group["momentum"])
+        for p, update in zip(weights, updates, strict=True):
+            # Channels last, as convolutions lie in memory: the matrix is no copy then.
+            last = update.movedim(1, -1)
+            alike[last.shape].append((p, last))
         for shape, pairs in alike.items():
-            size = 0.2 * max(shape) ** 0.5
-            turned = orthogonalised(torch.stack([update for _, update in pairs]))
+            size = 0.2 * max(shape[0], shape[1:].numel()) ** 0.5
+            turned = orthogonalised(torch.stack([update.flatten(1) for _, update in pairs]))
             for (p, _), one in zip(pairs, turned, strict=True):
-                p.add_(one.view(p.shape), alpha=-group["lr"] * size)
+                p.add_(one.view(shape).movedim(-1, 1), alpha=-group["lr"] * size)
 
     def _adam(self, group: dict[str, Any], weights: list[nn.Parameter]) -> None:
-        first, second = group["betas"]
         for p in weights:
-            assert p.grad is not None
-            state = self.state[p]
-            if not state:
-                state["step"] = torch.zeros(())
-                state["exp_avg"] = torch.zeros_like(p)
-                state["exp_avg_sq"] = torch.zeros_like(p)
-            state["step"] += 1
-            state["exp_avg"].lerp_(p.grad, 1.0 - first)
-            state["exp_avg_sq"].lerp_(p.grad.square(), 1.0 - second)
-            t = float(state["step"])
-            size = (state["exp_avg_sq"] / (1.0 - second**t)).sqrt_().add_(1e-8)
-            p.addcdiv_(state["exp_avg"], size, value=-group["lr"] / (1.0 - first**t))
+            if not self.state[p]:
+                self.state[p]["step"] = torch.zeros((), device=p.device)
+        adam(
+            list[Tensor](weights),
+            [cast(Tensor, p.grad) for p in weights],
+            [self._state_of(p, "exp_avg") for p in weights],
+            [self._state_of(p, "exp_avg_sq") for p in weights],
+            max_exp_avg_sqs=[],
+            state_steps=[self.state[p]["step"] for p in weights],
+            fused=group["fused"],
+            amsgrad=False,
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            lr=group["lr"],
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
+
+    def _state_of(self, p: nn.Parameter, key: str) -> Tensor:
+        if key not in self.state[p]:
+            self.state[p][key] = torch.zeros_like(p)
+        return self.state[p][key]
 
 
 def orthogonalised(x: Tensor) -> Tensor:
@@ -119,11 +131,11 @@ def orthogonalised(x: Tensor) -> Tensor:
     """
     a, b, c = _QUINTIC
     wide = x.shape[1] <= x.shape[2]
-    y = (x if wide else x.mT).bfloat16()
-    y = y / (y.float().norm(dim=(1, 2), keepdim=True) + 1e-7).bfloat16()
+    y = x if wide else x.mT
+    y = (y / (y.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
     for _ in range(_ITERATIONS):
         gram = y @ y.mT
-        y = a * y + (b * gram + c * gram @ gram) @ y
+        y = torch.baddbmm(y, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), y, beta=a)
     return (y if wide else y.mT).float()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from latentbloom.config import AutoencoderConfig, TrainSettings, VaeGanSettings
 from latentbloom.data.pixels import to_float
 from latentbloom.nn.autoencoder import Autoencoder, build_autoencoder
-from latentbloom.nn.discriminator import build_discriminator
+from latentbloom.nn.discriminator import Balance, PatchDiscriminator, build_discriminator
 from latentbloom.train.class_terms import ClassTerms
 from latentbloom.train.ema import EMA
 from latentbloom.train.muon import Muon, split_weights
@@ -152,29 +152,41 @@ class VaeGanStage:
             move = torch.randint(0, images.shape[-1], (2,)).tolist()
             with self.accelerator.autocast():
                 with torch.no_grad():
-                    real_maps = self.perceptual.features(images[:share].roll(move, (2, 3)))
-                fake_maps = self.perceptual.features(pixels[:share].roll(move, (2, 3)))
+                    real_maps = self.perceptual.directions(images[:share].roll(move, (2, 3)))
+                fake_maps = self.perceptual.directions(pixels[:share].roll(move, (2, 3)))
                 perceptual = self.perceptual.distance(real_maps, fake_maps).mean()
             main = main + s.perceptual_weight * perceptual
             logs["perceptual"] = perceptual.detach()
-        (gradient,) = torch.autograd.grad(main, pixels, retain_graph=True)
         adversarial_ramp = ramp(progress, s.adversarial_start, s.adversarial_full)
         adversarial_weight = s.adversarial_weight * adversarial_ramp
         if adversarial_weight > 0.0:
             with self.accelerator.autocast():
                 scores = unwrap(self.discriminator)(pixels, fake_maps)
             adversarial = self.fool_loss(scores)
-            (push,) = torch.autograd.grad(adversarial, pixels)
-            balance = adaptive_weight(
-                self._at_last_layer(reconstruction, gradient),
-                self._at_last_layer(reconstruction, push),
-            )
-            gradient = gradient + adversarial_weight * balance * push
+            balance = self._balance
+            if balance.due:
+                gradient, push = (
+                    torch.autograd.grad(loss, pixels, retain_graph=True)[0]
+                    for loss in (main, adversarial)
+                )
+                balance.measured(
+                    adaptive_weight(
+                        self._at_last_layer(reconstruction, gradient),
+                        self._at_last_layer(reconstruction, push),
+                    )
+                )
+                gradient = gradient + adversarial_weight * balance.weight * push
+            else:
+                both = main + adversarial_weight * balance.weight * adversarial
+                (gradient,) = torch.autograd.grad(both, pixels)
+            balance.steps += 1
             logs |= {
                 "adversarial": adversarial.detach(),
                 "adversarial_ramp": torch.tensor(adversarial_ramp),
-                "adaptive_weight": balance,
+                "adaptive_weight": balance.weight,
             }
+        else:
+            (gradient,) = torch.autograd.grad(main, pixels)
         batch["real"] = (images, real_maps)
         batch["fake"] = (pixels.detach(), [x.detach() for x in fake_maps])
         kl = kl_loss(posterior).mean()
@@ -191,6 +203,12 @@ class VaeGanStage:
         model = unwrap(self.autoencoder)
         assert isinstance(model, Autoencoder)
         return model
+
+    @property
+    def _balance(self) -> Balance:
+        model = unwrap(self.discriminator)
+        assert isinstance(model, PatchDiscriminator)
+        return model.balance
 
     def _at_last_layer(self, reconstruction: Tensor, gradient: Tensor) -> Tensor:
         """A gradient at the pixels as one at the weights of the last layer."""

@@ -63,11 +63,15 @@ class PerceptualLoss(nn.Module):
             maps.append(x)
         return maps
 
+    def directions(self, images: Tensor) -> list[Tensor]:
+        """The feature maps with the features at each place scaled to unit length, in float32."""
+        return [F.normalize(x.float(), dim=1) for x in self.features(images)]
+
     def forward(self, images: Tensor, reconstruction: Tensor) -> Tensor:
         """Distances (B,) of pictures (B, C, H, W) in [-1, 1]; gradient flows to the second."""
         with torch.no_grad():
-            real = self.features(images)
-        return self.distance(real, self.features(reconstruction))
+            real = self.directions(images)
+        return self.distance(real, self.directions(reconstruction))
 
     @property
     def channels(self) -> list[int]:
@@ -77,14 +81,11 @@ class PerceptualLoss(nn.Module):
 
     @staticmethod
     def distance(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-        """The distances (B,) of pictures whose feature maps are at hand."""
-        distances = [_unit_distance(a, b) for a, b in zip(real, fake, strict=True)]
+        """The distances (B,) of pictures whose maps of `directions` are at hand."""
+        distances = [
+            (a - b).square().sum(dim=1).mean(dim=(1, 2)) for a, b in zip(real, fake, strict=True)
+        ]
         return torch.stack(distances).sum(dim=0)
-
-
-def _unit_distance(a: Tensor, b: Tensor) -> Tensor:
-    a, b = F.normalize(a.float(), dim=1), F.normalize(b.float(), dim=1)
-    return (a - b).square().sum(dim=1).mean(dim=(1, 2))
 
 
 def build_perceptual(
@@ -183,13 +184,16 @@ def _cut(layers: nn.Sequential, ends: tuple[int, ...]) -> list[nn.Module]:
 
 
 def _fuse(block: nn.Module) -> None:
-    """Fold each batch normalisation into the convolution before it: equal result, half the time."""
+    """Fold normalisations, and padding alike on all sides, into convolutions: half the time."""
     pairs = [("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
     for conv, norm in pairs:
         if hasattr(block, conv):
             setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
             setattr(block, norm, nn.Identity())
     depthwise: Any = block._depthwise_conv
+    sides = depthwise.static_padding.padding
+    if len(set(sides)) == 1:
+        depthwise.padding, depthwise.static_padding = sides[:2], nn.Identity()
     if max(depthwise.stride) > 1:
         block._depthwise_conv = InFloat32(depthwise)
 
