@@ -100,7 +100,7 @@ class VaeGanSettings(Settings):
     )
     muon_lr: Positive = Field(3.5e-3, description="muon: peak learning rate of the matrices")
     lr: Positive = Field(1.1e-3, description="AdamW: peak learning rate of the autoencoder")
-    discriminator_lr: Positive = Field(1.4e-3, description="Peak learning rate of the discriminator")
+    discriminator_lr: Positive = Field(1.4e-3, description="Discriminator: peak learning rate")
     perceptual: PerceptualName = Field("efficientnet-lite0", description="Perceptual network")
     perceptual_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         0.5, description="Share of each batch that the perceptual network sees"
