@@ -102,6 +102,10 @@ def test_folding_the_norms_changes_nothing() -> None:
             expected[i] = h
     for found, i in zip(ruler.features(x), (0, 2, 4, 10), strict=True):
         torch.testing.assert_close(found, expected[i], rtol=1e-3, atol=1e-3)
+    # A pass of its own over the map is left to padding that a convolution cannot do.
+    pads = [m.padding for m in ruler.modules() if isinstance(m, torch.nn.ZeroPad2d)]
+    assert pads
+    assert all(before < after for before, after, *_ in pads)
 
 
 def test_distance_is_zero_for_equals_and_grows_with_blur() -> None:
@@ -118,6 +122,19 @@ def test_distance_is_zero_for_equals_and_grows_with_blur() -> None:
     assert y.grad is not None
     assert float(y.grad.abs().sum()) > 0
     assert not any(p.requires_grad for p in ruler.parameters())
+
+
+def test_the_distance_compares_directions_of_unit_length_at_each_place() -> None:
+    ruler = build_perceptual("efficientnet-lite0")
+    assert ruler is not None
+    torch.manual_seed(0)
+    x, y = torch.rand(2, 2, 3, 64, 64) * 2 - 1
+    expected = torch.zeros(2)
+    for a, b, found in zip(ruler.features(x), ruler.features(y), ruler.directions(x), strict=True):
+        torch.testing.assert_close(found.norm(dim=1), torch.ones_like(found[:, 0]))
+        cosine = torch.nn.functional.cosine_similarity(a, b, dim=1)
+        expected += (2 - 2 * cosine).mean(dim=(1, 2))
+    torch.testing.assert_close(ruler(x, y), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_none_and_unknown_names() -> None:
