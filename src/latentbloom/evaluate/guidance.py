@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 
 from latentbloom.cache import cache_folder
 from latentbloom.evaluate.asking import in_proportion
-from latentbloom.evaluate.distances import labelled_kernel_distance
+from latentbloom.evaluate.distances import labelled_kernel_distance, labelled_kernel_witness
 from latentbloom.evaluate.features import FeatureExtractor, in_batches
 from latentbloom.evaluate.real import real_features
 
@@ -26,8 +27,25 @@ if TYPE_CHECKING:
 STEPS_UP = (1.0, 1.3, 1.6, 2.0, 2.6)  # times the model's own guidance
 SAMPLES = 160  # a strength, all from the same noise, so that differences are clearer than values
 LOOKED_AT = 1000  # training pictures
-NEARLY = 0.06  # of the least distance: by how much others may differ and count as equal
 FEWEST = 256  # training pictures below which nothing is chosen
+
+
+class Tried(NamedTuple):
+    """What a strength of guidance gave.
+
+    Attributes:
+        distance: To training pictures, together with the labels.
+        witness: What each sample adds to it, (N,), in the order of the same requests.
+    """
+
+    distance: float
+    witness: np.ndarray
+
+    def exceeds(self, other: Tried) -> bool:
+        """Whether it is farther than another one by more than the standard error of that."""
+        apart = self.witness - other.witness
+        error = 2.0 * float(apart.std(ddof=1)) / len(apart) ** 0.5
+        return self.distance - other.distance > error
 
 
 def choose_guidance(
@@ -38,7 +56,7 @@ def choose_guidance(
     extractor: FeatureExtractor | None = None,
     cache: Path | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> dict[float, float]:
+) -> dict[float, Tried]:
     """Try the model's own guidance and stronger ones, until the next one is worse.
 
     Weaker ones are not tried: some match the training pictures better, at the price of samples
@@ -53,7 +71,7 @@ def choose_guidance(
         clock: Seconds, growing.
 
     Returns:
-        The distance of each strength that was tried; empty where there are too few pictures or
+        What each strength that was tried gave; empty where there are too few pictures or
         seconds to tell strengths apart.
     """
     if len(train) < FEWEST or not model.spec.factors:
@@ -75,31 +93,29 @@ def choose_guidance(
     cond = {n: torch.from_numpy(asked[:, k].copy()) for k, n in enumerate(train.spec.names)}
     words = train.spec.words(cond)
 
-    def distance(strength: float) -> float:
+    def tried(strength: float) -> Tried:
         drawn = model.sample(words, n=SAMPLES, seed=0, guidance=strength)
-        features = extractor.extract(in_batches(drawn.pixels))
-        return labelled_kernel_distance(features.pooled, asked, real.pooled, labels)
+        compared = extractor.extract(in_batches(drawn.pixels)).pooled, asked, real.pooled, labels
+        return Tried(labelled_kernel_distance(*compared), labelled_kernel_witness(*compared))
 
-    found: dict[float, float] = {}
+    found: dict[float, Tried] = {}
     for step in STEPS_UP:
         if len(found) > 1 and seconds - (clock() - began) < a_strength:
             break
         strength = round(step * model.config.sampling.guidance, 2)
-        found[strength] = distance(strength)
-        if found[strength] > _nearly(found):
+        found[strength] = tried(strength)
+        if strongest(found) != strength:
             break
     return found
 
 
-def strongest(found: dict[float, float]) -> float:
-    """The strongest guidance whose distance is nearly the least one.
+def strongest(found: dict[float, Tried]) -> float:
+    """The strongest guidance that is as near as the nearest, within one standard error.
 
     Arguments:
         found: What `choose_guidance` found, not empty.
+
+    Source: the one-standard-error rule of Breiman et al. 1984, section 3.4.3.
     """
-    return max(strength for strength, distance in found.items() if distance <= _nearly(found))
-
-
-def _nearly(found: dict[float, float]) -> float:
-    least = min(found.values())  # below 0 now and then: it is unbiased
-    return least + NEARLY * abs(least)
+    least = min(found.values(), key=lambda one: one.distance)
+    return max(strength for strength, one in found.items() if not one.exceeds(least))

@@ -124,7 +124,7 @@ def _guide(
     if not found:
         return
     best = strongest(found)
-    told = ", ".join(f"{strength:g}: {distance:.3f}" for strength, distance in found.items())
+    told = ", ".join(f"{strength:g}: {one.distance:.3f}" for strength, one in found.items())
     console.print(f"Guidance {best:g}, by the distance to training pictures ({told}).")
     folder.load_config().updated({"sampling.guidance": best}).save(folder.config)
 

@@ -12,9 +12,13 @@ import torch
 from latentbloom.config import SamplingSettings
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.source import open_source
-from latentbloom.evaluate.distances import kernel_distance, labelled_kernel_distance
+from latentbloom.evaluate.distances import (
+    kernel_distance,
+    labelled_kernel_distance,
+    labelled_kernel_witness,
+)
 from latentbloom.evaluate.features import FeatureExtractor, Features
-from latentbloom.evaluate.guidance import choose_guidance, strongest
+from latentbloom.evaluate.guidance import Tried, choose_guidance, strongest
 from latentbloom.model import Model
 
 GENERATOR = np.random.default_rng(0)
@@ -82,7 +86,7 @@ def images() -> ImageSet:
     return ImageSet(source, entries, size=32, channels=1)
 
 
-def chosen(painter: Painter, tmp_path: Any, seconds: float = 1e9) -> dict[float, float]:
+def chosen(painter: Painter, tmp_path: Any, seconds: float = 1e9) -> dict[float, Tried]:
     looking = Looking()
     return choose_guidance(
         cast(Model, painter),
@@ -117,6 +121,23 @@ def test_few_pictures_tell_nothing(images: ImageSet, tmp_path: Any) -> None:
     assert chosen(Painter(few, 9.0), tmp_path) == {}
 
 
-def test_nearly_the_same_distance_goes_to_the_stronger() -> None:
-    assert strongest({1.75: 1.0, 2.25: 1.05, 3.0: 1.07}) == 2.25
-    assert strongest({1.75: 1.0, 2.25: 1.1}) == 1.75
+def test_a_distance_within_its_standard_error_goes_to_the_stronger() -> None:
+    calm, shaken = np.zeros(100), GENERATOR.normal(size=100)
+    assert strongest({1.75: Tried(1.0, calm), 2.27: Tried(1.1, calm + shaken)}) == 2.27
+    assert strongest({1.75: Tried(1.0, calm), 2.27: Tried(1.4, calm + shaken)}) == 1.75
+    # What both have in common is no error.
+    assert strongest({1.75: Tried(1.0, shaken), 2.27: Tried(1.1, shaken)}) == 1.75
+
+
+def test_witnesses_tell_how_much_the_difference_of_two_distances_is_off() -> None:
+    rng = np.random.default_rng(1)
+    real_labels = np.arange(600)[:, None] % 2
+    real = 2.0 * real_labels + rng.normal(size=(600, 3))
+    differences, errors = [], []
+    for _ in range(200):
+        labels, noise = rng.integers(0, 2, (80, 1)), rng.normal(size=(80, 3))
+        near, far = ((2.0 * labels + off + noise, labels, real, real_labels) for off in (0.3, 0.5))
+        differences.append(labelled_kernel_distance(*near) - labelled_kernel_distance(*far))
+        apart = labelled_kernel_witness(*near) - labelled_kernel_witness(*far)
+        errors.append(2.0 * float(apart.std(ddof=1)) / len(apart) ** 0.5)
+    assert np.mean(errors) == pytest.approx(np.std(differences), rel=0.2)
