@@ -122,7 +122,8 @@ def test_few_pictures_get_small_models_whatever_the_time() -> None:
     assert shapes(240.0, 100.0, 500) == (48, 192)
     assert shapes(60.0, 2.0, 3000) == (64, 192)
     assert shapes(60.0, 8.0, 3000) == (64, 256)
-    assert shapes(60.0, 2.0, 50_000) == (128, 192)
+    assert shapes(60.0, 2.0, 50_000) == (64, 192)
+    assert shapes(120.0, 2.0, 50_000)[0] == 128
     assert shapes(240.0, 100.0, 50_000) == (160, 512)
 
 

@@ -38,7 +38,7 @@ DENOISERS = (
     (DenoiserConfig(width=256, depth=8), 1.0, 3_000),
     (DenoiserConfig(width=192, depth=6), 1.9, 0),
 )
-ENOUGH_IMAGES = 45_000  # that an autoencoder should see before a wider one pays
+ENOUGH_IMAGES = 100_000  # that an autoencoder should see before a wider one pays
 ENOUGH_LATENTS = 1_000_000  # the same for a denoiser
 WORTH_COMPILING = 900.0  # seconds of stage 2 from which on compiling is worth its minute
 COMPILED = 1.25  # speed of a compiled transformer, compiling included
