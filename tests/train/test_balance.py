@@ -42,7 +42,7 @@ def gradient(stage: VaeGanStage, progress: float) -> torch.Tensor:
     return torch.cat([grad.flatten() for grad in found])
 
 
-def test_a_step_that_measures_and_one_that_does_not_push_alike(stage: VaeGanStage) -> None:
+def test_the_weight_that_a_step_measures_holds_for_the_next(stage: VaeGanStage) -> None:
     stage.discriminator.eval()  # spectral norms stay as they are
     balance = balance_of(stage)
     measured = gradient(stage, progress=1.0)

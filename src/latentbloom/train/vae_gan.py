@@ -165,28 +165,18 @@ class VaeGanStage:
             adversarial = self.fool_loss(scores)
             balance = self._balance
             if balance.due:
-                gradient, push = (
-                    torch.autograd.grad(loss, pixels, retain_graph=True)[0]
-                    for loss in (main, adversarial)
-                )
-                balance.measured(
-                    adaptive_weight(
-                        self._at_last_layer(reconstruction, gradient),
-                        self._at_last_layer(reconstruction, push),
-                    )
-                )
-                gradient = gradient + adversarial_weight * balance.weight * push
-            else:
-                both = main + adversarial_weight * balance.weight * adversarial
-                (gradient,) = torch.autograd.grad(both, pixels)
+                pushes = [
+                    self._at_last_layer(reconstruction, pixels, x) for x in (main, adversarial)
+                ]
+                balance.measured(adaptive_weight(*pushes))
             balance.steps += 1
+            main = main + adversarial_weight * balance.weight * adversarial
             logs |= {
                 "adversarial": adversarial.detach(),
                 "adversarial_ramp": torch.tensor(adversarial_ramp),
                 "adaptive_weight": balance.weight,
             }
-        else:
-            (gradient,) = torch.autograd.grad(main, pixels)
+        (gradient,) = torch.autograd.grad(main, pixels)
         batch["real"] = (images, real_maps)
         batch["fake"] = (pixels.detach(), [x.detach() for x in fake_maps])
         kl = kl_loss(posterior).mean()
@@ -210,8 +200,9 @@ class VaeGanStage:
         assert isinstance(model, PatchDiscriminator)
         return model.balance
 
-    def _at_last_layer(self, reconstruction: Tensor, gradient: Tensor) -> Tensor:
-        """A gradient at the pixels as one at the weights of the last layer."""
+    def _at_last_layer(self, reconstruction: Tensor, pixels: Tensor, loss: Tensor) -> Tensor:
+        """A loss's gradient at the weights of the last layer, by way of the pixels."""
+        gradient = torch.autograd.grad(loss, pixels, retain_graph=True)
         weight = self._plain.last_layer.weight
         (found,) = torch.autograd.grad(reconstruction, weight, gradient, retain_graph=True)
         return found
