@@ -41,10 +41,11 @@ demo: $(VENV)/.installed ## train on pictures that the program draws, and write 
 test: lint ## everything that CI checks
 	"$(BIN)/python" -m pytest
 
-lint: $(VENV)/.installed ## style, format and types
+lint: $(VENV)/.installed ## style, format, types and the order of the rooms
 	"$(BIN)/ruff" check .
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/pyrefly" check --python-interpreter-path "$(BIN)/python"
+	"$(BIN)/lint-imports" --no-cache
 
 format: $(VENV)/.installed ## put the code into shape
 	"$(BIN)/ruff" check --fix .

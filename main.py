@@ -7,7 +7,7 @@ import sys
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
-    """The command line as keywords of `latentbloom.mission.main`."""
+    """The command line as keywords of `latentbloom.compat.calls.main`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--total_epochs", type=float, default=1200, help="of each stage")
     parser.add_argument("--checkpoint_path", help="a conditional_diffusion_epoch_N to go on from")
@@ -25,8 +25,8 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
 
 def main(words: list[str] | None = None) -> int:
     """Run; returns the exit code."""
+    from latentbloom.compat.calls import main as train
     from latentbloom.errors import LatentbloomError
-    from latentbloom.mission import main as train
 
     asked = vars(parse(words))
     root = asked.pop("root")

@@ -19,12 +19,12 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from latentbloom.data.conditions import ConditionSpec
-from latentbloom.data.latents import LatentCache
+from latentbloom.conditions import ConditionSpec
 from latentbloom.errors import LatentbloomError
-from latentbloom.evaluate.distances import share_interval
-from latentbloom.model import load
-from latentbloom.run import RunFolder
+from latentbloom.evaluate.measures.distances import share_interval
+from latentbloom.latents.cache import LatentCache
+from latentbloom.model.generator import load
+from latentbloom.runs.folder import RunFolder
 
 
 def means(folder: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from latentbloom.errors import LatentbloomError
-from latentbloom.evaluate.colours import ColourAgreement, colour_agreement
-from latentbloom.model import load
+from latentbloom.evaluate.measures.colour_agreement import ColourAgreement, colour_agreement
+from latentbloom.model.generator import load
 
 
 def agreement_table(result: ColourAgreement, title: str) -> Table:

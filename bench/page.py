@@ -25,7 +25,7 @@ from bench.tables import (
 )
 from bench.work import OURS, Work
 from latentbloom.errors import LatentbloomError
-from latentbloom.run import RunFolder
+from latentbloom.runs.folder import RunFolder
 
 PACKAGES = (
     "latentbloom",

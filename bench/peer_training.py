@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bench.peer_models import Peer
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.pixels import to_float, to_uint8
-from latentbloom.train.machine import default_device
+from latentbloom.device import default_device
 from latentbloom.train.order import Order
 
 BATCH = 32

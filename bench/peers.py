@@ -29,12 +29,13 @@ from torch import Tensor
 from bench.peer_models import PEERS, Peer
 from bench.peer_training import BATCH, Trained, sample_peer, train_peer
 from bench.pieces import finished, keep, read_piece, this_command
-from latentbloom.data.conditions import ConditionSpec
+from latentbloom.conditions import ConditionSpec
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.source import open_source
+from latentbloom.data.sources.base import open_source
+from latentbloom.device import default_device
 from latentbloom.errors import LatentbloomError
-from latentbloom.evaluate.asking import in_proportion
-from latentbloom.train.machine import default_device, measure_machine
+from latentbloom.evaluate.requests import in_proportion
+from latentbloom.fitting.machine import measure_machine
 
 WEIGHTS = "weights.safetensors"
 

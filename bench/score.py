@@ -23,17 +23,17 @@ import torch
 from rich.console import Console
 
 from bench.pieces import finished, keep, this_command
-from latentbloom.data.conditions import ConditionSpec
+from latentbloom.conditions import ConditionSpec
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.pixels import Fit, fit_square, with_channels
 from latentbloom.data.reading import read_picture
-from latentbloom.data.source import open_source
+from latentbloom.data.sources.base import open_source
 from latentbloom.errors import LatentbloomError, SourceError
 from latentbloom.evaluate.reference import prepare_reference
-from latentbloom.evaluate.run import evaluate_run
+from latentbloom.evaluate.run_scores import evaluate_run
 from latentbloom.evaluate.score import score_pictures
 from latentbloom.evaluate.table import rows_table, score_rows
-from latentbloom.run import RunFolder
+from latentbloom.runs.folder import RunFolder
 
 
 def read_generated(
@@ -123,7 +123,7 @@ def main() -> int:
         print(f"{args.json} is there already.")
         return 0
     if is_run:
-        from latentbloom.model import load
+        from latentbloom.model.generator import load
 
         whole = evaluate_run(
             load(args.run),

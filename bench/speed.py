@@ -37,10 +37,11 @@ def trainer_of(stage: Stage, config: RunConfig) -> Iterator[Trainer]:
     """The loop of a stage, without a log, in a folder that goes away."""
     from rich.console import Console
 
+    from latentbloom.device import make_accelerator
+    from latentbloom.fitting.progress import StageProgress
+    from latentbloom.runs.metrics import MetricsLog
     from latentbloom.train.budget import Budget
-    from latentbloom.train.logging import MetricsLog, StageProgress
     from latentbloom.train.loop import Trainer
-    from latentbloom.train.machine import make_accelerator
 
     with tempfile.TemporaryDirectory() as folder:
         log = MetricsLog(Path(folder) / "metrics.jsonl", enabled=False)
@@ -69,9 +70,9 @@ def stage_speed(stage: Stage, config: RunConfig) -> tuple[float, float]:
 
 def vae_gan_stage(config: RunConfig, run: Path) -> Stage:
     """Stage 1 with the run's pictures and settings."""
+    from latentbloom.device import make_accelerator
     from latentbloom.evaluate.sets import sets_of_run
-    from latentbloom.run import RunFolder
-    from latentbloom.train.machine import make_accelerator
+    from latentbloom.runs.folder import RunFolder
     from latentbloom.train.vae_gan import VaeGanStage
 
     train, val = sets_of_run(RunFolder(run))
@@ -83,11 +84,11 @@ def vae_gan_stage(config: RunConfig, run: Path) -> Stage:
 
 def measure_training(run: Path) -> dict[str, Any]:
     """Both stages of a run, and the peaks, in one process."""
-    from latentbloom.data.latents import LatentCache
+    from latentbloom.device import make_accelerator
     from latentbloom.evaluate.sets import sets_of_run
-    from latentbloom.run import RunFolder
+    from latentbloom.latents.cache import LatentCache
+    from latentbloom.runs.folder import RunFolder
     from latentbloom.train.latent_diffusion import LatentDiffusionStage
-    from latentbloom.train.machine import make_accelerator
 
     folder = RunFolder(run)
     config = folder.load_config()
@@ -115,7 +116,7 @@ def measure_training(run: Path) -> dict[str, Any]:
 
 def measure_steps(run: Path) -> dict[str, Any]:
     """Where the time of a step of stage 1 goes."""
-    from latentbloom.run import RunFolder
+    from latentbloom.runs.folder import RunFolder
 
     config = RunFolder(run).load_config()
     with trainer_of(vae_gan_stage(config, run), config) as trainer:
@@ -127,7 +128,7 @@ def measure_classic(run: Path) -> dict[str, Any]:
     """Stage 1 of the classic preset on the run's pictures, in fp32."""
     from latentbloom.config import AutoencoderConfig
     from latentbloom.presets import build_preset
-    from latentbloom.run import RunFolder
+    from latentbloom.runs.folder import RunFolder
 
     own = RunFolder(run).load_config()
     classic = build_preset("classic")
@@ -146,7 +147,7 @@ def measure_classic(run: Path) -> dict[str, Any]:
 
 def measure_sampling(run: Path) -> dict[str, Any]:
     """Seconds of 64 pictures at 20 steps with the run's own sampler."""
-    from latentbloom.model import load
+    from latentbloom.model.generator import load
 
     model = load(run)
     twenty = seconds_of_a_call(lambda: model.sample(n=64, seed=0, num_steps=20), warm_up=1)

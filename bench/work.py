@@ -15,8 +15,8 @@ from typing import Any
 
 from bench.pieces import finished, keep, read_piece
 from latentbloom.errors import LatentbloomError
-from latentbloom.run import RunFolder
-from latentbloom.train.checkpoint import checkpoint_exists
+from latentbloom.runs.checkpoint import checkpoint_exists
+from latentbloom.runs.folder import RunFolder
 
 OURS = "latentbloom"
 

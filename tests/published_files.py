@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from latentbloom.data.source import Source, open_source
+from latentbloom.data.sources.base import Source, open_source
 from latentbloom.errors import SourceError
 from picture_files import noise, save
 

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig, SamplingSettings
-from latentbloom.data.audit import audit_source
+from latentbloom.data.audit.run import audit_source
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.source import open_source
-from latentbloom.evaluate.distances import Interval
+from latentbloom.data.sources.base import open_source
+from latentbloom.evaluate.measures.distances import Interval
 from latentbloom.evaluate.scores import (
     CombinationScore,
     ControlScore,
@@ -24,9 +24,9 @@ from latentbloom.evaluate.scores import (
     ReconstructionScore,
     Scores,
 )
-from latentbloom.model import Model
-from latentbloom.nn.autoencoder import build_autoencoder
-from latentbloom.train.latent_diffusion import build_denoiser
+from latentbloom.model.denoiser import build_denoiser
+from latentbloom.model.generator import Model
+from latentbloom.nn.autoencoders.base import build_autoencoder
 
 SIZE = 32
 

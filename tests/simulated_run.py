@@ -11,21 +11,22 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import AutoencoderConfig, RunConfig
-from latentbloom.data.audit_report import Audit
-from latentbloom.data.conditions import ConditionSpec, Factor
-from latentbloom.data.source import Entry, FileSource
-from latentbloom.model import Model
-from latentbloom.nn.autoencoder import build_autoencoder
-from latentbloom.run import RunFolder, write_json
-from latentbloom.train.checkpoint import save_checkpoint
+from latentbloom.data.audit.findings import Audit
+from latentbloom.data.sources.base import Entry, FileSource
+from latentbloom.files import write_json
+from latentbloom.fitting.planner import Plan
+from latentbloom.fitting.speeds import Speeds
+from latentbloom.fitting.stages import Fitting
+from latentbloom.fitting.work import Training, Work
+from latentbloom.model.generator import Model
+from latentbloom.nn.autoencoders.base import build_autoencoder
+from latentbloom.runs.checkpoint import save_checkpoint
+from latentbloom.runs.folder import RunFolder
 from latentbloom.train.ema import EMA
 from latentbloom.train.epochs import EpochEnds
-from latentbloom.train.fitting import Fitting
-from latentbloom.train.planner import Plan
-from latentbloom.train.speeds import Speeds
 from latentbloom.train.stage import Batch, Phase
-from latentbloom.train.work import Work
 
 # Pictures a second of two slow cores, by width of the autoencoder and of the denoiser: near to what
 # was measured, and not the planner's own table.
@@ -88,9 +89,6 @@ class SlowStage:
         self.machine.validated += seconds
         return {}, 1.0
 
-    def preview(self, path: Path) -> None:
-        self.machine.work(1.0 / self.machine.speed)
-
     def meta(self) -> dict[str, Any]:  # asked for with each checkpoint
         self.machine.work(0.2 / self.machine.speed)
         return {}
@@ -127,24 +125,24 @@ class Machine(Work):
         k = self.speed
         return "a clock", "fp32", Speeds(k * IMAGES[48], k * LATENTS[256], k * ENCODED[48])
 
-    def vae_gan(self, config, looking, accelerator):
+    def vae_gan(self, config, previews, accelerator):
         self.doing = "vae_gan"
         speed = self.speed * IMAGES[config.autoencoder.width]
-        return self._stage("vae_gan", build_autoencoder(TINY_SHAPE), speed, len(looking.train))
+        return self._stage("vae_gan", build_autoencoder(TINY_SHAPE), speed, len(previews.train))
 
-    def diffusion(self, config, autoencoder, looking, accelerator):
+    def diffusion(self, config, autoencoder, previews, accelerator):
         self.doing = "diffusion"
         speed = self.speed * LATENTS[config.denoiser.width]
-        return self._stage("diffusion", nn.Linear(2, 2), speed, len(looking.train))
+        return self._stage("diffusion", nn.Linear(2, 2), speed, len(previews.train))
 
     def _stage(self, name: str, module: nn.Module, speed: float, count: int):
         stage = SlowStage(name, module, self, count, speed, self.step)
-        return stage, EpochEnds(stage, self.folder.path)
+        return Training(stage, EpochEnds(stage, self.folder.path))
 
-    def encode(self, config, autoencoder, looking, accelerator) -> None:
+    def encode(self, config, autoencoder, previews, accelerator) -> None:
         self.doing = "encode"
         views = 2 if config.data.mirror else 1
-        pictures = views * (len(looking.train) + len(looking.val))
+        pictures = views * (len(previews.train) + len(previews.val))
         self.work(pictures / (self.speed * ENCODED[config.autoencoder.width]))
         meta = {"config": TINY_SHAPE.model_dump(), "fingerprint": ""}
         save_checkpoint(self.folder.autoencoder, {"model": autoencoder.state_dict()}, meta)

@@ -15,22 +15,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from latentbloom import errors
+from latentbloom.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from latentbloom.data.audit import Audit
-    from latentbloom.data.options import Background
-    from latentbloom.model import load
-    from latentbloom.pipeline import fit
+    from latentbloom.data.audit.run import Audit
+    from latentbloom.data.sources.options import Background
+    from latentbloom.fitting.pipeline import fit
+    from latentbloom.model.generator import load
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "audit", "errors", "fit", "load"]
 
 _LAZY = {
-    "fit": ("latentbloom.pipeline", "fit"),
-    "load": ("latentbloom.model", "load"),
+    "fit": ("latentbloom.fitting.pipeline", "fit"),
+    "load": ("latentbloom.model.generator", "load"),
 }
 
 
@@ -60,8 +60,8 @@ def audit(
     Raises:
         SourceError: There is no such folder, or next to nothing in it can be used.
     """
-    from latentbloom.data.audit import audit_source
-    from latentbloom.data.source import open_source
+    from latentbloom.data.audit.run import audit_source
+    from latentbloom.data.sources.base import open_source
 
     opened = open_source(
         str(source),

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from latentbloom.errors import ConfigError, RunFolderError
+from latentbloom.files import write_atomic
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -259,7 +260,7 @@ class RunConfig(Settings):
 
     def save(self, path: Path) -> None:
         """Write JSON."""
-        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_atomic(path, self.model_dump_json(indent=2) + "\n")
 
 
 def parse_config(tree: dict[str, Any], where: str = "the settings") -> RunConfig:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from browser_path import find_chromium
-from latentbloom.show.draw import draw_figures
-from latentbloom.show.report import write_report
+from latentbloom.figures.draw import draw_figures
+from latentbloom.report.page import write_report
 from shown_run import (
     coloured_pictures,
     make_audit,

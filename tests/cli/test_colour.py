@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from latentbloom.evaluate.sets import sets_of_run
-from latentbloom.run import RunFolder
+from latentbloom.runs.folder import RunFolder
 from tests.cli.conftest import CommandLine
 from tests.picture_files import save
 from tests.tiny_run import TINY

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.conditions import ConditionSpec, Factor
 from tests.cli.conftest import CommandLine
 
 
@@ -22,9 +22,9 @@ class TestFit:
             noted.update(options, source=source)
             noted.pop("console").print("trained")
 
-        module = ModuleType("latentbloom.pipeline")
+        module = ModuleType("latentbloom.fitting.pipeline")
         module.fit = fit  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "latentbloom.pipeline", module)
+        monkeypatch.setitem(sys.modules, "latentbloom.fitting.pipeline", module)
         return noted
 
     def test_the_shortest(self, call: CommandLine, asked: dict[str, Any]) -> None:
@@ -109,9 +109,9 @@ class TestSample:
     @pytest.fixture
     def model(self, monkeypatch: pytest.MonkeyPatch) -> Model:
         model = Model()
-        module = ModuleType("latentbloom.model")
+        module = ModuleType("latentbloom.model.generator")
         module.load = lambda run: model  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "latentbloom.model", module)
+        monkeypatch.setitem(sys.modules, "latentbloom.model.generator", module)
         return model
 
     def test_the_shortest(self, call: CommandLine, model: Model) -> None:

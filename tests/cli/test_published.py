@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import latentbloom
-from latentbloom.data import celeba as celeba_module
-from latentbloom.data import flowers102 as flowers_module
+from latentbloom.data.sources.published import celeba as celeba_module
+from latentbloom.data.sources.published import flowers102 as flowers_module
 from latentbloom.evaluate.sets import sets_of_run
-from latentbloom.run import RunFolder
+from latentbloom.runs.folder import RunFolder
 from tests.cli.conftest import CommandLine
 from tests.published_files import celeba, face, flowers102, segmentations
 from tests.tiny_run import TINY
@@ -166,7 +166,7 @@ class TestRun:
     def test_the_same_command_goes_on(
         self, call: CommandLine, run: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from latentbloom.train.fitting import Fitting
+        from latentbloom.fitting.stages import Fitting
 
         opened: list[Any] = []
         monkeypatch.setattr(Fitting, "run", lambda self, *given, **_: opened.append(given[2]))
@@ -198,7 +198,7 @@ class TestRun:
         self, call: CommandLine, run: Path, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What is said about SOURCE arrives, and the scores are those of its pictures."""
-        from latentbloom.evaluate import run as module
+        from latentbloom.evaluate import run_scores as module
 
         seen: dict[str, Any] = {}
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from latentbloom.evaluate.scores import Scores
-from latentbloom.train.checkpoint import fingerprint, save_checkpoint
+from latentbloom.runs.checkpoint import fingerprint, save_checkpoint
 from shown_run import SIZE, coloured_pictures, open_splits, untrained_model
 from tests.cli.conftest import CommandLine
 

@@ -100,7 +100,7 @@ def test_every_registered_name_can_be_given() -> None:
     from latentbloom.diffusion.parameterisation import PREDICTIONS
     from latentbloom.diffusion.schedule import SCHEDULES
     from latentbloom.diffusion.solvers import SAMPLERS
-    from latentbloom.vaegan.perceptual import PERCEPTUAL_NETWORKS
+    from latentbloom.losses.perceptual import PERCEPTUAL_NETWORKS
 
     assert choices("sampling.sampler") == set(SAMPLERS)
     assert choices("vae_gan.perceptual") == {*PERCEPTUAL_NETWORKS, "none"}

@@ -9,8 +9,8 @@ import pytest
 
 from latentbloom.cli.main import main
 from latentbloom.cli.show import _NAMES
-from latentbloom.show.draw import DRAWINGS
-from latentbloom.train.checkpoint import fingerprint, save_checkpoint
+from latentbloom.figures.draw import DRAWINGS
+from latentbloom.runs.checkpoint import fingerprint, save_checkpoint
 from shown_run import coloured_pictures, make_run, open_splits, untrained_model
 
 

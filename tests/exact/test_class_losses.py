@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from latentbloom.vaegan.class_losses import (
+from latentbloom.losses.class_losses import (
     attraction_loss,
     classification_loss,
     mean_of_known,
@@ -15,7 +15,7 @@ from latentbloom.vaegan.class_losses import (
     repulsion_loss,
     spread_loss,
 )
-from latentbloom.vaegan.losses import bce_discriminator_loss, bce_generator_loss
+from latentbloom.losses.terms import bce_discriminator_loss, bce_generator_loss
 
 KNOWN = torch.tensor([True, True, False])
 INDEX = torch.tensor([0, 1, 2])  # 2 is "any" where there are two values

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.diffusion import Denoiser, Guided, diffusion_loss, make_schedule, sample
 from latentbloom.diffusion.exact import GaussianDenoiser, gaussian_flow_map
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from latentbloom.evaluate.distances import (
+from latentbloom.evaluate.measures.distances import (
     Interval,
     bootstrap,
     frechet_distance,
@@ -16,7 +16,7 @@ from latentbloom.evaluate.distances import (
     kernel_interval,
     share_interval,
 )
-from latentbloom.evaluate.neighbours import Manifolds, copying, nearest, spread
+from latentbloom.evaluate.measures.neighbours import Manifolds, copying, nearest, spread
 
 
 def with_moments(

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from latentbloom.data.conditions import ConditionSpec, Factor
-from latentbloom.nn.conditioning import ConditionEmbedding
+from latentbloom.conditions import ConditionSpec, Factor
+from latentbloom.nn.backbones.conditioning import ConditionEmbedding
 from latentbloom.train.muon import Muon, orthogonalised, split_weights
 from latentbloom.train.state import optimizer_tensors, restore_optimizer
 

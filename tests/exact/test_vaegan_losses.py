@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from latentbloom.nn.autoencoder import Posterior
-from latentbloom.vaegan.losses import (
+from latentbloom.losses.terms import (
     adaptive_weight,
     discriminator_accuracy,
     hinge_discriminator_loss,
@@ -19,6 +18,7 @@ from latentbloom.vaegan.losses import (
     ramp,
     reconstruction_loss,
 )
+from latentbloom.nn.autoencoders.base import Posterior
 
 
 def test_kl_agrees_with_torch_distributions() -> None:

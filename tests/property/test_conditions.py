@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentbloom.data.conditions import ANY, ConditionSpec, Factor
+from latentbloom.conditions import ANY, ConditionSpec, Factor
 from latentbloom.errors import ConditionError
 
 FEW = settings(max_examples=40)  # a spec has few shapes; a hundred of them tell no more

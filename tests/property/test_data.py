@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentbloom.data.labels import choose_val, natural_key
 from latentbloom.data.pixels import SIZES, fit_square, suggest_size
+from latentbloom.data.sources.labels import choose_val, natural_key
 
 NAMES = st.lists(
     st.text(alphabet="abc/0123456789", min_size=1, max_size=6), min_size=1, max_size=60, unique=True

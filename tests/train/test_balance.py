@@ -10,9 +10,9 @@ import torch
 
 from latentbloom.config import AutoencoderConfig
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.source import open_source
+from latentbloom.data.sources.base import open_source
+from latentbloom.device import Alone
 from latentbloom.nn.discriminator import Balance, PatchDiscriminator
-from latentbloom.train.machine import Alone
 from latentbloom.train.state import Position, restore_stage, save_stage
 from latentbloom.train.vae_gan import VaeGanStage
 from tiny_run import make_pictures, tiny_config

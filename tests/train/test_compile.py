@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import DenoiserConfig, RunConfig
-from latentbloom.data.conditions import ConditionSpec, Factor
-from latentbloom.nn.transformer import Transformer
-from latentbloom.train.machine import can_compile, compile_blocks
-from latentbloom.train.planner import make_plan
-from latentbloom.train.speeds import Speeds
+from latentbloom.device import can_compile, compile_blocks
+from latentbloom.fitting.planner import make_plan
+from latentbloom.fitting.speeds import Speeds
+from latentbloom.nn.backbones.transformer import Transformer
 
 SPEC = ConditionSpec((Factor("label", ("day", "night")),))
 TRAIN = """

@@ -12,18 +12,18 @@ from rich.console import Console
 import latentbloom
 from latentbloom.config import DenoiserConfig, RunConfig
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.pixel_latents import PixelLatents
-from latentbloom.data.source import open_source
-from latentbloom.model import Model
-from latentbloom.nn.backbone import build_backbone
+from latentbloom.data.sources.base import open_source
+from latentbloom.figures.draw import draw_figures
+from latentbloom.fitting.planner import make_plan, models_to_time
+from latentbloom.fitting.speeds import Speeds
+from latentbloom.latents.pixel_latents import PixelLatents
+from latentbloom.model.generator import Model
+from latentbloom.nn.backbones.kinds import build_backbone
 from latentbloom.presets import build_preset
-from latentbloom.run import RunFolder
-from latentbloom.show.draw import draw_figures
-from latentbloom.show.report import write_report
-from latentbloom.train.checkpoint import load_checkpoint
+from latentbloom.report.page import write_report
+from latentbloom.runs.checkpoint import load_checkpoint
+from latentbloom.runs.folder import RunFolder
 from latentbloom.train.order import mix
-from latentbloom.train.planner import make_plan, models_to_time
-from latentbloom.train.speeds import Speeds
 from tiny_run import TINY, make_pictures
 
 QUIET = Console(quiet=True)
@@ -42,7 +42,7 @@ def _no_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     def finish(folder: RunFolder, *_: object) -> Model:
         return latentbloom.load(folder.path)
 
-    monkeypatch.setattr("latentbloom.train.finish.finish", finish)
+    monkeypatch.setattr("latentbloom.fitting.finish.finish", finish)
 
 
 def lines(run: Path, kind: str) -> list[dict[str, object]]:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 import latentbloom
 from latentbloom.errors import CheckpointError, ConditionError, ConfigError, RunFolderError
-from latentbloom.train.checkpoint import checkpoint_exists, load_checkpoint
+from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint
 from latentbloom.train.loop import Trainer
 from tiny_run import TINY, make_pictures
 

@@ -13,12 +13,12 @@ import torch
 from rich.console import Console
 
 import latentbloom
-from latentbloom import mission
-from latentbloom.coder import load_coder
+from latentbloom.compat import calls as mission
 from latentbloom.errors import CheckpointError, ConfigError, RunFolderError
-from latentbloom.pipeline import go_on
-from latentbloom.run import RunFolder
-from latentbloom.train.checkpoint import load_checkpoint
+from latentbloom.fitting.pipeline import go_on
+from latentbloom.model.autoencoder import load_autoencoder_model
+from latentbloom.runs.checkpoint import load_checkpoint
+from latentbloom.runs.folder import RunFolder
 from tiny_run import TINY, make_pictures
 
 QUIET = Console(quiet=True)
@@ -46,7 +46,7 @@ def _no_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     def finish(folder: RunFolder, *_: object) -> object:
         return latentbloom.load(folder.path)
 
-    monkeypatch.setattr("latentbloom.train.finish.finish", finish)
+    monkeypatch.setattr("latentbloom.fitting.finish.finish", finish)
 
 
 def fit(pictures: Path, run: Path, epochs: float, **more: Any) -> None:
@@ -70,7 +70,7 @@ def assert_equal(a: Path, b: Path) -> None:
 def two_epochs(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
     run = tmp_path_factory.mktemp("runs") / "two"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("latentbloom.train.finish.finish", lambda *_: None)
+        patch.setattr("latentbloom.fitting.finish.finish", lambda *_: None)
         fit(pictures, run, 2)
     return run
 
@@ -223,7 +223,7 @@ def test_a_run_that_goes_on_keeps_its_settings() -> None:
 def test_a_picture_that_cannot_be_drawn_is_an_error_of_the_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, two_epochs: Path
 ) -> None:
-    autoencoder = load_coder(two_epochs).autoencoder
+    autoencoder = load_autoencoder_model(two_epochs).autoencoder
     monkeypatch.setattr("latentbloom.evaluate.sets.sets_of_run", lambda *_: (None, None))
     with pytest.raises(RunFolderError, match="No picture of 'reconstructions': no pictures of"):
         mission.visualize_reconstructions(autoencoder, two_epochs, tmp_path / "r.png")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.errors import ConfigError
 from latentbloom.train.budget import Budget, learning_rate_factor
 from latentbloom.train.ema import EMA, exponent_for

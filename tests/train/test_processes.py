@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import latentbloom
-from latentbloom.train.checkpoint import load_checkpoint
+from latentbloom.runs.checkpoint import load_checkpoint
 from tiny_run import TINY, make_pictures
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import latentbloom
-from latentbloom.classes import class_words, combine
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.compat.classes import class_words, combine
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.errors import ConditionError, ConfigError
 from latentbloom.presets import PRESETS, build_preset
 

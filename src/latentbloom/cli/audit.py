@@ -20,9 +20,9 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from latentbloom.config import RunConfig
-    from latentbloom.data.audit import audit_source, audit_table
-    from latentbloom.data.source import open_data
-    from latentbloom.train.machine import default_device
+    from latentbloom.data.audit.run import audit_source, audit_table
+    from latentbloom.data.sources.base import open_data
+    from latentbloom.device import default_device
 
     console = Console()
     asked = RunConfig().updated({"data.source": args.source, **overrides_of(args)})

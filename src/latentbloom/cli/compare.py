@@ -27,9 +27,10 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from latentbloom.errors import ConfigError, LatentbloomError
-    from latentbloom.evaluate.compare import compare_picture, compare_table
+    from latentbloom.evaluate.compare import compare_table
     from latentbloom.evaluate.scores import Scores
-    from latentbloom.run import RunFolder
+    from latentbloom.figures.side_by_side import compare_picture
+    from latentbloom.runs.folder import RunFolder
 
     if len(args.runs) < 2:
         raise ConfigError(f"{args.runs[0]} alone cannot be compared; name two runs or more.")

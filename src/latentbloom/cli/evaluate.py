@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,13 +65,14 @@ def run(args: argparse.Namespace) -> int:
     """Score, write, print; returns the exit code."""
     from rich.console import Console
 
+    from latentbloom.evaluate.features.networks import extractor_for
     from latentbloom.evaluate.progress import shown_on
-    from latentbloom.evaluate.rulers import extractor_for
-    from latentbloom.evaluate.run import evaluate_run
+    from latentbloom.evaluate.run_scores import evaluate_run
     from latentbloom.evaluate.sets import sets_of_run
     from latentbloom.evaluate.table import score_table
-    from latentbloom.model import load
-    from latentbloom.run import RunFolder
+    from latentbloom.figures.copies import draw_copies
+    from latentbloom.model.generator import load
+    from latentbloom.runs.folder import RunFolder
 
     folder = RunFolder(args.run)
     extractor = extractor_for(args.features, perceptual=folder.load_config().vae_gan.perceptual)
@@ -88,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             extractor=extractor,
             cache=None if args.no_cache else "user",
-            copies=copies,
+            on_copies=None if copies is None else partial(draw_copies, train=train, path=copies),
             on_progress=on_progress,
         )
     out = args.out or folder.scores
@@ -112,8 +114,8 @@ def _map(args: argparse.Namespace, console: Console) -> None:
     from latentbloom.evaluate.sets import sets_of_run
     from latentbloom.evaluate.speed_map import FILE_NAME, MAP_SAMPLES, MAPPED, map_speed
     from latentbloom.evaluate.table import speed_table
-    from latentbloom.model import load
-    from latentbloom.run import RunFolder
+    from latentbloom.model.generator import load
+    from latentbloom.runs.folder import RunFolder
 
     train, val = sets_of_run(
         RunFolder(args.run), against=args.against, overrides=overrides_of(args)

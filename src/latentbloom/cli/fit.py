@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
     from rich.console import Console
 
-    from latentbloom.pipeline import fit
+    from latentbloom.fitting.pipeline import fit
 
     fit(
         args.source,

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import NamedTuple, Protocol, cast
 
-from latentbloom import __version__
 from latentbloom.errors import LatentbloomError
+from latentbloom.version import __version__
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     """Draw the pictures; returns the exit code."""
     from rich.console import Console
 
-    from latentbloom.model import load
+    from latentbloom.model.generator import load
 
     model = load(args.run)
     words = model.spec.parse(args.cond)

@@ -59,12 +59,12 @@ def run(args: argparse.Namespace) -> int:
     """Draw; returns the exit code."""
     from rich.console import Console
 
-    from latentbloom.show.card import write_card
-    from latentbloom.show.draw import DRAWINGS, draw_scene
-    from latentbloom.show.open import open_scene
-    from latentbloom.show.report import write_report
-    from latentbloom.show.runfiles import read_run
-    from latentbloom.show.scene import AnimationSettings
+    from latentbloom.figures.draw import DRAWINGS, draw_scene
+    from latentbloom.figures.open_scene import open_scene
+    from latentbloom.figures.scene import AnimationSettings
+    from latentbloom.report.card import write_card
+    from latentbloom.report.page import write_report
+    from latentbloom.report.run_files import read_run
 
     read_run(args.run)  # refuses what is no run before anything is loaded
     console = Console()

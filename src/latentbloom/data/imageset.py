@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latentbloom.data.conditions import ConditionSpec
+from latentbloom.conditions import ConditionSpec
 from latentbloom.data.pixels import Fit, fit_square, with_channels
-from latentbloom.data.source import Entry, Source
+from latentbloom.data.sources.base import Entry, Source
 from latentbloom.errors import SourceError
 
 if TYPE_CHECKING:
     import torch
 
-    from latentbloom.data.conditions import Cond
+    from latentbloom.conditions import Cond
 
     Indices = Sequence[int] | np.ndarray | torch.Tensor
 

@@ -14,7 +14,7 @@ from latentbloom.diffusion.schedule import Schedule
 from latentbloom.errors import ConfigError
 
 if TYPE_CHECKING:
-    from latentbloom.data.conditions import ConditionSpec
+    from latentbloom.conditions import ConditionSpec
 
 
 class Guided(nn.Module):

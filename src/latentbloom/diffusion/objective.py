@@ -17,7 +17,7 @@ from latentbloom.diffusion.parameterisation import prediction_target, x0_gain
 from latentbloom.errors import ConfigError
 
 if TYPE_CHECKING:
-    from latentbloom.data.conditions import ConditionSpec
+    from latentbloom.conditions import ConditionSpec
 
 Times = Literal["uniform", "logit-normal", "steps"]
 Weighting = Literal["uniform", "min-snr"]

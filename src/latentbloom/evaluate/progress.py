@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-    from latentbloom.evaluate.features import Progress
+    from latentbloom.evaluate.features.extractor import Progress
 
 
 @contextmanager

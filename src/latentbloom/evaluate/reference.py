@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from latentbloom.cache import cache_folder
-from latentbloom.data.conditions import ConditionSpec
-from latentbloom.data.holdout import HeldOutSource
+from latentbloom.conditions import ConditionSpec
 from latentbloom.data.imageset import ImageSet
+from latentbloom.data.sources.holdout import HeldOutSource
 from latentbloom.errors import LatentbloomError
-from latentbloom.evaluate.distances import Interval, frechet_distance, kernel_distance
-from latentbloom.evaluate.features import FeatureExtractor, Features, Progress
-from latentbloom.evaluate.judge import RECIPE, Judge, train_judge, untaught
-from latentbloom.evaluate.neighbours import Manifolds
-from latentbloom.evaluate.real import real_features, set_key
+from latentbloom.evaluate.features.extractor import FeatureExtractor, Features, Progress
+from latentbloom.evaluate.features.stored import real_features, set_key
+from latentbloom.evaluate.measures.classifier import RECIPE, Judge, train_judge, untaught
+from latentbloom.evaluate.measures.distances import Interval, frechet_distance, kernel_distance
+from latentbloom.evaluate.measures.neighbours import Manifolds
+from latentbloom.files import cache_folder
 
 MAX_TRAIN = 20_000
 """More training pictures than this are not looked at: they cost minutes and change little."""

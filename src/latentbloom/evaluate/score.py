@@ -9,17 +9,23 @@ from torch import Tensor
 
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate import FEW
-from latentbloom.evaluate.combinations import combination_scores
-from latentbloom.evaluate.distances import (
+from latentbloom.evaluate.features.extractor import Features, Progress, in_batches
+from latentbloom.evaluate.measures.classifier import (
+    Verdict,
+    confusion,
+    mean_of_known,
+    recalls,
+    train_judge,
+)
+from latentbloom.evaluate.measures.combinations import combination_scores
+from latentbloom.evaluate.measures.distances import (
     Interval,
     bootstrap,
     frechet_interval,
     kernel_interval,
     share_interval,
 )
-from latentbloom.evaluate.features import Features, Progress, in_batches
-from latentbloom.evaluate.judge import Verdict, confusion, mean_of_known, recalls, train_judge
-from latentbloom.evaluate.neighbours import Manifolds, copying, spread
+from latentbloom.evaluate.measures.neighbours import Manifolds, copying, spread
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.scores import (
     ControlScore,

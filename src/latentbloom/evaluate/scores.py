@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from latentbloom.errors import RunFolderError
 from latentbloom.evaluate import FEW
-from latentbloom.evaluate.distances import Interval
+from latentbloom.evaluate.measures.distances import Interval
+from latentbloom.files import write_atomic
 
 
 class _Frozen(BaseModel):
@@ -208,9 +209,7 @@ class Scores(_Frozen):
 
     def save(self, path: Path) -> None:
         """Write them as JSON, beside the place first, so that a reader never sees half."""
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        beside.replace(path)
+        write_atomic(path, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Scores:

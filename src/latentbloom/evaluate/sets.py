@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentbloom.config import SOURCE_SETTINGS, DataSettings
 from latentbloom.errors import RunFolderError
-from latentbloom.run import RunFolder
+from latentbloom.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from latentbloom.data.imageset import ImageSet
@@ -29,9 +29,9 @@ def sets_of_run(
         RunFolderError: The run does not know its source, or is no run.
         SourceError: The source is not there any more.
     """
-    from latentbloom.data.audit import Audit
+    from latentbloom.data.audit.run import Audit
     from latentbloom.data.imageset import ImageSet
-    from latentbloom.data.source import open_data
+    from latentbloom.data.sources.base import open_data
 
     config = folder.load_config()
     if against is not None and against != config.data.source:

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from latentbloom.data.conditions import ConditionSpec
-from latentbloom.evaluate.asking import Drawn, in_proportion, known_words
-from latentbloom.evaluate.distances import Interval, kernel_interval
-from latentbloom.evaluate.features import Progress, in_batches
-from latentbloom.evaluate.judge import mean_of_known, recalls
+from latentbloom.conditions import ConditionSpec
+from latentbloom.evaluate.features.extractor import Progress, in_batches
+from latentbloom.evaluate.measures.classifier import mean_of_known, recalls
+from latentbloom.evaluate.measures.distances import Interval, kernel_interval
 from latentbloom.evaluate.reference import Reference
+from latentbloom.evaluate.requests import Drawn, in_proportion, known_words
+from latentbloom.files import write_atomic
 
 FILE_NAME = "quality.json"
 Quality = Literal["draft", "balanced", "best"]
@@ -99,9 +100,7 @@ class SpeedMap(BaseModel):
 
     def save(self, path: Path) -> None:
         """Write as JSON, beside the place first."""
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        beside.replace(path)
+        write_atomic(path, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> SpeedMap | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from latentbloom.evaluate.distances import Interval
+from latentbloom.evaluate.measures.distances import Interval
 from latentbloom.evaluate.scores import DistanceScore, PictureScores, ReconstructionScore, Scores
 
 if TYPE_CHECKING:

@@ -67,7 +67,7 @@ class FeatureHead(nn.Module):
 class Balance(nn.Module):
     """How much the adversarial gradient must weigh to push as hard as all others together.
 
-    What a step finds (`latentbloom.vaegan.losses.adaptive_weight`) differs by a factor of ten from
+    What a step finds (`latentbloom.losses.terms.adaptive_weight`) differs by a factor of ten from
     batch to batch, and takes two more ways back through the perceptual network: one step in
     `EVERY` is measured, and a running geometric mean holds for all.
 

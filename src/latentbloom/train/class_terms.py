@@ -5,11 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from latentbloom.conditions import Cond, ConditionSpec
 from latentbloom.config import VaeGanSettings
-from latentbloom.data.conditions import Cond, ConditionSpec
-from latentbloom.nn.autoencoder import Autoencoder
-from latentbloom.nn.classic import LatentClasses
-from latentbloom.vaegan.class_losses import (
+from latentbloom.losses.class_losses import (
     attraction_loss,
     classification_loss,
     mean_of_known,
@@ -17,7 +15,9 @@ from latentbloom.vaegan.class_losses import (
     repulsion_loss,
     spread_loss,
 )
-from latentbloom.vaegan.losses import ramp
+from latentbloom.losses.terms import ramp
+from latentbloom.nn.autoencoders.base import Autoencoder
+from latentbloom.nn.autoencoders.classic import LatentClasses
 
 
 class ClassTerms:

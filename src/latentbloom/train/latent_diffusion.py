@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from latentbloom.conditions import Cond, ConditionSpec
 from latentbloom.config import DenoiserConfig, DiffusionSettings, TrainSettings
-from latentbloom.data.conditions import Cond, ConditionSpec
-from latentbloom.data.latents import Latents
+from latentbloom.device import compile_blocks
 from latentbloom.diffusion.denoiser import Denoiser
 from latentbloom.diffusion.objective import diffusion_loss, drop_conditions, sample_times
-from latentbloom.diffusion.schedule import make_schedule
-from latentbloom.nn.backbone import build_backbone
+from latentbloom.latents.cache import Latents
+from latentbloom.model.denoiser import build_denoiser
 from latentbloom.train.ema import EMA
-from latentbloom.train.machine import compile_blocks
 from latentbloom.train.order import mix, tempered_weights
 from latentbloom.train.stage import Batch, Phase
 
@@ -27,19 +25,6 @@ if TYPE_CHECKING:
 
 VALIDATION_LATENTS = 512
 VALIDATION_NUMBERS = 1 << 19  # of large latents fewer are looked at, but not fewer than 64
-
-Preview = Callable[[Denoiser, Path], None]
-
-
-def build_denoiser(
-    config: DenoiserConfig,
-    settings: DiffusionSettings,
-    spec: ConditionSpec,
-    shape: tuple[int, int, int],
-) -> Denoiser:
-    """A fresh denoiser on latents of that shape."""
-    backbone = build_backbone(config, spec, shape)
-    return Denoiser(backbone, make_schedule(settings.schedule), settings.prediction)
 
 
 class LatentDiffusionStage:
@@ -53,7 +38,6 @@ class LatentDiffusionStage:
         latents: Latents of the training pictures.
         val: Latents of held-out pictures, or None.
         accelerator: Device, precision and processes.
-        preview: Draws samples of a denoiser into a file.
         say: Receives remarks.
     """
 
@@ -69,7 +53,6 @@ class LatentDiffusionStage:
         latents: Latents,
         val: Latents | None,
         accelerator: Accelerator,
-        preview: Preview | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.config = config
@@ -78,7 +61,6 @@ class LatentDiffusionStage:
         self.latents = latents
         self.val = val
         self.accelerator = accelerator
-        self._preview = preview
         self.num_images = len(latents)
         self.batch_size = settings.batch_size
         self.weights: Tensor | None = tempered_weights(latents.labels, settings.balance)
@@ -171,11 +153,6 @@ class LatentDiffusionStage:
     def averaged(self) -> Denoiser:
         """The denoiser with averaged weights."""
         return self.denoiser.with_backbone(self.ema.module)
-
-    def preview(self, path: Path) -> None:
-        """Draw samples of the averaged weights."""
-        if self._preview is not None:
-            self._preview(self.averaged(), path)
 
     def meta(self) -> dict[str, Any]:
         """The shape of the model, its factors, and the autoencoder that it belongs to."""

@@ -11,18 +11,17 @@ import torch
 
 from latentbloom.config import TrainSettings
 from latentbloom.errors import TrainingError
-from latentbloom.show.preview import renew_report
+from latentbloom.runs.checkpoint import checkpoint_exists, save_checkpoint
 from latentbloom.train.budget import Budget, learning_rate_factor
-from latentbloom.train.checkpoint import checkpoint_exists, save_checkpoint
 from latentbloom.train.order import Order, seed_step
-from latentbloom.train.stage import Batch, Phase, Stage
+from latentbloom.train.stage import Batch, Phase, Progress, Stage
 from latentbloom.train.state import Position, restore_stage, save_stage, unwrap
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from latentbloom.train.logging import MetricsLog, StageProgress
-    from latentbloom.train.machine import Alone
+    from latentbloom.device import Alone
+    from latentbloom.runs.metrics import MetricsLog
 
 MAX_ROLLBACKS = 3
 NUM_VALIDATIONS = 10
@@ -47,6 +46,7 @@ class Trainer:
         should_stop: Asked after each step; True ends the stage early, saved.
         at_epoch: Called on the main process after a step that completes an epoch, with the epochs
             that were complete before it and are now, and the position.
+        at_preview: Called on the main process every `preview_seconds`.
         clock: Seconds, growing.
     """
 
@@ -58,9 +58,10 @@ class Trainer:
         accelerator: Accelerator | Alone,
         run: Path,
         log: MetricsLog,
-        progress: StageProgress,
+        progress: Progress,
         should_stop: Callable[[], bool] = lambda: False,
         at_epoch: Callable[[int, int, Position], None] | None = None,
+        at_preview: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stage = stage
@@ -72,6 +73,7 @@ class Trainer:
         self.bar = progress
         self.should_stop = should_stop
         self.at_epoch = at_epoch
+        self.at_preview = at_preview
         self.clock = clock
         self.order = Order(stage.num_images, settings.seed, stage.weights)
         self.position = Position()
@@ -139,8 +141,8 @@ class Trainer:
                 self.save()
                 next_save = self._seconds() + self.settings.checkpoint_seconds
             if now >= next_preview and self.accelerator.is_main_process:
-                self.stage.preview(self.run / "samples" / f"preview_{self.stage.name}.png")
-                renew_report(self.run)
+                if self.at_preview is not None:
+                    self.at_preview()
                 next_preview = self._seconds() + self.settings.preview_seconds
 
     def step(self, progress: float) -> dict[str, torch.Tensor]:

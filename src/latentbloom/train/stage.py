@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -64,10 +63,25 @@ class Stage(Protocol):
         """Scores of the averaged weights, and one number, lower is better, that picks the best."""
         ...
 
-    def preview(self, path: Path) -> None:
-        """Draw how far it is."""
-        ...
-
     def meta(self) -> dict[str, Any]:
         """What a checkpoint says beside its tensors, as JSON."""
+        ...
+
+
+class Progress(Protocol):
+    """Where the loop tells people how far it is."""
+
+    def update(
+        self,
+        progress: float,
+        images: int,
+        images_per_second: float,
+        losses: Mapping[str, float],
+        seconds_left: float | None,
+    ) -> None:
+        """Show how far the stage is: share done, images seen, speed, losses, seconds left."""
+        ...
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
         ...

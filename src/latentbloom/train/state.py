@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from latentbloom.errors import CheckpointError
-from latentbloom.train.checkpoint import load_checkpoint, save_checkpoint
+from latentbloom.runs.checkpoint import load_checkpoint, save_checkpoint
 from latentbloom.train.stage import Stage
 
 

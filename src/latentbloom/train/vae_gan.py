@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,16 +10,8 @@ from torch import Tensor
 
 from latentbloom.config import AutoencoderConfig, TrainSettings, VaeGanSettings
 from latentbloom.data.pixels import to_float
-from latentbloom.nn.autoencoder import Autoencoder, build_autoencoder
-from latentbloom.nn.discriminator import Balance, PatchDiscriminator, build_discriminator
-from latentbloom.train.class_terms import ClassTerms
-from latentbloom.train.ema import EMA
-from latentbloom.train.muon import Muon, split_weights
-from latentbloom.train.order import mix
-from latentbloom.train.reconstructing import Reconstructing
-from latentbloom.train.stage import Batch, Phase
-from latentbloom.train.state import unwrap
-from latentbloom.vaegan.losses import (
+from latentbloom.losses.perceptual import build_perceptual
+from latentbloom.losses.terms import (
     ADVERSARIAL_LOSSES,
     adaptive_weight,
     discriminator_accuracy,
@@ -28,13 +19,21 @@ from latentbloom.vaegan.losses import (
     ramp,
     reconstruction_loss,
 )
-from latentbloom.vaegan.perceptual import build_perceptual
+from latentbloom.nn.autoencoders.base import Autoencoder, build_autoencoder
+from latentbloom.nn.discriminator import Balance, PatchDiscriminator, build_discriminator
+from latentbloom.train.class_terms import ClassTerms
+from latentbloom.train.ema import EMA
+from latentbloom.train.muon import Muon, split_weights
+from latentbloom.train.order import mix
+from latentbloom.train.reconstructions import Reconstructing
+from latentbloom.train.stage import Batch, Phase
+from latentbloom.train.state import unwrap
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from latentbloom.data.imageset import ImageSet
-    from latentbloom.train.machine import Alone
+    from latentbloom.device import Alone
 
 
 class VaeGanStage:
@@ -228,10 +227,6 @@ class VaeGanStage:
         """Scores of the averaged weights on held-out pictures."""
         weight = self.settings.perceptual_weight
         return self.looking.scores(self._averaged, self.perceptual, weight, self.classes)
-
-    def preview(self, path: Path) -> None:
-        """Held-out pictures above their reconstructions."""
-        self.looking.preview(self._averaged, path)
 
     @property
     def _averaged(self) -> Autoencoder:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.centres import separation
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.conditions import ConditionSpec, Factor
 
 SPEC = ConditionSpec((Factor("kind", ("a", "b")), Factor("only", ("x", "y"))))
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from bench import peers
 from bench.peer_models import PEERS, DiffusersUNet
 from bench.peer_training import Trained, train_peer
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.source import open_source
+from latentbloom.data.sources.base import open_source
 from tiny_run import make_pictures
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from latentbloom.data import celeba, flowers102
+from latentbloom.data.sources.published import celeba, flowers102
 from published_files import refuse_download
 
 

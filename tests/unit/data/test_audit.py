@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from latentbloom.data.audit import audit_source, audit_table
-from latentbloom.data.audit_report import Audit
-from latentbloom.data.source import open_source
+from latentbloom.data.audit.findings import Audit
+from latentbloom.data.audit.run import audit_source, audit_table
+from latentbloom.data.sources.base import open_source
 from latentbloom.errors import SourceError
 from picture_files import noise, save, tree
 
@@ -225,7 +225,7 @@ def test_exact_and_near_twins_of_one_picture_are_found_together(pets: Path) -> N
 def test_the_verdict_follows_the_rarest_value_and_the_total(
     pets: Path, counts: dict[str, int], verdict: str
 ) -> None:
-    from latentbloom.data.audit_words import judge
+    from latentbloom.data.audit.words import judge
 
     small = audited(pets)
     values = [c.model_copy(update={"train": counts[c.value]}) for c in small.counts]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentbloom.data.celeba import ATTRIBUTES
-from latentbloom.data.conditions import Factor
+from latentbloom.conditions import Factor
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.labels import factor_name
+from latentbloom.data.sources.labels import factor_name
+from latentbloom.data.sources.published.celeba import ATTRIBUTES
 from picture_files import save
 from published_files import (
     HEADER,

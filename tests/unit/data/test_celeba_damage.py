@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from latentbloom.data import celeba as module
+from latentbloom.data.sources.published import celeba as module
 from picture_files import save
 from published_files import (
     HEADER,

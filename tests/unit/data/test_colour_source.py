@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentbloom.data import colour_source
-from latentbloom.data.audit import audit_source
-from latentbloom.data.colour_source import colours_found, save_colours
-from latentbloom.data.source import Source, open_source
+from latentbloom.data.audit.run import audit_source
+from latentbloom.data.sources import colour_factor
+from latentbloom.data.sources.base import Source, open_source
+from latentbloom.data.sources.colour_factor import colours_found, save_colours
 from latentbloom.errors import SourceError
 from picture_files import save, tree
 from published_files import flowers102, segmentations
@@ -127,8 +127,8 @@ def test_finds_are_kept_and_only_changed_files_looked_at_again(
     before = open_source(folder, factors="label,colour")
     assert len(list((cache / "colours").glob("*.json"))) == 1
     looked = []
-    real = colour_source.colour_of
-    monkeypatch.setattr(colour_source, "colour_of", lambda *given: looked.append(1) or real(*given))
+    real = colour_factor.colour_of
+    monkeypatch.setattr(colour_factor, "colour_of", lambda *given: looked.append(1) or real(*given))
     again = open_source(folder, factors="label,colour")
     assert not looked
     assert again.entries == before.entries
@@ -189,7 +189,7 @@ def test_segmentations_say_where_the_flower_is(tmp_path: Path) -> None:
     flowers102(tmp_path)
     segmentations(tmp_path)
     source = open_source("flowers102", root=tmp_path)
-    assert isinstance(source, colour_source.KnowsSubject)
+    assert isinstance(source, colour_factor.KnowsSubject)
     assert source.outlined == len(list((tmp_path / "segmim").iterdir()))
     where = source.subject(source.entries[0])
     assert where is not None

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.options import SourceOptions, parse_factors, parse_splits
-from latentbloom.data.source import open_source
+from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.options import SourceOptions, parse_factors, parse_splits
 from latentbloom.errors import SourceError
 from picture_files import tree
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentbloom.data.flowers102 import background_of
 from latentbloom.data.imageset import ImageSet
+from latentbloom.data.sources.published.flowers102 import background_of
 from latentbloom.errors import SourceError
 from published_files import (
     flowers102,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from latentbloom.data import flowers102 as module
+from latentbloom.data.sources.published import flowers102 as module
 from published_files import (
     flowers102,
     message_of,

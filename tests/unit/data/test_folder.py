@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from latentbloom.data.source import FileSource, Source, open_source
+from latentbloom.data.sources.base import FileSource, Source, open_source
 from latentbloom.errors import SourceError
 from picture_files import touch_tree
 

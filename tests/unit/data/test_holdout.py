@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import DataSettings
-from latentbloom.data.conditions import ConditionSpec, Factor
-from latentbloom.data.holdout import Combination, held_out
-from latentbloom.data.source import Entry, open_data
+from latentbloom.data.sources.base import Entry, open_data
+from latentbloom.data.sources.holdout import Combination, held_out
 from latentbloom.errors import ConditionError, ConfigError
 
 SPEC = ConditionSpec(

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.source import Entry, FileSource, Source, open_source
+from latentbloom.data.sources.base import Entry, FileSource, Source, open_source
 from latentbloom.errors import SourceError
 from picture_files import noise, tree
 

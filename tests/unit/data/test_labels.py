@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from latentbloom.data.labels import (
+from latentbloom.data.sources.labels import (
     choose_val,
     factor_name,
     factor_of_folders,

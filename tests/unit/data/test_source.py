@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from latentbloom.data.built_in import BUILT_INS
-from latentbloom.data.source import open_source
+from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.built_in import BUILT_INS
 from latentbloom.errors import SourceError
 from picture_files import touch_tree
 

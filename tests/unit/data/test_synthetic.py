@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentbloom.data.drawing.flowers import COLOURS, SPECIES, draw_flower
 from latentbloom.data.pixels import fit_square
-from latentbloom.data.synthetic import synthetic_faces, synthetic_flowers
+from latentbloom.data.sources.drawn import synthetic_faces, synthetic_flowers
 from latentbloom.errors import SourceError
+from latentbloom.synthetic.flowers import COLOURS, SPECIES, draw_flower
 
 SOURCES = pytest.mark.parametrize("opened", [synthetic_flowers, synthetic_faces])
 
@@ -139,7 +139,7 @@ def test_petals_have_the_colour_of_the_label(species: str, colour: str) -> None:
 
 def face_pair(*, smiling: tuple[bool, bool], glasses: tuple[bool, bool], seed: int) -> np.ndarray:
     """Where two faces that share everything else differ, (64, 64) in [0, 1]."""
-    from latentbloom.data.drawing.faces import draw_face
+    from latentbloom.synthetic.faces import draw_face
 
     pictures = [
         draw_face(s, g, np.random.default_rng(seed), 64) / 255.0

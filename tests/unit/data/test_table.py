@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from latentbloom.data.source import Source, open_source
+from latentbloom.data.sources.base import Source, open_source
 from latentbloom.errors import SourceError
 
 

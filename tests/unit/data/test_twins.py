@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentbloom.data import twins
-from latentbloom.data.drawing.flowers import COLOURS, SPECIES, draw_flower
-from latentbloom.data.twins import difference_hashes, digest, exact_groups, near_groups, thumbnail
+from latentbloom.data.audit import duplicates
+from latentbloom.data.audit.duplicates import (
+    difference_hashes,
+    digest,
+    exact_groups,
+    near_groups,
+    thumbnail,
+)
+from latentbloom.synthetic.flowers import COLOURS, SPECIES, draw_flower
 
 
 def flower(seed: int) -> np.ndarray:
@@ -104,7 +110,7 @@ def test_pictures_that_all_look_the_same_take_no_hours() -> None:
 
 
 def test_the_window_bounds_the_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twins, "_WINDOW", 1)
+    monkeypatch.setattr(duplicates, "_WINDOW", 1)
     thumbs = np.stack([np.full((16, 18, 3), 100 + k, np.uint8) for k in range(5)])
 
     assert near_groups(thumbs) == [[0, 1, 2, 3, 4]]  # each with the next one

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.diffusion import Guided, make_schedule, sample
 from latentbloom.errors import ConfigError
 

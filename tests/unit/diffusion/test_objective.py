@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.diffusion import (
     Denoiser,
     diffusion_loss,

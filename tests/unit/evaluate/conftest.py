@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.reading import Picture
-from latentbloom.data.source import Entry, SetAside, Split
-from latentbloom.evaluate.features import FeatureExtractor
+from latentbloom.data.sources.base import Entry, SetAside, Split
+from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.evaluate.reference import Reference, prepare_reference
 from latentbloom.evaluate.score import score_pictures
 from latentbloom.evaluate.scores import PictureScores

@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.errors import ConditionError
-from latentbloom.evaluate.colours import agreement_of, colour_agreement, conditions_of_colour
+from latentbloom.evaluate.measures.colour_agreement import (
+    agreement_of,
+    colour_agreement,
+    conditions_of_colour,
+)
 
 INKS = {"red": (210, 30, 30), "blue": (40, 80, 210), "white": (245, 245, 245)}
 SPEC = ConditionSpec((Factor("colour", tuple(INKS)), Factor("species", ("rose", "tulip"))))

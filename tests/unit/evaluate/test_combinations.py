@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latentbloom.data.conditions import ConditionSpec, Factor
-from latentbloom.evaluate.combinations import combination_scores, unseen_combinations
-from latentbloom.evaluate.features import FeatureExtractor, Features
-from latentbloom.evaluate.judge import train_judge
+from latentbloom.conditions import ConditionSpec, Factor
+from latentbloom.evaluate.features.extractor import FeatureExtractor, Features
+from latentbloom.evaluate.measures.classifier import train_judge
+from latentbloom.evaluate.measures.combinations import combination_scores, unseen_combinations
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.scores import CombinationScore
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from latentbloom.cli.main import main
 from latentbloom.errors import RunFolderError
 from latentbloom.evaluate.compare import compare_table, measures
-from latentbloom.evaluate.distances import Interval
+from latentbloom.evaluate.measures.distances import Interval
 from latentbloom.evaluate.scores import DistanceScore, PictureScores, Scores
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from latentbloom.evaluate.fidelity import map_distance, psnr, ssim
+from latentbloom.evaluate.measures.fidelity import map_distance, psnr, ssim
 
 
 def random_pictures(seed: int, n: int = 4, channels: int = 3) -> torch.Tensor:

@@ -11,15 +11,15 @@ import torch
 
 from latentbloom.config import SamplingSettings
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.source import open_source
-from latentbloom.evaluate.distances import (
+from latentbloom.data.sources.base import open_source
+from latentbloom.evaluate.features.extractor import FeatureExtractor, Features
+from latentbloom.evaluate.guidance_choice import Tried, choose_guidance, strongest
+from latentbloom.evaluate.measures.distances import (
     kernel_distance,
     labelled_kernel_distance,
     labelled_kernel_witness,
 )
-from latentbloom.evaluate.features import FeatureExtractor, Features
-from latentbloom.evaluate.guidance import Tried, choose_guidance, strongest
-from latentbloom.model import Model
+from latentbloom.model.generator import Model
 
 GENERATOR = np.random.default_rng(0)
 

@@ -10,10 +10,10 @@ import torch
 
 from latentbloom.config import DataSettings
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.source import open_data
+from latentbloom.data.sources.base import open_data
 from latentbloom.evaluate import reference as module
-from latentbloom.evaluate.features import FeatureExtractor
-from latentbloom.evaluate.judge import Judge
+from latentbloom.evaluate.features.extractor import FeatureExtractor
+from latentbloom.evaluate.measures.classifier import Judge
 from latentbloom.evaluate.reference import prepare_reference
 
 PAIR = "species=rose,colour=red"

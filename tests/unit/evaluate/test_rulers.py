@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from latentbloom.errors import ConfigError
-from latentbloom.evaluate.features import FeatureExtractor
-from latentbloom.evaluate.rulers import extractor_for
+from latentbloom.evaluate.features.extractor import FeatureExtractor
+from latentbloom.evaluate.features.networks import extractor_for
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
 from latentbloom.errors import LatentbloomError
-from latentbloom.evaluate.asking import in_proportion, known_words, top_up
-from latentbloom.evaluate.features import FeatureExtractor
-from latentbloom.evaluate.real import real_features
+from latentbloom.evaluate.features.extractor import FeatureExtractor
+from latentbloom.evaluate.features.stored import real_features
 from latentbloom.evaluate.reference import prepare_reference
-from latentbloom.evaluate.run import evaluate_run
+from latentbloom.evaluate.requests import in_proportion, known_words, top_up
+from latentbloom.evaluate.run_scores import evaluate_run
 from latentbloom.evaluate.score import score_pictures
 from latentbloom.evaluate.table import score_rows
 

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.source import open_source
-from latentbloom.evaluate.features import FeatureExtractor
+from latentbloom.data.sources.base import open_source
+from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.evaluate.reference import Reference, prepare_reference
 from latentbloom.evaluate.score import score_pictures
 from latentbloom.evaluate.scores import PictureScores

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from latentbloom.data.conditions import ConditionSpec
+from latentbloom.conditions import ConditionSpec
 from latentbloom.data.imageset import ImageSet
-from latentbloom.evaluate.distances import Interval
+from latentbloom.evaluate.measures.distances import Interval
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.speed_map import (
     Point,

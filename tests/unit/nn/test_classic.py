@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, VaeGanSettings
-from latentbloom.data.conditions import ConditionSpec, Factor
 from latentbloom.diffusion import (
     SAMPLERS,
     Denoiser,
@@ -17,10 +17,10 @@ from latentbloom.diffusion import (
     sample,
 )
 from latentbloom.nn.attention import ChannelAttention, FoldedAttention, SpatialAttention
-from latentbloom.nn.backbone import build_backbone
-from latentbloom.nn.classic import AttentiveBlock, ClassicAutoencoder, LayerNorm2d
-from latentbloom.nn.dense import DenseBlock, DenseUNet
-from latentbloom.nn.unet import ConditionedBlock
+from latentbloom.nn.autoencoders.classic import AttentiveBlock, ClassicAutoencoder, LayerNorm2d
+from latentbloom.nn.backbones.dense import DenseBlock, DenseUNet
+from latentbloom.nn.backbones.kinds import build_backbone
+from latentbloom.nn.backbones.unet import ConditionedBlock
 from latentbloom.train.class_terms import ClassTerms
 
 SPEC = ConditionSpec((Factor("smiling", ("no", "yes")), Factor("hair", ("dark", "fair", "red"))))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import AutoencoderConfig, DenoiserConfig
-from latentbloom.data.conditions import ConditionSpec, Factor
 from latentbloom.nn.attention import ChannelAttention, FoldedAttention, SpatialAttention
-from latentbloom.nn.autoencoder import Autoencoder, build_autoencoder
-from latentbloom.nn.backbone import build_backbone, folded_shape
-from latentbloom.nn.classic import AttentiveBlock, ClassicAutoencoder, LayerNorm2d
+from latentbloom.nn.autoencoders.base import Autoencoder, build_autoencoder
+from latentbloom.nn.autoencoders.classic import AttentiveBlock, ClassicAutoencoder, LayerNorm2d
+from latentbloom.nn.backbones.kinds import build_backbone, folded_shape
 
 SPEC = ConditionSpec((Factor("smiling", ("no", "yes")), Factor("hair.1", ("dark", "fair", "red"))))
 FLAT, MAP, PICTURE = (256, 1, 1), (4, 8, 8), (3, 32, 32)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import AutoencoderConfig, DenoiserConfig
-from latentbloom.data.conditions import ConditionSpec, Factor
-from latentbloom.nn.autoencoder import build_autoencoder
+from latentbloom.nn.autoencoders.base import build_autoencoder
+from latentbloom.nn.backbones.transformer import Transformer
 from latentbloom.nn.blocks import ResBlock, Upsample
 from latentbloom.nn.discriminator import build_discriminator
-from latentbloom.nn.transformer import Transformer
 
 SPEC = ConditionSpec((Factor("smiling", ("no", "yes")), Factor("hair", ("dark", "fair", "red"))))
 

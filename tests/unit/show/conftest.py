@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from latentbloom.data.imageset import ImageSet
-from latentbloom.model import Model
-from latentbloom.show.draw import draw_scene
-from latentbloom.show.scene import AnimationSettings, Scene
+from latentbloom.figures.draw import draw_scene
+from latentbloom.figures.scene import AnimationSettings, Scene
+from latentbloom.model.generator import Model
 from shown_run import coloured_pictures, make_audit, make_run, open_splits, untrained_model
 
 

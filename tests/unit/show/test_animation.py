@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from latentbloom.errors import ConfigError
-from latentbloom.show import animation
-from latentbloom.show.animation import encode, save_small
+from latentbloom.figures import films
+from latentbloom.figures.films import encode, save_small
 
 
 def noise_to_grey(frames: int, samples: int, size: int) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_a_format_or_codec_that_is_not_there_is_named(
     def absent(*_: object) -> None:
         raise ImportError
 
-    monkeypatch.setattr(animation, "_write_mp4", absent)
+    monkeypatch.setattr(films, "_write_mp4", absent)
     with pytest.raises(
         ConfigError, match=r"No codec for MP4 is installed.*pip install 'latentbloom\[video\]'"
     ):

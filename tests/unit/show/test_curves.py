@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentbloom.show.curves import loss_curves
-from latentbloom.show.pictures import read_picture
-from latentbloom.show.series import smoothed, stage_curves
-from latentbloom.show.svg import linear_ticks, log_ticks, panel, short
+from latentbloom.figures.curves import loss_curves
+from latentbloom.figures.series import smoothed, stage_curves
+from latentbloom.pictures.images import read_picture
+from latentbloom.report.svg import linear_ticks, log_ticks, panel, short
 
 
 def record(images: int, kind: str = "train", **values: float | str | None) -> dict[str, object]:

@@ -8,17 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentbloom.data.conditions import ConditionSpec, Factor
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.source import FileSource, open_source
-from latentbloom.model import Model
-from latentbloom.show import draw
-from latentbloom.show.asking import ask
-from latentbloom.show.colours import draw_colours
-from latentbloom.show.draw import draw_figures, draw_scene
-from latentbloom.show.pictures import read_picture
-from latentbloom.show.report import write_report
-from latentbloom.show.scene import (
+from latentbloom.data.sources.base import FileSource, open_source
+from latentbloom.figures import draw
+from latentbloom.figures.colour_rows import draw_colours
+from latentbloom.figures.draw import draw_figures, draw_scene
+from latentbloom.figures.scene import (
     AnimationSettings,
     MissingPiece,
     Scene,
@@ -26,7 +22,11 @@ from latentbloom.show.scene import (
     full_conditions,
     phrase,
 )
-from latentbloom.show.sheets import Sheet, make_sheet
+from latentbloom.figures.sheets import Sheet, make_sheet
+from latentbloom.model.generator import Model
+from latentbloom.model.requests import ask
+from latentbloom.pictures.images import read_picture
+from latentbloom.report.page import write_report
 from picture_files import tree
 from shown_run import make_run, untrained_model
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from latentbloom.show.grids import picture_grid, reconstruction_grid
-from latentbloom.show.pictures import as_uint8, read_picture, save_picture
-from latentbloom.show.preview import save_preview
+from latentbloom.pictures.grids import picture_grid, reconstruction_grid
+from latentbloom.pictures.images import as_uint8, read_picture, save_picture
+from latentbloom.pictures.preview import save_preview
 
 
 def flat(*levels: int, size: int = 8) -> np.ndarray:

@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from latentbloom.coder import Coder
 from latentbloom.data.imageset import ImageSet
-from latentbloom.model import Model
-from latentbloom.records import Moment
-from latentbloom.show.asking import ask, cond_of, decode_pixels, guided
-from latentbloom.show.compare import Blended, slerp
-from latentbloom.show.denoising import file_word, states_between
-from latentbloom.show.draw import draw_figures
-from latentbloom.show.latent_points import real_latents
-from latentbloom.show.projection import class_centres, principal_plane, tsne
-from latentbloom.show.scene import MissingPiece, Scene
-from latentbloom.show.sheets import Sheet
+from latentbloom.figures.denoising import file_word, states_between
+from latentbloom.figures.draw import draw_figures
+from latentbloom.figures.maps.latent_points import real_latents
+from latentbloom.figures.maps.projection import class_centres, principal_plane, tsne
+from latentbloom.figures.scene import MissingPiece, Scene
+from latentbloom.figures.sheets import Sheet
+from latentbloom.figures.variations import Blended, slerp
+from latentbloom.model.autoencoder import AutoencoderModel
+from latentbloom.model.generator import Model
+from latentbloom.model.records import Moment
+from latentbloom.model.requests import ask, cond_of, decode_pixels, guided
 
 
 def test_the_plane_is_that_of_greatest_variance_and_does_not_flip() -> None:
@@ -196,7 +196,7 @@ def test_guidance_table_holds_the_models_own_pictures(drawn: Path, model: Model)
 
 
 def test_one_condition_asked_for_is_drawn_alone(model: Model, run: Path) -> None:
-    from latentbloom.show.draw import draw_scene
+    from latentbloom.figures.draw import draw_scene
 
     words = {"colour": "red", "height": "low"}
     files = draw_scene(Scene(run, model, words=words), ["samples", "path"])
@@ -230,9 +230,9 @@ def test_without_a_denoiser_only_curves_are_drawn(run: Path) -> None:
 def test_before_stage_2_the_autoencoder_is_shown(
     model: Model, splits: dict[str, ImageSet], run: Path
 ) -> None:
-    coder = Coder(model.config, model.spec, model.autoencoder)
+    autoencoder_model = AutoencoderModel(model.config, model.spec, model.autoencoder)
     missing: dict[str, str] = {}
-    files = draw_figures(coder, splits["val"], run, on_missing=missing.__setitem__)
+    files = draw_figures(autoencoder_model, splits["val"], run, on_missing=missing.__setitem__)
     names = {path.name for path in files}
     assert {"reconstructions.png", "latent_map.png"} <= names
     sheet = Sheet.load(run, "latent_map")

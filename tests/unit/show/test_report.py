@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from latentbloom.errors import RunFolderError
-from latentbloom.show.card import write_card
-from latentbloom.show.facts import duration, plural
-from latentbloom.show.preview import renew_report, save_preview
-from latentbloom.show.report import write_report
-from latentbloom.show.runfiles import read_run
-from latentbloom.show.sheets import BLANK, Sheet, make_sheet
-from latentbloom.show.worries import worries
+from latentbloom.figures.sheets import BLANK, Sheet, make_sheet
+from latentbloom.pictures.preview import save_preview
+from latentbloom.report.card import write_card
+from latentbloom.report.facts import duration, plural
+from latentbloom.report.health import worries
+from latentbloom.report.page import write_report
+from latentbloom.report.run_files import read_run
 from shown_run import make_scores
 
 VOID = {"meta", "link", "img", "br", "input", "circle", "polyline", "line", "rect"}
@@ -190,13 +190,6 @@ def test_a_run_in_training_reloads_itself_and_shows_its_preview(run: Path) -> No
     assert 'http-equiv="refresh"' in text
     assert "Latest preview" in text
     assert "Training goes on" in text
-
-
-def test_renewing_the_report_never_fails(run: Path, caplog: pytest.LogCaptureFixture) -> None:
-    renew_report(run)
-    assert (run / "report.html").is_file()
-    renew_report(run / "nowhere")
-    assert "No report this time: RunFolderError: There is no folder" in caplog.text
 
 
 def test_folders_of_others_are_refused(tmp_path: Path) -> None:

@@ -20,14 +20,14 @@ import torch
 from safetensors import SafetensorError
 
 from latentbloom.errors import CheckpointError
-from latentbloom.train import checkpoint
-from latentbloom.train.checkpoint import (
+from latentbloom.runs import checkpoint
+from latentbloom.runs.checkpoint import (
     checkpoint_exists,
     fingerprint,
     load_checkpoint,
     save_checkpoint,
 )
-from latentbloom.train.checkpoint_files import stamp
+from latentbloom.runs.checkpoint_files import stamp
 
 
 def save_number(folder: Path, number: int) -> None:
@@ -213,7 +213,7 @@ class TestKill:
         folder = tmp_path / "c_last"
         program = (
             "import sys, pathlib, itertools, torch\n"
-            "from latentbloom.train.checkpoint import save_checkpoint\n"
+            "from latentbloom.runs.checkpoint import save_checkpoint\n"
             "for i in itertools.count(1):\n"
             "    t = {'model': {'w': torch.full((64,), float(i))},"
             " 'optimizer': {'0.step': torch.tensor(i)}}\n"

@@ -11,11 +11,11 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import RunConfig
-from latentbloom.data.conditions import ConditionSpec, Factor
-from latentbloom.model import Model
-from latentbloom.run import RunFolder
-from latentbloom.train import finish as module
+from latentbloom.fitting import finish as module
+from latentbloom.model.generator import Model
+from latentbloom.runs.folder import RunFolder
 
 SPEC = ConditionSpec((Factor("label", ("day", "night")),))
 
@@ -48,7 +48,7 @@ def test_slow_pictures_are_neither_scored_nor_guided(
 ) -> None:
     done: list[str] = []
     model = SimpleNamespace(config=RunConfig().updated({"train.minutes": minutes}), spec=SPEC)
-    monkeypatch.setattr("latentbloom.model.load", lambda _: model)
+    monkeypatch.setattr("latentbloom.model.generator.load", lambda _: model)
     monkeypatch.setattr(module, "seconds_a_picture", lambda _: picture)
     monkeypatch.setattr(module, "_guide", lambda *_: done.append("guide"))
     monkeypatch.setattr(module, "_score", lambda *_: done.append("score"))

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from latentbloom.train.logging import MetricsLog, StageProgress, format_seconds, read_metrics
+from latentbloom.fitting.progress import StageProgress, format_seconds
+from latentbloom.runs.metrics import MetricsLog, read_metrics
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from latentbloom.errors import ConfigError
-from latentbloom.vaegan.perceptual import (
+from latentbloom.losses.perceptual import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     build_perceptual,

@@ -1,0 +1,145 @@
+"""What an audit found, as data that goes to `audit.json` and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from latentbloom.conditions import ANY, ConditionSpec
+from latentbloom.data.sources.base import Entry, Split
+from latentbloom.errors import SourceError
+from latentbloom.files import write_atomic
+
+Verdict = Literal["far too few", "few", "fair", "good"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Aside(_Frozen):
+    """A file that is not used, and why."""
+
+    name: str
+    reason: str
+
+
+class ValueCount(_Frozen):
+    """How many pictures show a value of a factor."""
+
+    factor: str
+    value: str
+    train: int
+    val: int
+
+
+class CombinationCount(_Frozen):
+    """How many pictures show these values (one a factor, in order) together."""
+
+    values: tuple[str, ...]
+    train: int
+    val: int
+
+
+class Sizes(_Frozen):
+    """Widths and heights in pixels: (least, median, greatest)."""
+
+    width: tuple[int, float, int]
+    height: tuple[int, float, int]
+    short_side: float
+    """Median of the shorter sides."""
+    not_square: int
+    common: tuple[tuple[int, int, int], ...]
+    """The commonest (width, height, count)."""
+    different: int
+
+
+class Twins(_Frozen):
+    """Pictures that are the same, exactly or nearly."""
+
+    names: tuple[str, ...]
+    exact: bool
+    across_splits: bool
+    """A leak: some are trained on and some kept aside."""
+    across_labels: bool
+    """A contradiction: the same picture under different labels."""
+
+
+class Audit(_Frozen):
+    """The findings of an audit. See `latentbloom.data.audit.run.audit_source`."""
+
+    format: Literal["latentbloom-audit"] = "latentbloom-audit"
+    version: Literal[1] = 1
+    source: str
+    drawn: bool
+    looked_at: int
+    spec: list[dict[str, Any]]
+    train: int
+    val: int
+    counts: tuple[ValueCount, ...]
+    combinations: tuple[CombinationCount, ...]
+    sizes: Sizes
+    modes: dict[str, int]
+    grey: int
+    channels: Literal[1, 3]
+    suggested_size: int
+    broken: tuple[Aside, ...]
+    unused: tuple[Aside, ...]
+    unused_count: int
+    twins: tuple[Twins, ...]
+    notes: tuple[str, ...]
+    seconds: float
+    verdict: Verdict = "fair"
+    advice: tuple[str, ...] = ()
+
+    def kept(self, entries: Sequence[Entry], split: Split) -> tuple[Entry, ...]:
+        """The entries of a split that can be used: all but the broken ones."""
+        broken = {aside.name for aside in self.broken}
+        return tuple(e for e in entries if e.split == split and e.name not in broken)
+
+    def condition_spec(self) -> ConditionSpec:
+        """The factors and their values."""
+        return ConditionSpec.from_json(self.spec)
+
+    def imbalance(self, factor: str) -> float:
+        """Training pictures of a factor's commonest value over those of its rarest.
+
+        Infinite when a value has none.
+        """
+        counts = [c.train for c in self.counts if c.factor == factor and c.value != ANY]
+        return max(counts) / min(counts) if min(counts) else float("inf")
+
+    @property
+    def leaks(self) -> tuple[Twins, ...]:
+        """Twins that are both trained on and kept aside."""
+        return tuple(group for group in self.twins if group.across_splits)
+
+    @property
+    def contradictions(self) -> tuple[Twins, ...]:
+        """Exact twins that have different labels."""
+        return tuple(group for group in self.twins if group.across_labels and group.exact)
+
+    def save(self, path: Path) -> None:
+        """Write `audit.json`, whole or not at all."""
+        write_atomic(path, self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Audit:
+        """Read what `save` wrote.
+
+        Raises:
+            SourceError: There is no such file, or it is no audit.
+        """
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise SourceError(
+                f"There is no audit at {path}. `latentbloom audit SOURCE` makes one."
+            ) from error
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise SourceError(
+                f"{path} is no audit of this version of latentbloom. Run the audit again."
+            ) from error

@@ -1,1 +1,0 @@
-"""Pictures drawn by the program: an antialiased canvas, flowers and faces on it."""

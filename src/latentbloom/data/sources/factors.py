@@ -1,0 +1,81 @@
+"""Which factors of a source are used: the one place where they are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from latentbloom.conditions import ConditionSpec
+from latentbloom.data.sources.base import Entry, Source
+from latentbloom.data.sources.colour_factor import colours_found, with_colour
+from latentbloom.data.sources.options import COLOUR, did_you_mean
+from latentbloom.data.sources.wrapped import WrappedSource
+from latentbloom.errors import SourceError
+
+
+def choose_factors(source: Source, names: Sequence[str], *, colours: Path | None = None) -> Source:
+    """A source that tells of these factors only, in this order.
+
+    Arguments:
+        source: Any source.
+        names: Names of its factors; empty for all of them. "colour" is found in the pictures
+            where the labels do not tell it.
+        colours: As `run` of `with_colour`.
+
+    Raises:
+        SourceError: It has no such factor, or colour cannot be found in its pictures.
+    """
+    if not names:
+        return source
+    known = source.spec.names
+    told = COLOUR in known
+    for name in names:
+        if name not in known and name != COLOUR:
+            raise SourceError(
+                f"'{source.name}' has no factor '{name}'.{did_you_mean(name, known)} It has: "
+                f"{', '.join(known)}. Name some of them, as in --factors {known[0]}."
+                f"{'' if told else f' {COLOUR} can be named, too: it is found in the pictures.'}"
+            )
+    if COLOUR in names and not told:
+        source = with_colour(source, run=colours)
+    if tuple(names) == source.spec.names and not (COLOUR in names and told):
+        return source
+    return ChosenFactors(source, tuple(names))
+
+
+@dataclass(frozen=True)
+class ChosenFactors(WrappedSource):
+    """A source with some of its factors left untold. See `Source` for the attributes.
+
+    Arguments:
+        whole: The source with all of them.
+        names: Which are told, in order.
+    """
+
+    names: tuple[str, ...]
+
+    @cached_property
+    def spec(self) -> ConditionSpec:
+        """The chosen factors."""
+        return ConditionSpec(tuple(self.whole.spec.factor(name) for name in self.names))
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """All pictures, with the labels of the chosen factors."""
+        places = [self.whole.spec.names.index(name) for name in self.names]
+        return tuple(
+            Entry(entry.name, tuple(entry.labels[p] for p in places), entry.split, entry.path)
+            for entry in self.whole.entries
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Those of the whole, and which factors are left out."""
+        notes = list(self.whole.notes)
+        if left := [name for name in self.whole.spec.names if name not in self.names]:
+            notes.append(f"Factors that are there and not used: {', '.join(left)}.")
+        if COLOUR in self.names and colours_found(self.whole) is None:
+            notes.append(f"{COLOUR} is as the labels tell it: nothing is looked for.")
+        return tuple(notes)

@@ -1,0 +1,242 @@
+"""CelebA: 202,599 photographs of faces, aligned to 178 x 218 pixels, with 40 attributes.
+
+Read from torchvision's layout or from a folder that was unpacked by hand. Liu, Luo, Wang and Tang,
+"Deep Learning Face Attributes in the Wild", ICCV 2015.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentbloom.conditions import ConditionSpec, Factor
+from latentbloom.data.reading import Picture
+from latentbloom.data.sources.base import Entry, FileSource, SetAside
+from latentbloom.data.sources.labels import NO_YES, natural_key
+from latentbloom.data.sources.options import SourceOptions, did_you_mean
+from latentbloom.data.sources.published.celeba_lists import (
+    Attributes,
+    read_attributes,
+    read_partition,
+)
+from latentbloom.data.sources.published.downloads import (
+    fetch,
+    holds_pictures,
+    match_files,
+    share_out,
+    split_by_hash,
+    unpack,
+)
+from latentbloom.errors import SourceError
+
+PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+
+ATTRIBUTES = (
+    *("5_o_clock_shadow", "arched_eyebrows", "attractive", "bags_under_eyes", "bald", "bangs"),
+    *("big_lips", "big_nose", "black_hair", "blond_hair", "blurry", "brown_hair"),
+    *("bushy_eyebrows", "chubby", "double_chin", "eyeglasses", "goatee", "gray_hair"),
+    *("heavy_makeup", "high_cheekbones", "male", "mouth_slightly_open", "mustache", "narrow_eyes"),
+    *("no_beard", "oval_face", "pale_skin", "pointy_nose", "receding_hairline", "rosy_cheeks"),
+    *("sideburns", "smiling", "straight_hair", "wavy_hair", "wearing_earrings", "wearing_hat"),
+    *("wearing_lipstick", "wearing_necklace", "wearing_necktie", "young"),
+)
+"""Names of the factors, in the order of CelebA's own list."""
+
+_USUAL = ("smiling",)
+_WIDTH, _HEIGHT = 178, 218
+_FOLDER = "img_align_celeba"
+_ARCHIVE = f"{_FOLDER}.zip"
+
+
+@dataclass(frozen=True)
+class AlignedFaces(FileSource):
+    """Pictures that are cropped around the face; those of another shape are left whole.
+
+    Arguments:
+        crop: Side of the central square, in pixels of a file of 178 x 218.
+    """
+
+    crop: int = 148
+
+    @property
+    def treatment(self) -> str:
+        """The crop."""
+        return f"crop {self.crop}"
+
+    def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
+        """Decode and crop; see `Source.inspect`. Width and height are those of the crop."""
+        share = self.crop / _WIDTH
+        picture = super().inspect(entry, size=None if size is None else math.ceil(size / share))
+        if abs(picture.height / picture.width - _HEIGHT / _WIDTH) > 0.02:
+            return picture
+        height, width = picture.pixels.shape[:2]
+        side = round(share * width)
+        top, left = (height - side) // 2, (width - side) // 2
+        pixels = picture.pixels[top : top + side, left : left + side]
+        whole = round(share * picture.width)
+        return Picture(pixels, picture.mode, whole, whole)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What was found of CelebA, each None when it is missing.
+
+    Arguments:
+        pictures: Folder that holds the pictures themselves.
+        attributes: list_attr_celeba, as text or CSV.
+        partition: list_eval_partition, likewise.
+        archive: The pictures, still packed.
+    """
+
+    pictures: Path | None
+    attributes: Path | None
+    partition: Path | None
+    archive: Path | None
+
+
+def open_celeba(options: SourceOptions) -> FileSource:
+    """List CelebA's pictures with the attributes asked for, "smiling" when nothing is said.
+
+    Arguments:
+        options: `root` holds the data set, or gets it.
+
+    Raises:
+        SourceError: An attribute is unknown; the data set is not there and cannot be fetched; or
+            its files cannot be understood.
+    """
+    wanted = options.factors or _USUAL
+    _check_attributes(wanted)
+    root = Path(options.root).expanduser()
+    files = _find(root)
+    if files.pictures is None or files.attributes is None:
+        fetch(_what_is_missing(files, root), lambda: _download(files, root), _how_to_get(root))
+        files = _find(root)
+    if files.pictures is None or files.attributes is None:
+        raise SourceError(f"{_what_is_missing(files, root)}\n{_how_to_get(root)}")
+    table = read_attributes(files.attributes, wanted)
+    found, aside, notes = match_files(list(table.rows), files.pictures, files.attributes)
+    if not found:
+        raise SourceError(
+            f"None of the {len(table.rows):,} pictures that {files.attributes} names is in "
+            f"{files.pictures}. {' '.join(table.notes)}".rstrip()
+        )
+    entries, more_aside, more_notes = _entries(found, table, files.partition, options)
+    told = {row.name for row in table.set_aside}  # named in the list, but not so that it helps
+    aside = [*table.set_aside, *(one for one in aside if one.name not in told), *more_aside]
+    return AlignedFaces(
+        name="celeba",
+        spec=ConditionSpec(tuple(Factor(name, NO_YES) for name in wanted)),
+        entries=tuple(sorted(entries, key=lambda entry: natural_key(entry.name))),
+        notes=(
+            *table.notes,
+            *notes,
+            *more_notes,
+            f"Cropped to the central {options.crop} pixels (--crop).",
+        ),
+        set_aside=tuple(aside),
+        crop=options.crop,
+    )
+
+
+def _entries(
+    found: dict[str, Path], table: Attributes, partition: Path | None, options: SourceOptions
+) -> tuple[list[Entry], list[SetAside], list[str]]:
+    """The pictures with their splits."""
+    names, aside = list(found), []
+    if partition is None:
+        labels = [table.rows[name] for name in names]
+        why = "list_eval_partition is not there"
+        splits, notes = split_by_hash(names, labels, options, why)
+    else:
+        said = read_partition(partition)
+        reason = f"{partition.name} gives it no split (0, 1 or 2)"
+        aside = [SetAside(name, reason) for name in names if name not in said]
+        names = [name for name in names if name in said]
+        labels = [table.rows[name] for name in names]
+        splits, notes = share_out("celeba", names, [said[n] for n in names], labels, options)
+        if aside:
+            notes.append(f"{len(aside):,} pictures are not in {partition.name} and not used.")
+    rows = zip(names, labels, splits, strict=True)
+    return [Entry(n, label, split, found[n]) for n, label, split in rows if split], aside, notes
+
+
+def _check_attributes(wanted: tuple[str, ...]) -> None:
+    for name in wanted:
+        if name not in ATTRIBUTES:
+            raise SourceError(
+                f"CelebA has no attribute '{name}'.{did_you_mean(name, ATTRIBUTES)} It has: "
+                f"{', '.join(ATTRIBUTES)}."
+            )
+
+
+def _find(root: Path) -> _Files:
+    """Look in the places where people and programs unpack CelebA."""
+    bases = (root / "celeba", root / "CelebA", root)
+    places = [base / inner for base in bases for inner in ("", "Anno", "Eval", "Img")]
+    folders = (
+        place / folder / nested
+        for place in places
+        for folder in (_FOLDER, f"{_FOLDER}_png")
+        for nested in ("", folder)
+    )
+
+    def file(*names: str) -> Path | None:
+        candidates = (place / name for place in places for name in names)
+        return next((path for path in candidates if path.is_file()), None)
+
+    return _Files(
+        pictures=next((folder for folder in folders if holds_pictures(folder)), None),
+        attributes=file("list_attr_celeba.txt", "list_attr_celeba.csv"),
+        partition=file("list_eval_partition.txt", "list_eval_partition.csv"),
+        archive=file(_ARCHIVE),
+    )
+
+
+def _download(files: _Files, root: Path) -> None:
+    """Fetch what is missing, the small files first, so that a quota is met before 1.4 GB.
+
+    The partition is a gain where something is fetched anyway, and no reason to fetch.
+    """
+    from torchvision.datasets import CelebA
+    from torchvision.datasets.utils import download_file_from_google_drive
+
+    folder = root / CelebA.base_folder
+    attributes = files.attributes is None
+    archive = files.pictures is None and files.archive is None
+    missing = {
+        "list_attr_celeba.txt": attributes,
+        "list_eval_partition.txt": files.partition is None and (attributes or archive),
+        _ARCHIVE: archive,
+    }
+    known = {name: (drive, md5) for drive, md5, name in CelebA.file_list}
+    for name in (name for name, is_missing in missing.items() if is_missing):
+        drive, md5 = known[name]
+        download_file_from_google_drive(drive, folder, name, md5)
+    if files.pictures is None:
+        unpack(files.archive or folder / _ARCHIVE, _FOLDER)
+
+
+def _what_is_missing(files: _Files, root: Path) -> str:
+    missing = [
+        word
+        for word, found in (
+            ("the pictures (img_align_celeba/)", files.pictures),
+            ("list_attr_celeba.txt", files.attributes),
+        )
+        if found is None
+    ]
+    return f"CelebA is not complete in '{root}': {' and '.join(missing)} cannot be found there."
+
+
+def _how_to_get(root: Path) -> str:
+    folder = root / "celeba"
+    return (
+        f"Get img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from\n"
+        f"  {PAGE}\n"
+        "(Align&Cropped Images, Anno and Eval of its download links) and put them here:\n"
+        f"  {folder / _FOLDER}/000001.jpg and so on, unpacked\n"
+        f"  {folder / 'list_attr_celeba.txt'}\n"
+        f"  {folder / 'list_eval_partition.txt'} (may be missing)\n"
+        "If they lie elsewhere, name that folder with --root."
+    )

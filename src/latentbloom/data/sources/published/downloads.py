@@ -1,0 +1,203 @@
+"""What the published data sets have in common: their splits, their files, and fetching them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+
+from latentbloom.data.reading import is_picture_name
+from latentbloom.data.sources.base import SetAside, Split
+from latentbloom.data.sources.labels import choose_val, natural_key
+from latentbloom.data.sources.options import OFFICIAL, Official, SourceOptions
+from latentbloom.errors import SourceError
+
+_SILENCE = 60.0
+"""Seconds without an answer after which a server is given up."""
+
+_KEPT_ASIDE: tuple[Official, ...] = ("val", "test", "train")
+"""What is kept aside, the best first, when it is not trained on."""
+
+
+def share_out(
+    name: str,
+    pictures: Sequence[str],
+    official: Sequence[Official],
+    strata: Sequence[Hashable],
+    options: SourceOptions,
+) -> tuple[list[Split | None], list[str]]:
+    """Decide what is trained on and what is kept aside.
+
+    Trained on are the splits asked for ("train" when nothing is said). Kept aside is the first
+    of val, test and train that is there and not asked for; when there is none, a share of what
+    is trained on, the same of each stratum, chosen by a hash of the names.
+
+    Arguments:
+        name: Of the source.
+        pictures: Names of the pictures.
+        official: Their published splits.
+        strata: For each picture what a share is to be spread by, its labels.
+        options: Tell splits, share and seed.
+
+    Returns:
+        For each picture its split, None when it is not used; and sentences that say so.
+
+    Raises:
+        SourceError: No picture of the splits asked for is there.
+    """
+    asked = options.splits or ("train",)
+    counts = Counter(official)
+    there = [split for split in OFFICIAL if counts[split]]
+    chosen = [split for split in there if split in asked]
+    if not chosen:
+        found = ", ".join(f"{split} {counts[split]:,}" for split in there) or "nothing"
+        raise SourceError(
+            f"'{name}' has no picture of {_listed(asked)}; found: {found}. Choose with --splits, "
+            "or add the pictures."
+        )
+    trained = f"Trained on: {_listed(chosen)} ({sum(counts[s] for s in chosen):,} pictures)"
+    kept = next((split for split in _KEPT_ASIDE if split in there and split not in asked), None)
+    if kept is None:
+        splits, share = _by_hash(pictures, strata, options)
+        return splits, [f"{trained}; no other split is there, so {share}"]
+    notes = [f"{trained}. Kept aside: {kept} ({counts[kept]:,})."]
+    for split in there:
+        if split != kept and split not in asked:
+            more = ",".join(s for s in OFFICIAL if s in (*asked, split))
+            notes.append(
+                f"Not used: {split} ({counts[split]:,} pictures); --splits {more} trains on "
+                "them, too."
+            )
+    return ["train" if s in asked else "val" if s == kept else None for s in official], notes
+
+
+def split_by_hash(
+    pictures: Sequence[str], strata: Sequence[Hashable], options: SourceOptions, why: str
+) -> tuple[list[Split | None], list[str]]:
+    """Keep a share of each stratum aside, because nothing is published.
+
+    Raises:
+        SourceError: Splits were asked for.
+    """
+    if options.splits:
+        raise SourceError(f"{why}, so --splits {','.join(options.splits)} means nothing here.")
+    splits, share = _by_hash(pictures, strata, options)
+    return splits, [f"{why}: {share}"]
+
+
+def _by_hash(
+    pictures: Sequence[str], strata: Sequence[Hashable], options: SourceOptions
+) -> tuple[list[Split | None], str]:
+    picked = choose_val(pictures, strata, share=options.val_share, seed=options.seed)
+    return ["val" if picture in picked else "train" for picture in pictures], (
+        f"{len(picked):,} of {len(pictures):,} pictures are kept aside and not trained on, the "
+        "same share of each label, chosen by a hash of their names."
+    )
+
+
+def pictures_in(folder: Path) -> dict[str, str]:
+    """Names of the pictures right inside a folder, by themselves without ending.
+
+    Empty when it is no folder. Names and no paths, because there may be 200,000.
+    """
+    if not folder.is_dir():
+        return {}
+    names = (name for name in os.listdir(folder) if is_picture_name(name) and name[0] != ".")
+    return {os.path.splitext(name)[0]: name for name in names}
+
+
+def holds_pictures(folder: Path) -> bool:
+    """Whether a picture lies right inside a folder."""
+    return folder.is_dir() and any(map(is_picture_name, os.listdir(folder)))
+
+
+def match_files(
+    wanted: Sequence[str], folder: Path, index: Path
+) -> tuple[dict[str, Path], list[SetAside], list[str]]:
+    """Which of the pictures that an index names are there; the ending may be another one.
+
+    Arguments:
+        wanted: Names of the pictures.
+        folder: Holds them.
+        index: The file that names them.
+
+    Returns:
+        The files that are there by the names in the index; what is not used; and sentences that
+        say so.
+    """
+    there = pictures_in(folder)
+    stems = {name: os.path.splitext(name)[0] for name in wanted}
+    found = {name: folder / there[stem] for name, stem in stems.items() if stem in there}
+    aside = [
+        SetAside(name, f"{index.name} names it, but {folder.name}/ has no such picture")
+        for name in wanted
+        if name not in found
+    ]
+    notes = []
+    if aside:
+        notes.append(
+            f"Not in {folder}: {len(aside):,} of the {len(wanted):,} pictures that {index.name} "
+            "names; the others are used."
+        )
+    strangers = sorted((there[stem] for stem in there.keys() - stems.values()), key=natural_key)
+    aside += [SetAside(name, f"{index.name} does not name it") for name in strangers]
+    return found, aside, notes
+
+
+def fetch(what: str, download: Callable[[], None], how: str) -> None:
+    """Fetch something, or say in one message how a person gets it.
+
+    Arguments:
+        what: What is missing, as a sentence.
+        download: Does it; may raise anything.
+        how: Where to get it and where to put it.
+
+    Raises:
+        SourceError: It could not be fetched.
+    """
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_SILENCE)  # torchvision waits for ever otherwise
+    try:
+        download()
+    # No network, a quota, a page that moved, a package that is not installed, a full disk, a
+    # broken archive: each library has its own errors, and to the user all mean the same.
+    except Exception as error:
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        reason = reason if len(reason) <= 240 else f"{reason[:240]} ..."
+        raise SourceError(f"{what} Fetching it failed: {reason}.\n{how}") from error
+    finally:
+        socket.setdefaulttimeout(timeout)
+
+
+def unpack(archive: Path, name: str) -> None:
+    """Unpack a folder beside its archive; it appears when all of it is there.
+
+    Arguments:
+        archive: Any that torchvision knows.
+        name: Of the folder in it that is wanted.
+
+    Raises:
+        SourceError: The archive is broken, or has no such folder.
+    """
+    from torchvision.datasets.utils import extract_archive
+
+    beside, folder = archive.with_name(".unpacking"), archive.with_name(name)
+    try:
+        shutil.rmtree(beside, ignore_errors=True)  # of an attempt that was interrupted
+        extract_archive(archive, beside)
+        if folder.is_dir():
+            folder.rmdir()  # empty, or it would have been used
+        (beside / name).rename(folder)
+        shutil.rmtree(beside)
+    except Exception as error:  # zipfile, tarfile and zlib have many, and all mean the same
+        raise SourceError(
+            f"{archive} cannot be unpacked ({error}); unpack it by hand, or delete it to have it "
+            "fetched anew"
+        ) from error
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,0 +1,55 @@
+"""A source around a source: what it adds to the labels is its own, the pictures are the other's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from latentbloom.data.reading import Picture
+from latentbloom.data.sources.base import Entry, SetAside, Source
+
+
+@dataclass(frozen=True)
+class WrappedSource:
+    """What sources that change labels alone have in common. See `Source` for the attributes.
+
+    Arguments:
+        whole: The source that reads the pictures.
+    """
+
+    whole: Source
+
+    @property
+    def name(self) -> str:
+        """What the user called it."""
+        return self.whole.name
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the program draws the pictures."""
+        return self.whole.drawn
+
+    @property
+    def treatment(self) -> str:
+        """What is done to the pixels."""
+        return self.whole.treatment
+
+    @property
+    def set_aside(self) -> tuple[SetAside, ...]:
+        """Files and rows that are not used."""
+        return self.whole.set_aside
+
+    def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
+        """See `Source.inspect`."""
+        return self.whole.inspect(self._by_name[entry.name], size=size)
+
+    def read(self, entry: Entry, *, size: int | None = None) -> np.ndarray:
+        """See `Source.read`."""
+        return self.whole.read(self._by_name[entry.name], size=size)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Entry]:
+        # A drawn picture needs all of its own labels, and no others.
+        return {entry.name: entry for entry in self.whole.entries}

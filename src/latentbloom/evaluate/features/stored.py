@@ -1,0 +1,98 @@
+"""Features of real pictures, kept on disk: they cost a minute and never change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from latentbloom.data.imageset import ImageSet
+from latentbloom.evaluate.features.extractor import BATCH, FeatureExtractor, Features, Progress
+from latentbloom.files import write_atomic
+
+_PROBES = 16
+"""Pictures whose bytes enter the key: names alone would confuse two folders."""
+
+
+def order_of(count: int) -> np.ndarray:
+    """The fixed shuffled order in which a set's pictures are looked at.
+
+    The first n of it are a random sample for every n, so that a longer look goes on where a
+    shorter one ended.
+    """
+    return np.random.default_rng(0).permutation(count)
+
+
+def set_key(images: ImageSet, extractor: FeatureExtractor) -> str:
+    """A name for "these pictures through this network": 24 hexadecimal digits."""
+    digest = hashlib.sha256(f"{images.fingerprint} {extractor.tag} grid-3".encode())
+    probes = np.linspace(0, len(images) - 1, min(_PROBES, len(images))).astype(int)
+    digest.update(images.images(probes.tolist()).numpy().tobytes())
+    return digest.hexdigest()[:24]
+
+
+def real_features(
+    images: ImageSet,
+    extractor: FeatureExtractor,
+    *,
+    limit: int | None = None,
+    cache: Path | None = None,
+    text: str = "features of real pictures",
+    on_progress: Progress | None = None,
+) -> tuple[Features, np.ndarray]:
+    """Features of the first `limit` pictures in the order of `order_of`.
+
+    Arguments:
+        images: The real pictures.
+        extractor: The network.
+        limit: How many at most; None means all.
+        cache: Folder of kept features; None means neither read nor written.
+        text: For the progress.
+        on_progress: Called after each batch.
+
+    Returns:
+        The features, and the indices (n,) of their pictures in the set.
+    """
+    order = order_of(len(images))
+    wanted = len(images) if limit is None else min(limit, len(images))
+    folder = None if cache is None else cache / "features" / set_key(images, extractor)
+    kept = None if folder is None else _load(folder)
+    known = 0 if kept is None else len(kept)
+    if kept is not None and known >= wanted:
+        return kept[:wanted], order[:wanted]
+    batches = (
+        images.images(order[start : min(start + BATCH, wanted)].tolist())
+        for start in range(known, wanted, BATCH)
+    )
+    fresh = extractor.extract(batches, total=wanted - known, text=text, on_progress=on_progress)
+    features = fresh if kept is None else Features.cat([kept, fresh])
+    if folder is not None:
+        _save(folder, features)
+    return features, order[:wanted]
+
+
+def _load(folder: Path) -> Features | None:
+    try:
+        count = json.loads((folder / "features.json").read_text())["count"]
+        pooled, grid = (
+            np.load(folder / f"{name}-{count}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ("pooled", "grid")
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+    return Features(pooled, grid) if len(pooled) == len(grid) == count else None
+
+
+def _save(folder: Path, features: Features) -> None:
+    """Arrays first, the file that points at them last: a killed run leaves the old ones."""
+    count = len(features)
+    for name, array in (("pooled", features.pooled), ("grid", features.grid)):
+        save = partial(np.save, arr=array, allow_pickle=False)
+        write_atomic(folder / f"{name}-{count}.npy", save)
+    write_atomic(folder / "features.json", json.dumps({"count": count}))
+    for old in folder.glob("*-*.npy"):
+        if not old.name.startswith(".") and not old.stem.endswith(f"-{count}"):
+            old.unlink(missing_ok=True)

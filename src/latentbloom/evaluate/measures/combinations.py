@@ -1,0 +1,91 @@
+"""Pairs of labels that training never showed together: does the model put them together?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latentbloom.conditions import ConditionSpec
+from latentbloom.evaluate.features.extractor import Features
+from latentbloom.evaluate.measures.distances import Interval, kernel_interval, share_interval
+from latentbloom.evaluate.reference import Reference
+from latentbloom.evaluate.scores import CombinationScore
+
+FEWEST_PICTURES = 16
+"""Below this number of samples or real pictures no distance is given."""
+
+Combination = tuple[int, ...]
+
+
+def combinations_of(labels: np.ndarray, spec: ConditionSpec) -> set[Combination]:
+    """The combinations that occur, rows with an unknown value left out.
+
+    Arguments:
+        labels: int64 (N, factors).
+        spec: The factors.
+    """
+    nothing = np.array([factor.null_index for factor in spec.factors])
+    whole = labels[(labels != nothing).all(axis=1)]
+    return {tuple(row) for row in np.unique(whole, axis=0).tolist()}
+
+
+def unseen_combinations(reference: Reference) -> list[Combination]:
+    """Combinations of val that no training picture has, in order."""
+    if len(reference.spec.factors) < 2:
+        return []
+    return sorted(combinations_of(reference.val_labels, reference.spec) - reference.seen)
+
+
+def combination_scores(
+    features: Features, labels: np.ndarray, reference: Reference
+) -> tuple[CombinationScore, ...]:
+    """Scores of combinations that training showed, and of those that it did not.
+
+    Arguments:
+        features: Of N samples.
+        labels: int64 (N, factors): what was asked.
+        reference: The real side.
+
+    Returns:
+        "seen" and "unseen"; nothing where there is one factor, no judge, or nothing unseen.
+    """
+    spec, judge = reference.spec, reference.judge
+    unseen = set(unseen_combinations(reference))
+    if judge is None or not unseen:
+        return ()
+    answers = judge.judge(features)
+    all_met = np.ones(len(labels), bool)
+    judged = [(column, name) for column, name in enumerate(spec.names) if name in answers]
+    for column, name in judged:
+        all_met &= answers[name].answer == labels[:, column]
+    on_real = judge.judge(reference.val)
+    real_met = np.ones(len(reference.val_labels), bool)
+    for column, name in judged:
+        real_met &= on_real[name].answer == reference.val_labels[:, column]
+    scores = []
+    for which, wanted in (("seen", reference.seen), ("unseen", unseen)):
+        mine, real = _rows_of(labels, wanted), _rows_of(reference.val_labels, wanted)
+        if not mine.any():
+            continue
+        kernel: Interval | None = None
+        if min(mine.sum(), real.sum()) >= FEWEST_PICTURES:
+            kernel = kernel_interval(features.pooled[mine], reference.val.pooled[real])
+        scores.append(
+            CombinationScore(
+                which=which,
+                combinations=tuple(_words(c, spec) for c in sorted(wanted)),
+                asked=int(mine.sum()),
+                met=share_interval(all_met[mine]),
+                real=share_interval(real_met[real]) if real.any() else None,
+                kernel=kernel,
+            )
+        )
+    return tuple(scores)
+
+
+def _rows_of(labels: np.ndarray, wanted: set[Combination] | frozenset[Combination]) -> np.ndarray:
+    return np.array([tuple(row) in wanted for row in labels.tolist()], bool)
+
+
+def _words(combination: Combination, spec: ConditionSpec) -> str:
+    pairs = zip(spec.factors, combination, strict=True)
+    return ", ".join(f"{factor.name}={factor.word(index)}" for factor, index in pairs)

@@ -1,0 +1,141 @@
+"""Curves of training, as figure files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latentbloom.figures.series import TITLES, frame, stage_curves
+from latentbloom.pictures.palette import ACCENT, BAND, FAINT, INK, MUTED, SECOND
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from latentbloom.figures.series import Series, StageCurves
+FILES = {"vae_gan": "autoencoder_losses.png", "diffusion": "diffusion_loss.png"}
+
+
+def loss_curves(
+    metrics: Sequence[Mapping[str, Any]], stage: str, path: Path, *, log: bool | None = None
+) -> Path:
+    """Draw every loss of a stage in its own panel.
+
+    Arguments:
+        metrics: Records of metrics.jsonl.
+        stage: "vae_gan" or "diffusion".
+        path: The PNG to write.
+        log: Logarithmic or linear axes; None chooses for each panel.
+
+    Raises:
+        ValueError: The stage has written nothing.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    curves = stage_curves(metrics, stage)
+    if not curves.series:
+        raise ValueError(f"metrics.jsonl holds no numbers of the stage '{stage}'.")
+    n = len(curves.series)
+    cols = 2 if n == 4 else min(3, n)
+    rows = -(-n // cols)
+    figure = Figure(figsize=(4.6 * cols, 2.9 * rows + 0.5), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(
+        f"{TITLES.get(stage, stage)}: losses over images seen",
+        x=0.01,
+        ha="left",
+        size=13,
+        weight="bold",
+        color=INK,
+    )
+    for k, one in enumerate(curves.series):
+        axes = figure.add_subplot(rows, cols, k + 1)
+        _panel(axes, one, curves, log=one.log if log is None else log, named=k == 0)
+        if k < cols:
+            _epoch_axis(axes, curves)
+    from latentbloom.pictures.images import save_picture
+
+    figure.canvas.draw()  # type: ignore[union-attr]
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[union-attr]
+    return save_picture(path, np.ascontiguousarray(pixels))
+
+
+def _panel(axes: Axes, one: Series, curves: StageCurves, *, log: bool, named: bool) -> None:
+    from matplotlib.ticker import EngFormatter
+
+    starts = [start for _, start in curves.phases]
+    line = 0
+    for k, (name, start) in enumerate(curves.phases):
+        stop = starts[k + 1] if k + 1 < len(starts) else curves.end
+        if k % 2:
+            axes.axvspan(start, stop, color=BAND, lw=0, zorder=0)
+        elif k:
+            axes.axvline(start, color=FAINT, lw=0.8, zorder=0)
+        if named:
+            # A name that would run into the one before it goes a line lower.
+            near = k > 0 and start - starts[k - 1] < 0.25 * curves.end
+            line = line + 1 if near else 0
+            place = (start + 0.01 * curves.end, 0.985 - 0.07 * line)
+            axes.text(
+                *place, name, size=7, color=MUTED, va="top", transform=axes.get_xaxis_transform()
+            )
+    if len(one.ramp):
+        _warm_up(axes, one)
+    axes.plot(one.x, one.y, color=ACCENT, alpha=0.22, lw=0.8)
+    axes.plot(one.x, one.smooth, color=ACCENT, lw=1.7, label="training")
+    if len(one.val_x):
+        axes.plot(one.val_x, one.val_y, "o-", color=SECOND, ms=4, lw=1.2, label="kept aside")
+    positive = all((values > 0).all() for values in (one.y, one.val_y))
+    axes.set_yscale("log" if log and positive else "linear")
+    if not log:
+        _frame_bulk(axes, one)
+    axes.set_xlim(0, 1.015 * curves.end or 1)  # the last dot is whole
+    axes.set_title(one.title, loc="left", size=10, color=INK)
+    if one.about:
+        axes.set_ylabel(one.about, size=7, color=MUTED)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.tick_params(labelsize=8, colors=MUTED, length=3)
+    axes.grid(axis="y", color=FAINT, lw=0.6)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(FAINT)
+    if (len(one.x) and len(one.val_x)) or len(one.ramp):
+        axes.legend(frameon=False, fontsize=7, labelcolor=MUTED, loc="best")
+
+
+def _warm_up(axes: Axes, one: Series) -> None:
+    """The share of a term's full weight, from the floor of the panel to its ceiling."""
+    images, share = one.ramp.T
+    axes.plot(
+        images,
+        share,
+        color=MUTED,
+        lw=1.0,
+        ls=(0, (3, 2)),
+        transform=axes.get_xaxis_transform(),
+        label="weight, 0 to full",
+        zorder=1,
+    )
+
+
+def _frame_bulk(axes: Axes, one: Series) -> None:
+    """Let a few outliers leave the panel, so that they do not flatten the rest."""
+    low, high = frame(one)
+    if high > low:
+        axes.set_ylim(low, high)
+
+
+def _epoch_axis(axes: Axes, curves: StageCurves) -> None:
+    rate = curves.epochs_per_image
+    if rate <= 0:
+        return
+    top = axes.secondary_xaxis(
+        "top", functions=(lambda x: np.multiply(x, rate), lambda x: np.divide(x, rate))
+    )
+    top.set_xlabel("epochs", size=7, color=MUTED)
+    top.tick_params(labelsize=7, colors=MUTED, length=2)
+    top.spines["top"].set_color(FAINT)

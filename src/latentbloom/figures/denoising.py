@@ -1,0 +1,212 @@
+"""The way from noise to picture: as rows of pictures, as a path through the latent map."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentbloom.figures.maps.latent_map import scatter
+from latentbloom.figures.maps.latent_points import plane_of, real_latents
+from latentbloom.figures.scene import MissingPiece, Scene, phrase
+from latentbloom.figures.sheets import make_sheet
+from latentbloom.model.requests import ask, decode_pixels
+from latentbloom.pictures.grids import picture_grid
+from latentbloom.pictures.images import as_uint8, save_picture
+from latentbloom.pictures.palette import INK, MUTED, SECOND
+
+if TYPE_CHECKING:
+    import torch
+    from matplotlib.axes import Axes
+
+    from latentbloom.model.generator import Model
+    from latentbloom.model.records import Moment, Record
+    from latentbloom.pictures.images import Pixels
+
+SAMPLES = 5  # of each condition
+_IN_FIGURE = 3
+_COLUMNS = 9
+MOST_CONDITIONS = 6
+
+
+def paths(scene: Scene) -> dict[str, list[Record]]:
+    """For some conditions, samples with all states on their way; the same noise in each."""
+    if "paths" not in scene.memory:
+        conditions = scene.conditions(MOST_CONDITIONS)
+        asked = [words for words in conditions for _ in range(SAMPLES)]
+        numbers = list(range(SAMPLES)) * len(conditions)
+        records = ask(scene.need_model(), asked, numbers, seed=scene.seed, path=True)
+        rows = [records[k : k + SAMPLES] for k in range(0, len(records), SAMPLES)]
+        scene.memory["paths"] = dict(zip(map(phrase, conditions), rows, strict=True))
+    return scene.memory["paths"]
+
+
+def draw_denoising_path(scene: Scene) -> list[Path]:
+    """For each condition: x_t and x0_hat over the steps, and the path through the PCA map."""
+    files = []
+    for label, records in paths(scene).items():
+        top = _rows(scene, records[:_IN_FIGURE], f"From noise to “{label}”")
+        below = _path_map(scene, records[:_IN_FIGURE], top.shape[1])
+        sheet = top if below is None else np.concatenate([top, below])
+        name = f"denoising_path_{file_word(label)}.png"
+        files.append(save_picture(scene.figures / name, sheet))
+    _save_steps(scene)
+    return files
+
+
+def file_word(label: str) -> str:
+    """A condition as part of a file name: "smiling: yes" is "smiling-yes"."""
+    return re.sub(r"[^\w.+]+", "-", label).strip("-") or "any"
+
+
+def _rows(scene: Scene, records: Sequence[Record], title: str) -> Pixels:
+    model = scene.need_model()
+    moments = records[0].path
+    shown = np.unique(np.linspace(0, len(moments) - 1, _COLUMNS).round().astype(int)).tolist()
+    rows, labels = [], []
+    for number, record in enumerate(records):
+        picked = [record.path[k] for k in shown]
+        rows += [_decode(model, picked, "x_t"), _decode(model, picked, "x0_hat")]
+        labels += [f"sample {number + 1}: x_t", "x0_hat"]
+    heads = [_head(moments[k], k, len(moments) - 1) for k in shown]
+    usual = model.config.sampling
+    return picture_grid(
+        np.concatenate(rows),
+        rows=len(rows),
+        row_labels=labels,
+        col_labels=heads,
+        title=title,
+        scale=max(1, round(96 / model.size)),
+        note="x_t is where the path is, x0_hat the picture that the denoiser sees in it; both "
+        f"decoded. {usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}.",
+    )
+
+
+def _head(moment: Moment, step: int, last: int) -> str:
+    return f"step {step}\n" + (f"t = {moment.t:.2f}" if step < last else "picture")
+
+
+def _decode(model: Model, moments: Sequence[Moment], what: str) -> Pixels:
+    import torch
+
+    z = torch.stack([getattr(moment, what) for moment in moments])
+    return as_uint8(decode_pixels(model, z))
+
+
+def _path_map(scene: Scene, records: Sequence[Record], width: int) -> Pixels | None:
+    """The paths of x_t through the PCA map; None where there are no real latents."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    try:
+        real, which = real_latents(scene)
+    except MissingPiece:
+        return None
+    plane = plane_of(scene)
+    dpi = 100
+    figure = Figure(figsize=(width / dpi, 0.42 * width / dpi), dpi=dpi, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    model = scene.need_model()
+    factor = next((f for f in model.spec.factors if len(f.values) > 1), None)
+    column = None if factor is None else real.labels[:, model.spec.names.index(factor.name)]
+    points = plane(real.z)
+    scatter(axes, points, factor, column, np.zeros(len(real.z), bool), faint=True)
+    ways = [
+        plane(np.stack([m.x_t.flatten().float().numpy() for m in record.path]))
+        for record in records
+    ]
+    # The one that goes farthest tells most.
+    main = int(np.argmax([np.ptp(way, axis=0).sum() for way in ways]))
+    for number, way in enumerate(ways):
+        _draw_way(axes, way, main=number == main)
+    first, last = _decode(model, [records[main].path[0], records[main].path[-1]], "x_t")
+    span = np.concatenate([np.quantile(points, [0.06, 0.94], axis=0), *ways])
+    low, high = span.min(0), span.max(0)
+    pad = np.array([0.15, 0.1]) * (high - low)  # room for the two pictures
+    axes.set_xlim(low[0] - pad[0], high[0] + pad[0])
+    axes.set_ylim(low[1] - pad[1], high[1] + pad[1])
+    side = 1 if ways[main][-1, 0] >= ways[main][0, 0] else -1
+    _pin(axes, first, ways[main][0], -side)
+    _pin(axes, last, ways[main][-1], side)
+    axes.set_title(
+        f"The way of x_t of sample {main + 1} through the PCA map of pictures {which}, from ring "
+        "to disc; thin, the others",
+        loc="left",
+        size=9,
+        color=MUTED,
+    )
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    out = np.full((pixels.shape[0], width, 3), 255, np.uint8)
+    out[:, : min(width, pixels.shape[1])] = pixels[:, :width]
+    return out
+
+
+def _pin(axes: Axes, pixels: Pixels, place: np.ndarray, side: int) -> None:
+    """A picture beside a place, at its left (-1) or right (1), and inside the frame."""
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    low, high = axes.get_ylim()
+    rise = 22.0 if place[1] < low + 0.85 * (high - low) else -22.0
+    picture = OffsetImage(pixels, zoom=52 / pixels.shape[0], interpolation="lanczos")
+    box = AnnotationBbox(
+        picture,
+        (float(place[0]), float(place[1])),
+        xybox=(62.0 * side, rise),
+        boxcoords="offset points",
+        pad=0.15,
+        zorder=10,
+        arrowprops={"arrowstyle": "-", "color": MUTED, "lw": 0.8},
+        bboxprops={"edgecolor": MUTED, "lw": 0.8},
+    )
+    axes.add_artist(box)
+
+
+def _draw_way(axes: Axes, way: np.ndarray, *, main: bool) -> None:
+    from matplotlib.collections import LineCollection
+
+    parts = np.stack([way[:-1], way[1:]], axis=1)
+    shades = np.linspace(0.25, 1.0, len(parts))
+    colour = SECOND if main else INK
+    lines = LineCollection(
+        list(parts),
+        colors=[colour] * len(parts),
+        alpha=shades if main else 0.45 * shades,
+        linewidths=2.2 if main else 1.1,
+        zorder=6,
+    )
+    axes.add_collection(lines)
+    axes.scatter(*way[0], s=46, facecolors="white", edgecolors=colour, lw=1.5, zorder=7)
+    axes.scatter(*way[-1], s=46, color=colour, edgecolors="white", lw=1.2, zorder=8)
+    if main:
+        axes.scatter(*way[1:-1].T, s=9, color=colour, zorder=7)
+
+
+def _save_steps(scene: Scene) -> None:
+    """The first sample of each condition at every step, for the slider of the report."""
+    model = scene.need_model()
+    found: Mapping[str, list[Record]] = paths(scene)
+    first = [records[0] for records in found.values()]
+    steps = len(first[0].path)
+    times = [round(moment.t, 4) for moment in first[0].path]
+    for what in ("x_t", "x0_hat"):
+        pixels = np.concatenate([_decode(model, record.path, what) for record in first])
+        make_sheet(
+            f"denoising_{what}", pixels, rows=list(found), cols=steps, about={"t": times}
+        ).save(scene.run)
+
+
+def states_between(path: Sequence[Moment], count: int) -> torch.Tensor:
+    """`count` states x_t (count, C, h, w) at even distances along the steps of a path."""
+    import torch
+
+    x = torch.stack([moment.x_t for moment in path])
+    where = torch.linspace(0, len(x) - 1, count)
+    low = where.floor().long()
+    high = where.ceil().long()
+    share = (where - low).reshape(-1, *[1] * (x.ndim - 1))
+    return x[low] * (1 - share) + x[high] * share

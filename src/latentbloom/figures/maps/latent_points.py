@@ -1,0 +1,150 @@
+"""Latents to be shown: of real pictures, and of generated ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentbloom.figures.maps.projection import Plane, principal_plane
+from latentbloom.figures.scene import MissingPiece, Scene, float_images, spread_indices
+from latentbloom.model.requests import ask, pixels_of
+from latentbloom.pictures.images import as_uint8, enlarge
+
+if TYPE_CHECKING:
+    from latentbloom.conditions import ConditionSpec
+    from latentbloom.figures.maps.projection import Numbers
+    from latentbloom.pictures.images import Pixels
+
+MOST_REAL = 1500
+GENERATED = 160
+FEWEST = 16
+THUMB = 32
+
+
+@dataclass(frozen=True)
+class LatentPoints:
+    """Latents with what is known of them.
+
+    Attributes:
+        z: float32 (N, D), normalised and flat.
+        labels: int (N, F): an index a factor.
+        thumbs: uint8 (N, 32, 32, 3).
+    """
+
+    z: Numbers
+    labels: np.ndarray
+    thumbs: Pixels
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    def __getitem__(self, rows: slice) -> LatentPoints:
+        return LatentPoints(self.z[rows], self.labels[rows], self.thumbs[rows])
+
+
+def real_latents(scene: Scene) -> tuple[LatentPoints, str]:
+    """Latents of pictures kept aside, else of training pictures; and which.
+
+    Where the pictures cannot be read any more, the latents that training has cached serve, and
+    what they decode to.
+
+    Raises:
+        MissingPiece: There are too few of both.
+    """
+    if "real_latents" not in scene.memory:
+        try:
+            scene.memory["real_latents"] = _encoded(scene)
+        except MissingPiece:
+            scene.memory["real_latents"] = _cached(scene)
+    return scene.memory["real_latents"]
+
+
+def _encoded(scene: Scene) -> tuple[LatentPoints, str]:
+    model = scene.need_autoencoder()
+    images, which = scene.real(FEWEST)
+    indices = spread_indices(len(images), MOST_REAL, scene.seed)
+    z, thumbs = [], []
+    for start in range(0, len(indices), 256):
+        x = float_images(images, indices[start : start + 256])
+        z.append(model.encode(x).mean.flatten(1).numpy())
+        thumbs.append(_small(as_uint8(x)))
+    labels = images.labels[np.asarray(indices)]
+    return LatentPoints(np.concatenate(z), labels, np.concatenate(thumbs)), which
+
+
+def _cached(scene: Scene) -> tuple[LatentPoints, str]:
+    import torch
+
+    from latentbloom.errors import RunFolderError
+    from latentbloom.latents.cache import LatentCache
+
+    model = scene.need_autoencoder()
+    for split, which in (("val", "kept aside"), ("train", "trained on")):
+        folder = scene.run / "latents" / split
+        try:
+            cache = LatentCache(folder)
+        except (RunFolderError, OSError):
+            continue
+        if len(cache) < FEWEST:
+            continue
+        indices = spread_indices(len(cache), MOST_REAL, scene.seed)
+        mean, _ = cache.posterior(indices)
+        decoded = torch.cat([model.decode(part) for part in mean.split(64)])
+        cond = cache.cond(model.spec, indices)
+        labels = [cond[name].numpy() for name in model.spec.names]
+        thumbs = _small(as_uint8(decoded))
+        table = np.stack(labels, axis=1) if labels else np.zeros((len(indices), 0), int)
+        return LatentPoints(mean.flatten(1).numpy(), table, thumbs), which
+    raise MissingPiece(
+        f"neither pictures nor cached latents can be read; {FEWEST} of them are needed"
+    )
+
+
+def generated_latents(scene: Scene) -> LatentPoints:
+    """Latents of samples, as many of each condition."""
+    if "generated_latents" not in scene.memory:
+        model = scene.need_model()
+        asked = _asked(scene)
+        records = ask(model, asked, list(range(len(asked))), seed=scene.seed)
+        factors = model.spec.factors
+        labels = [[f.index(r.cond.get(f.name, "any")) for f in factors] for r in records]
+        z = np.stack([r.z.flatten().float().numpy() for r in records])
+        scene.memory["generated_latents"] = LatentPoints(
+            z,
+            np.array(labels, int).reshape(len(records), len(factors)),
+            _small(as_uint8(pixels_of(records))),
+        )
+    return scene.memory["generated_latents"]
+
+
+def _asked(scene: Scene) -> list[dict[str, str]]:
+    """As many conditions as there shall be samples: all combinations in turn, or a choice."""
+    if scene.words:
+        return [dict(scene.words)] * GENERATED
+    spec = scene.need_model().spec
+    count = math.prod(len(f.values) for f in spec.factors)
+    places = np.linspace(0, count, GENERATED, endpoint=False).astype(int).tolist()
+    return [_combination(spec, place) for place in places]
+
+
+def _combination(spec: ConditionSpec, place: int) -> dict[str, str]:
+    """The combination of that number, the last factor running fastest."""
+    words: dict[str, str] = {}
+    for factor in reversed(spec.factors):
+        place, value = divmod(place, len(factor.values))
+        words[factor.name] = factor.values[value]
+    return words
+
+
+def plane_of(scene: Scene) -> Plane:
+    """The principal plane of the real latents."""
+    if "plane" not in scene.memory:
+        scene.memory["plane"] = principal_plane(real_latents(scene)[0].z)
+    return scene.memory["plane"]
+
+
+def _small(pixels: Pixels) -> Pixels:
+    return enlarge(pixels, THUMB / max(pixels.shape[1:3]))

@@ -1,0 +1,71 @@
+"""A scene from a run folder: what is there is loaded, what is not is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from latentbloom.errors import CheckpointError, LatentbloomError, RunFolderError
+from latentbloom.figures.draw import DRAWINGS
+from latentbloom.figures.scene import AnimationSettings, Scene
+
+if TYPE_CHECKING:
+    from latentbloom.model.autoencoder import AutoencoderModel
+
+
+def open_scene(
+    run: Path | str,
+    names: Sequence[str],
+    *,
+    cond: str | Sequence[str] = (),
+    seed: int = 0,
+    against: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    animation: AnimationSettings | None = None,
+    log: bool | None = None,
+    say: Callable[[str], None] = print,
+) -> Scene:
+    """Load what the drawings named need.
+
+    Arguments:
+        run: The run folder.
+        names: Names in `DRAWINGS`.
+        cond: Conditions such as "smiling=yes", to draw these alone.
+        seed: Decides every random choice.
+        against: Source of real pictures; default the one that the run was trained on.
+        overrides: What is said about that source, as for `sets_of_run`.
+        animation: How animations are made.
+        log: Logarithmic or linear axes of curves; None chooses for each.
+        say: Is told what could not be loaded.
+
+    Raises:
+        ConditionError: A condition is unknown.
+    """
+    from latentbloom.evaluate.sets import sets_of_run
+    from latentbloom.runs.folder import RunFolder
+
+    needs = frozenset().union(*(DRAWINGS[name].needs for name in names))
+    train = val = None
+    model = _load(run, say) if "model" in needs else None
+    if needs & {"train", "val"}:
+        try:
+            train, val = sets_of_run(RunFolder(Path(run)), against=against, overrides=overrides)
+        except LatentbloomError as error:
+            say(f"No real pictures: {error}")
+    words = model.spec.parse(cond) if model is not None and cond else None
+    moving = animation or AnimationSettings()
+    return Scene(Path(run), model, val, train, seed, words, moving, log)
+
+
+def _load(run: Path | str, say: Callable[[str], None]) -> AutoencoderModel | None:
+    """The model, or its autoencoder alone, or None; and why it is not more."""
+    from latentbloom.model.autoencoder import load_autoencoder_model
+    from latentbloom.model.generator import load
+
+    for name, read in (("model", load), ("autoencoder", load_autoencoder_model)):
+        try:
+            return read(run)
+        except (CheckpointError, RunFolderError) as error:
+            say(f"No {name}: {error}")
+    return None

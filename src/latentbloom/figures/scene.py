@@ -1,0 +1,222 @@
+"""What a drawing is made from, and the words it uses."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+    from latentbloom.conditions import ConditionSpec
+    from latentbloom.data.imageset import ImageSet
+    from latentbloom.model.autoencoder import AutoencoderModel
+    from latentbloom.model.generator import Model
+
+MOST_ROWS = 12
+_YES_NO = {"yes", "no"}
+
+
+class MissingPiece(Exception):  # noqa: N818 - nothing went wrong
+    """A drawing cannot be made, because a piece is not there; the text says which."""
+
+
+class NotApplicable(MissingPiece):
+    """A drawing says nothing about models of this kind, and nobody misses it."""
+
+
+@dataclass(frozen=True)
+class AnimationSettings:
+    """How an animation is made.
+
+    Attributes:
+        frames: Pictures from noise to the end.
+        fps: Frames a second.
+        size: Side of each sample in pixels; None chooses one that keeps files small.
+        hold: Seconds that the last frame stays.
+        format: "gif", "webp" or "mp4".
+    """
+
+    frames: int = 50
+    fps: float = 16.0
+    size: int | None = None
+    hold: float = 1.5
+    format: str = "gif"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything a drawing may look at.
+
+    Arguments:
+        run: The run folder that figures are written to.
+        model: The trained model, or before stage 2 has begun its autoencoder, when there is one.
+        val: Pictures that were kept aside, when there are any.
+        train: Pictures that were trained on, when they can be read.
+        seed: Decides every random choice.
+        words: Conditions that the user asked for; a drawing of one condition shows these.
+        animation: How animations are made.
+        log: Logarithmic or linear axes of curves; None chooses for each.
+        memory: What drawings share, so that it is computed once.
+    """
+
+    run: Path
+    model: AutoencoderModel | None = None
+    val: ImageSet | None = None
+    train: ImageSet | None = None
+    seed: int = 0
+    words: Mapping[str, str] | None = None
+    animation: AnimationSettings = AnimationSettings()
+    log: bool | None = None
+    memory: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def figures(self) -> Path:
+        """Where figures go."""
+        return self.run / "figures"
+
+    def need_model(self) -> Model:
+        """The model.
+
+        Raises:
+            MissingPiece: There is none.
+        """
+        from latentbloom.model.generator import Model
+
+        if self.model is None:
+            raise MissingPiece("there is no trained model yet")
+        if not isinstance(self.model, Model):
+            raise MissingPiece("there is no denoiser yet: stage 2 makes it")
+        return self.model
+
+    def need_autoencoder(self) -> AutoencoderModel:
+        """The autoencoder, with or without a denoiser.
+
+        Raises:
+            MissingPiece: There is none.
+        """
+        if self.model is None:
+            raise MissingPiece("there is no trained autoencoder yet")
+        return self.model
+
+    def need_val(self, least: int = 1) -> ImageSet:
+        """The pictures kept aside, at least so many.
+
+        Raises:
+            MissingPiece: There are fewer.
+        """
+        if self.val is None or len(self.val) < least:
+            raise MissingPiece(_too_few("kept aside (val)", self.val, least))
+        return self.val
+
+    def need_train(self, least: int = 1) -> ImageSet:
+        """The training pictures, at least so many.
+
+        Raises:
+            MissingPiece: There are fewer.
+        """
+        if self.train is None or len(self.train) < least:
+            raise MissingPiece(_too_few("of training", self.train, least))
+        return self.train
+
+    def conditions(self, most: int = MOST_ROWS) -> list[dict[str, str]]:
+        """The conditions to show, each naming every factor: those asked for, else all that fit."""
+        if self.words:
+            return [dict(self.words)]
+        return full_conditions(self.need_model().spec, most)
+
+    def real(self, least: int = 1) -> tuple[ImageSet, str]:
+        """The pictures kept aside, or where there are too few those of training; and which.
+
+        Raises:
+            MissingPiece: There are too few of both.
+        """
+        if self.val is not None and len(self.val) >= least:
+            return self.val, "kept aside"
+        return self.need_train(least), "trained on"
+
+
+def need_latents(autoencoder_model: AutoencoderModel) -> AutoencoderModel:
+    """The autoencoder, where it has latents that are not the pixels themselves.
+
+    Raises:
+        NotApplicable: It hands pixels through.
+    """
+    if not autoencoder_model.reconstructs:
+        raise NotApplicable("this model learns the pixels themselves, without an autoencoder")
+    return autoencoder_model
+
+
+def _too_few(which: str, images: ImageSet | None, least: int) -> str:
+    found = 0 if images is None else len(images)
+    return (
+        f"no pictures {which} can be read"
+        if not found
+        else (f"only {found} pictures {which} are there, and {least} are needed")
+    )
+
+
+def float_images(images: ImageSet, indices: Sequence[int]) -> torch.Tensor:
+    """Pictures by index as float (B, C, H, W) in [-1, 1]."""
+    from latentbloom.data.pixels import to_float
+
+    return to_float(images.images(list(indices)))
+
+
+def spread_indices(count: int, wanted: int, seed: int) -> list[int]:
+    """At most `wanted` of `count` places, drawn without repeats, in order."""
+    if count <= wanted:
+        return list(range(count))
+    chosen = np.random.default_rng(seed).choice(count, wanted, replace=False)
+    return sorted(chosen.tolist())
+
+
+def phrase(words: Mapping[str, str]) -> str:
+    """Conditions in a few words: "smiling: yes, glasses: no", "red, daisy"."""
+    said = [
+        f"{name}: {value}" if value in _YES_NO else value
+        for name, value in words.items()
+        if value != "any"
+    ]
+    return ", ".join(said) or "any"
+
+
+def full_conditions(spec: ConditionSpec, most: int) -> list[dict[str, str]]:
+    """At most so many conditions that name every factor and show as many values as they can.
+
+    All combinations where they are few; else all factors step through their values together.
+    """
+    combinations = list(itertools.islice(spec.combinations(), most + 1))
+    if len(combinations) <= most:
+        return combinations or [{}]
+    longest = max(len(f.values) for f in spec.factors)
+    count = min(most, longest)
+    steps = np.linspace(0, longest - 1, count).round().astype(int).tolist()
+    return [{f.name: f.values[k % len(f.values)] for f in spec.factors} for k in steps]
+
+
+def condition_rows(
+    spec: ConditionSpec, *, most: int = MOST_ROWS
+) -> tuple[list[dict[str, str]], str]:
+    """The conditions to show, and a sentence when they are not all.
+
+    Every combination of values where there are few; else each value for itself, with the other
+    factors left open; else an even choice of these.
+    """
+    if not spec.factors:
+        return [{}], ""
+    combinations = list(itertools.islice(spec.combinations(), most + 1))
+    if len(combinations) <= most:
+        return combinations, ""
+    single = [{f.name: value} for f in spec.factors for value in f.values]
+    note = "" if len(spec.factors) == 1 else "What a row does not name is left open."
+    if len(single) > most:
+        places = np.linspace(0, len(single) - 1, most).round().astype(int)
+        note = f"{most} of {len(single)} conditions. {note}".strip()
+        single = [single[p] for p in places]
+    return single, note

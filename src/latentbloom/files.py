@@ -1,0 +1,82 @@
+"""How this program writes files, and where it keeps what is expensive to find out again."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+
+def cache_folder() -> Path:
+    """The folder: $LATENTBLOOM_CACHE, or the user's cache folder."""
+    if told := os.environ.get("LATENTBLOOM_CACHE"):
+        return Path(told).expanduser()
+    return Path(platformdirs.user_cache_dir("latentbloom", appauthor=False))
+
+
+def write_atomic(path: Path | str, content: bytes | str | Callable[[Path], object]) -> Path:
+    """Write a file so that its place holds the old content or the new one, never half of it.
+
+    The content goes to a hidden file beside the place, is synced to the disk, and is renamed into
+    place. Where that fails, the hidden file is removed and the old content stays.
+
+    Arguments:
+        path: The place; its folder is made where it is missing.
+        content: Bytes, text (written as UTF-8 with Unix line ends), or a function that writes to the path
+            that it is given. That path has the ending of `path`.
+
+    Returns:
+        The place.
+
+    Raises:
+        OSError: It cannot be written: the disk is full, or the folder is read-only.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{os.getpid()}.new.{path.name}")
+    try:
+        if callable(content):
+            content(beside)
+        elif isinstance(content, str):
+            beside.write_text(content, encoding="utf-8", newline="\n")
+        else:
+            beside.write_bytes(content)
+        sync(beside)
+        rename(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+    return path
+
+
+def write_json(path: Path | str, data: Any) -> Path:
+    """`write_atomic` for data that JSON can hold."""
+    return write_atomic(path, json.dumps(data, indent=2) + "\n")
+
+
+def rename(old: Path, new: Path) -> None:
+    """Rename, with patience: Windows holds a file while a virus scanner looks into it."""
+    for wait in (0.05, 0.2, 0.8) if os.name == "nt" else ():
+        try:
+            os.replace(old, new)
+            return
+        except PermissionError:
+            time.sleep(wait)
+    os.replace(old, new)
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold a file, or the names in a folder, before going on."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open a folder, and writes its renames in order
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,54 @@
+"""A plan in sentences."""
+
+from __future__ import annotations
+
+from latentbloom.config import RunConfig
+from latentbloom.fitting.planner import Plan
+
+
+def describe_plan(config: RunConfig, plan: Plan, machine: str, count: int) -> list[str]:
+    """What a run will do, in sentences.
+
+    Arguments:
+        config: Settings, nothing open.
+        plan: How the time is spent.
+        machine: What the machine is.
+        count: Training pictures.
+    """
+    data = config.data
+    return [
+        f"Machine: {machine}.",
+        f"Pictures: {data.size}x{data.size}, "
+        f"{'grey' if data.channels == 1 else 'colour'}, {count:,} to train on"
+        f"{', and their mirror images' if data.mirror else ''}.",
+        *_describe_models(config, plan),
+        f"Scores, pictures and report: {plan.finish_seconds:.0f} s.",
+    ]
+
+
+def _describe_models(config: RunConfig, plan: Plan) -> list[str]:
+    """A line for each stage: what is trained, and for how long."""
+    autoencoder, denoiser = config.autoencoder, config.denoiser
+    assert autoencoder is not None
+    assert denoiser is not None
+    first = "Stage 1: none, the pixels themselves are learned."
+    if autoencoder.family != "pixel":
+        what = f"autoencoder of width {autoencoder.width}"
+        if autoencoder.family == "classic":
+            what = f"classic autoencoder, {autoencoder.latent_numbers} latent numbers"
+        first = (
+            f"Stage 1: {what}, batches of {config.vae_gan.batch_size}, "
+            f"{_span(plan.vae_gan_seconds, plan.vae_gan_images)}."
+        )
+    return [
+        first,
+        f"Stage 2: {denoiser.kind} {denoiser.width} x {denoiser.depth}, "
+        f"{'compiled, ' if config.train.compile else ''}batches of "
+        f"{config.diffusion.batch_size}, {_span(plan.diffusion_seconds, plan.diffusion_images)}.",
+    ]
+
+
+def _span(seconds: float | None, images: int) -> str:
+    if seconds is None:
+        return f"{images:,} images"
+    return f"{seconds / 60:.1f} minutes, about {images:,} images"

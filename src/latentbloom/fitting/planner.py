@@ -1,0 +1,232 @@
+"""From minutes, data and a measured machine to sizes and seconds.
+
+`make_plan` is arithmetic on what `latentbloom.fitting.speeds` found, so it can be tested without a
+clock. What the request or its preset fixes stays; the rest is chosen.
+"""
+
+from __future__ import annotations
+
+import math
+
+from latentbloom.config import (
+    AutoencoderConfig,
+    DenoiserConfig,
+    RunConfig,
+    Settings,
+    TrainSettings,
+)
+from latentbloom.errors import ConfigError
+from latentbloom.fitting.speeds import Speeds
+from latentbloom.presets import PIXEL_DENOISER
+
+REFERENCE_DENOISER = DenoiserConfig()
+UNTIMED_WIDTH = 96  # of the autoencoder where images, not minutes, are the budget
+
+# Widths of the autoencoder, widest first: their speed relative to the narrowest, which is what is
+# timed, and the training pictures below which they are not taken, whatever the time.
+WIDTHS = (
+    (160, 0.24, 24_000),
+    (128, 0.36, 12_000),
+    (96, 0.52, 6_000),
+    (64, 0.88, 3_000),
+    (48, 1.0, 0),
+)
+# Shapes of the denoiser, the same, relative to the reference.
+DENOISERS = (
+    (DenoiserConfig(width=512, depth=12), 0.21, 12_000),
+    (DenoiserConfig(width=384, depth=10), 0.5, 6_000),
+    (DenoiserConfig(width=256, depth=8), 1.0, 3_000),
+    (DenoiserConfig(width=192, depth=6), 1.9, 0),
+)
+ENOUGH_IMAGES = 100_000  # that an autoencoder should see before a wider one pays
+ENOUGH_LATENTS = 1_000_000  # the same for a denoiser
+WORTH_COMPILING = 900.0  # seconds of stage 2 from which on compiling is worth its minute
+COMPILED = 1.25  # speed of a compiled transformer, compiling included
+ENCODING_MARGIN = 1.25  # held-out pictures, reading and writing
+MIRROR_SHARE = 0.1  # of the minutes: what encoding may take before mirror images are left out
+SHORTEST_MINUTES = 1.0
+SHORTEST_SHARE = 0.3  # of the minutes that must be left for training
+# Shares of stage 1 in the time that is left for training: the least and the most. Between them it
+# takes what it needs to see so many images, after which reconstructions hardly come nearer.
+STAGE_1_SHARES = (0.4, 0.5)
+SETTLED_IMAGES = 25_000
+# The classic autoencoder sees 6 pictures a second and core, its dense denoiser 560 latents.
+FAMILY_STAGE_1_SHARES = {"classic": (0.8, 0.8)}
+# Denoisers of the families whose latents are no maps of the reference's kind.
+FAMILY_DENOISERS = {"classic": DenoiserConfig(kind="dense"), "pixel": PIXEL_DENOISER}
+
+
+class Plan(Settings):
+    """How the minutes are spent.
+
+    Attributes:
+        vae_gan_seconds: Stage 1; None where its budget is in images, 0 where there is no stage 1.
+        diffusion_seconds: Stage 2 as planned; settled anew when stage 1 is done.
+        finish_seconds: Kept for scores, pictures and report.
+        vae_gan_images: What stage 1 will see, as far as can be told.
+        diffusion_images: What stage 2 will see.
+        spent_seconds: Used up so far, outside the stages' own count.
+    """
+
+    vae_gan_seconds: float | None = None
+    diffusion_seconds: float | None = None
+    finish_seconds: float = 60.0
+    vae_gan_images: int = 0
+    diffusion_images: int = 0
+    spent_seconds: float = 0.0
+
+
+def models_to_time(
+    config: RunConfig, *, size: int, channels: int
+) -> tuple[AutoencoderConfig, DenoiserConfig]:
+    """The models that the request fixes, or the reference ones, at this size of pictures."""
+    autoencoder = config.autoencoder or AutoencoderConfig(width=WIDTHS[-1][0])
+    denoiser = config.denoiser or FAMILY_DENOISERS.get(autoencoder.family, REFERENCE_DENOISER)
+    return _at_size(autoencoder, size, channels), denoiser
+
+
+def make_plan(
+    config: RunConfig, speeds: Speeds, *, count: int, size: int, channels: int
+) -> tuple[RunConfig, Plan]:
+    """Fill in what was left open.
+
+    Arguments:
+        config: The request.
+        speeds: Speed of `models_to_time`.
+        count: Training pictures.
+        size: Side of the pictures, in pixels.
+        channels: 1 or 3.
+
+    Returns:
+        The settings with nothing open, and the plan.
+
+    Raises:
+        ConfigError: The minutes are too few to come to a model.
+    """
+    train = in_images(config.train, count)
+    config = config.model_copy(update={"train": train})
+    one, two = train.vae_gan_images, train.diffusion_images
+    if config.autoencoder is not None and config.autoencoder.family == "pixel":
+        one = 0  # there is no stage 1
+    if train.minutes is None and (one is None or two is None):
+        raise ConfigError(
+            "Without --minutes both stages need a budget in images: give --images-1 and "
+            "--images-2, or --train.vae_gan_epochs and --train.diffusion_epochs."
+        )
+    seconds = 60.0 * (train.minutes or 0.0)
+    finish = _finishing(seconds) if seconds else 60.0
+    spendable = seconds - speeds.set_up - finish
+    autoencoder, first, encode, seen = _stage_1(config, speeds, count, spendable, one)
+    if seconds and config.data.mirror is None and encode > MIRROR_SHARE * seconds:
+        config = _mirrored(config, False)
+        autoencoder, first, encode, seen = _stage_1(config, speeds, count, spendable, one)
+    config = _mirrored(config, config.data.mirrored)
+    left = spendable - encode
+    if seconds and (seconds < 60.0 * SHORTEST_MINUTES or left < SHORTEST_SHARE * seconds):
+        raise ConfigError(
+            f"{train.minutes:g} minutes are too few for {count:,} pictures on this machine; "
+            f"give at least {_least_minutes(speeds.set_up + encode)}."
+        )
+    second = max(left - first, 1.0) if seconds else 0.0
+    denoiser, factor = config.denoiser or FAMILY_DENOISERS.get(autoencoder.family), 1.0
+    if denoiser is None:
+        timed = seconds > 0.0 and two is None
+        denoiser, factor = _denoiser(second * speeds.latents, count, timed=timed)
+    long = two is None and second >= WORTH_COMPILING
+    wanted = speeds.compiles and long if train.compile is None else train.compile
+    compiled = wanted and denoiser.kind == "transformer"
+    config = config.model_copy(update={"train": train.model_copy(update={"compile": compiled})})
+    plan = Plan(
+        vae_gan_seconds=None if one else first,
+        diffusion_seconds=second if two is None else None,
+        finish_seconds=finish,
+        vae_gan_images=seen,
+        diffusion_images=two
+        or round(second * speeds.latents * factor * (COMPILED if compiled else 1)),
+        spent_seconds=speeds.set_up,
+    )
+    autoencoder = _at_size(autoencoder, size, channels)
+    return config.model_copy(update={"autoencoder": autoencoder, "denoiser": denoiser}), plan
+
+
+def _mirrored(config: RunConfig, mirror: bool) -> RunConfig:
+    return config.model_copy(update={"data": config.data.model_copy(update={"mirror": mirror})})
+
+
+def _finishing(seconds: float) -> float:
+    """Seconds for guidance, scores and pictures, which have a size of their own.
+
+    All of them from some ten minutes on; of a shorter run they get a seventh.
+    """
+    return min(max(0.14 * seconds, 0.25 * seconds - 45.0, 12.0), 85.0 + 0.05 * seconds, 240.0)
+
+
+def in_images(train: TrainSettings, count: int) -> TrainSettings:
+    """Budgets in epochs as budgets in images; where both are given, images win.
+
+    Arguments:
+        train: The settings.
+        count: Training pictures, one epoch.
+    """
+    found = {
+        images: max(1, round(epochs * count))
+        for images, epochs in (
+            ("vae_gan_images", train.vae_gan_epochs),
+            ("diffusion_images", train.diffusion_epochs),
+        )
+        if epochs is not None and getattr(train, images) is None
+    }
+    return train.model_copy(update=found)
+
+
+def _least_minutes(fixed: float) -> int:
+    """Whole minutes of which setting up and encoding, in seconds, leave enough for training."""
+    minutes = max(1, math.ceil(SHORTEST_MINUTES))
+    while 60.0 * minutes * (1.0 - SHORTEST_SHARE) < fixed + _finishing(60.0 * minutes):
+        minutes += 1
+    return minutes
+
+
+def _stage_1(
+    config: RunConfig, speeds: Speeds, count: int, spendable: float, images: int | None
+) -> tuple[AutoencoderConfig, float, float, int]:
+    """The autoencoder, the seconds that it trains and encodes, and the images that it sees.
+
+    The widest that sees enough of enough pictures; where images are the budget, a fixed one.
+    """
+    if images == 0:
+        assert config.autoencoder is not None
+        return config.autoencoder, 0.0, 0.0, 0
+    choices = [
+        (AutoencoderConfig(width=width), relative)
+        for width, relative, fewest in WIDTHS
+        if (count >= fewest if images is None else width == UNTIMED_WIDTH)
+    ]
+    if config.autoencoder is not None:
+        choices = [(config.autoencoder, 1.0)]
+    views = 2 if config.data.mirrored else 1
+    for autoencoder, relative in choices:
+        least, most = FAMILY_STAGE_1_SHARES.get(autoencoder.family, STAGE_1_SHARES)
+        encode = ENCODING_MARGIN * views * count / (speeds.encoded * relative)
+        speed = speeds.images * relative
+        left = spendable - encode
+        seconds = min(max(SETTLED_IMAGES / speed, least * left), most * left)
+        if images is not None:
+            seconds = images / speed
+        found = autoencoder, seconds, encode, images or round(seconds * speed)
+        if found[-1] >= ENOUGH_IMAGES:
+            break
+    return found
+
+
+def _denoiser(reference_latents: float, count: int, *, timed: bool) -> tuple[DenoiserConfig, float]:
+    if not timed:
+        return REFERENCE_DENOISER, 1.0
+    for config, speed, fewest in DENOISERS:
+        if reference_latents * speed >= ENOUGH_LATENTS and count >= fewest:
+            return config, speed
+    return DENOISERS[-1][:2]
+
+
+def _at_size(config: AutoencoderConfig, size: int, channels: int) -> AutoencoderConfig:
+    return config.model_copy(update={"size": size, "channels": channels})

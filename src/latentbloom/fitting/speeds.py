@@ -1,0 +1,146 @@
+"""How fast this machine trains: real steps of the models in question, on a few pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from latentbloom.conditions import ConditionSpec
+from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig
+from latentbloom.data.imageset import ImageSet
+from latentbloom.device import Alone, can_compile
+from latentbloom.fitting.machine import seconds_of
+
+MEASURE_SECONDS = 6.0  # that timing one model may take, when its steps are slow
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Training speed on this machine.
+
+    Of the models that the request fixes, and of the reference models where it leaves them open.
+
+    Attributes:
+        images: Images a second through stage 1, over all its phases; 0 where there is no stage 1.
+        latents: Latents a second through stage 2.
+        encoded: Images a second that the autoencoder encodes; 0 where there is no stage 1.
+        set_up: Seconds that went before training: audit, measurement.
+        compiles: Whether blocks can be compiled on this machine.
+    """
+
+    images: float
+    latents: float
+    encoded: float
+    set_up: float = 0.0
+    compiles: bool = False
+
+
+def measure_speeds(
+    config: RunConfig,
+    autoencoder: AutoencoderConfig,
+    denoiser: DenoiserConfig,
+    images: ImageSet,
+    *,
+    device: torch.device,
+    precision: str,
+) -> Speeds:
+    """Time steps of two models, a few seconds in all.
+
+    Arguments:
+        config: The request, for losses and batches.
+        autoencoder: What to time in stage 1; its size and channels are those of the pictures.
+        denoiser: What to time in stage 2.
+        images: A batch of pictures of the set.
+        device: Where.
+        precision: "fp32" or "bf16".
+    """
+    low = precision == "bf16"
+    batch = config.diffusion.batch_size
+    latents = _denoiser_speed(batch, autoencoder, denoiser, images.spec, device, low)
+    if autoencoder.family == "pixel":
+        return Speeds(0.0, latents, 0.0)  # U-Nets are not compiled
+    seen, encoded = vae_gan_speeds(config, autoencoder, images, device, low=low)
+    return Speeds(seen, latents, encoded, compiles=can_compile(device))
+
+
+def vae_gan_speeds(
+    config: RunConfig,
+    shape: AutoencoderConfig,
+    images: ImageSet,
+    device: torch.device,
+    *,
+    low: bool,
+) -> tuple[float, float]:
+    """Images a second that stage 1 sees, and that its autoencoder encodes.
+
+    Whole steps are timed, optimisers and average included. A stage that is measured by the clock
+    spends `discriminator_start` of its time without the discriminator, and the rest with it.
+    """
+    from rich.console import Console
+
+    from latentbloom.fitting.progress import StageProgress
+    from latentbloom.nn.autoencoders.base import Autoencoder
+    from latentbloom.runs.metrics import MetricsLog
+    from latentbloom.train.budget import Budget
+    from latentbloom.train.loop import Trainer
+    from latentbloom.train.vae_gan import VaeGanStage
+
+    alone = Alone(device, low=low)
+    settings = config.vae_gan
+    stage = VaeGanStage(shape, settings, config.train, images, images, alone, say=lambda text: None)
+    trainer = Trainer(
+        stage,
+        Budget(images=settings.batch_size),
+        config.train,
+        alone,
+        Path(),  # nothing is written
+        MetricsLog(Path("metrics.jsonl"), enabled=False),
+        StageProgress("", Console(quiet=True), enabled=False),
+    )
+
+    def seconds_at(progress: float) -> float:
+        return seconds_of(
+            lambda: trainer.step(progress), device, repeats=3, limit=MEASURE_SECONDS / 2
+        )
+
+    early, late = seconds_at(0.0), seconds_at(1.0)
+    share = settings.discriminator_start if settings.adversarial_weight else 1.0
+    batch = stage.batch(list(range(len(images))))["images"]
+    model = stage.ema.module
+    assert isinstance(model, Autoencoder)
+
+    @torch.no_grad()
+    def encode() -> None:
+        with alone.autocast():
+            model.encode_raw(batch)
+
+    encoding = seconds_of(encode, device, repeats=3, limit=MEASURE_SECONDS / 2)
+    seen = settings.batch_size * (share / early + (1.0 - share) / late)
+    return seen, len(batch) / encoding
+
+
+def _denoiser_speed(
+    batch: int,
+    autoencoder: AutoencoderConfig,
+    config: DenoiserConfig,
+    spec: ConditionSpec,
+    device: torch.device,
+    low: bool,
+) -> float:
+    from latentbloom.nn.autoencoders.base import latent_shape_of
+    from latentbloom.nn.backbones.kinds import build_backbone
+
+    shape = latent_shape_of(autoencoder)
+    model = build_backbone(config, spec, shape).to(device)
+    x = torch.randn(batch, *shape, device=device)
+    t = torch.rand(batch, device=device)
+    cond = {name: index.to(device) for name, index in spec.encode({}, batch).items()}
+
+    def step() -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=low):
+            loss = model(x, t, cond).float().square().mean()
+        loss.backward()
+
+    return batch / seconds_of(step, device, repeats=3, limit=MEASURE_SECONDS)

@@ -1,0 +1,166 @@
+"""The parts of a run that take time: what `Fitting` puts in order and gives seconds to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latentbloom.config import RunConfig
+from latentbloom.data.imageset import ImageSet
+from latentbloom.device import default_device
+from latentbloom.fitting.encoding import open_latents, prepare_latents
+from latentbloom.fitting.machine import measure_machine
+from latentbloom.fitting.planner import models_to_time
+from latentbloom.fitting.previews import Previews
+from latentbloom.fitting.speeds import Speeds, measure_speeds
+from latentbloom.nn.autoencoders.base import Autoencoder
+from latentbloom.runs.folder import RunFolder
+from latentbloom.train.epochs import EpochEnds
+from latentbloom.train.latent_diffusion import LatentDiffusionStage
+from latentbloom.train.stage import Stage
+from latentbloom.train.vae_gan import VaeGanStage
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from rich.console import Console
+
+    from latentbloom.data.sources.base import Entry, Source
+    from latentbloom.model.generator import Model
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A stage, and what is called while it trains.
+
+    Attributes:
+        stage: What is trained.
+        at_epoch: Saves and draws at the ends of epochs.
+        at_preview: Draws by the clock; None draws nothing.
+    """
+
+    stage: Stage
+    at_epoch: EpochEnds
+    at_preview: Callable[[], None] | None = None
+
+
+class Work:
+    """The work itself, for one run folder.
+
+    Arguments:
+        folder: The run folder.
+        say: Receives remarks.
+    """
+
+    def __init__(self, folder: RunFolder, say: Say) -> None:
+        self.folder = folder
+        self.say = say
+
+    def measure(
+        self,
+        request: RunConfig,
+        source: Source,
+        entries: tuple[Entry, ...],
+        size: int,
+        channels: int,
+    ) -> tuple[str, str, Speeds]:
+        """Time this machine.
+
+        Arguments:
+            request: The request.
+            source: Reads the pictures.
+            entries: Training pictures.
+            size: Side of the pictures, in pixels.
+            channels: 1 or 3.
+
+        Returns:
+            The machine in words, the precision ("fp32" or "bf16"), and the speeds.
+        """
+        device = default_device()
+        machine = measure_machine(device)
+        precision = request.train.precision or machine.precision
+        autoencoder, denoiser = models_to_time(request, size=size, channels=channels)
+        few = entries[: request.vae_gan.batch_size]
+        images = ImageSet(source, few, size=size, channels=channels, fit=request.data.fit)
+        speeds = measure_speeds(
+            request, autoencoder, denoiser, images, device=device, precision=precision
+        )
+        return machine.describe(), precision, speeds
+
+    def vae_gan(self, config: RunConfig, previews: Previews, accelerator: Accelerator) -> Training:
+        """Stage 1, untrained, and what happens at the ends of its epochs."""
+        assert config.autoencoder is not None
+        stage = VaeGanStage(
+            config.autoencoder,
+            config.vae_gan,
+            config.train,
+            previews.train,
+            previews.val,
+            accelerator,
+            mirror=config.data.mirrored,
+            say=self.say,
+        )
+        model = stage.ema.module
+        assert isinstance(model, Autoencoder)
+        at_epoch = EpochEnds(
+            stage,
+            self.folder.path,
+            draw_every=config.train.visualize_epochs,
+            draw=lambda epoch: previews.autoencoder_epoch(model, epoch),
+        )
+        return Training(stage, at_epoch, lambda: previews.autoencoder(model))
+
+    def encode(
+        self,
+        config: RunConfig,
+        autoencoder: Autoencoder,
+        previews: Previews,
+        accelerator: Accelerator,
+    ) -> None:
+        """Encode all pictures and store the finished autoencoder."""
+        prepare_latents(
+            self.folder,
+            config,
+            autoencoder,
+            previews.train,
+            previews.val,
+            accelerator.device,
+            self.say,
+        )
+
+    def diffusion(
+        self,
+        config: RunConfig,
+        autoencoder: Autoencoder,
+        previews: Previews,
+        accelerator: Accelerator,
+    ) -> Training:
+        """Stage 2, untrained, and what happens at the ends of its epochs."""
+        assert config.denoiser is not None
+        latents, held_out = open_latents(self.folder, config, previews.train, previews.val)
+        stage = LatentDiffusionStage(
+            config.denoiser,
+            config.diffusion,
+            config.train,
+            previews.train.spec,
+            latents,
+            held_out,
+            accelerator,
+            say=self.say,
+        )
+        at_epoch = EpochEnds(
+            stage,
+            self.folder.path,
+            keep_every=config.train.checkpoint_epochs,
+            draw_every=config.train.visualize_epochs,
+            draw=lambda _: previews.diffusion_epoch(autoencoder, stage.averaged()),
+        )
+        return Training(stage, at_epoch, lambda: previews.diffusion(autoencoder, stage.averaged()))
+
+    def finish(self, train: ImageSet, val: ImageSet, seconds: float, console: Console) -> Model:
+        """Score, draw and report in about so many seconds."""
+        from latentbloom.fitting.finish import finish
+
+        return finish(self.folder, train, val, seconds, console)

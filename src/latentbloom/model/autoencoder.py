@@ -1,0 +1,133 @@
+"""A trained autoencoder: pictures to latents and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentbloom.conditions import ConditionSpec
+from latentbloom.config import AutoencoderConfig, RunConfig
+from latentbloom.device import default_device, low_precision
+from latentbloom.errors import CheckpointError
+from latentbloom.nn.autoencoders.base import Autoencoder, Posterior, build_autoencoder
+from latentbloom.runs.checkpoint import load_checkpoint
+from latentbloom.runs.folder import RunFolder
+
+CHUNK = 32
+
+
+class AutoencoderModel:
+    """The autoencoder of one run; all that there is of it before stage 2 has begun.
+
+    Pictures are always decoded in groups of `CHUNK`, filled up where fewer are asked: a picture
+    then is the same to the bit whatever else was decoded with it.
+
+    Arguments:
+        config: Settings of the run.
+        spec: The factors of the pictures.
+        autoencoder: Encodes pictures and decodes latents.
+        device: Where to compute.
+        autocast_dtype: Lower precision for the networks, or None.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        spec: ConditionSpec,
+        autoencoder: Autoencoder,
+        *,
+        device: torch.device | None = None,
+        autocast_dtype: torch.dtype | None = None,
+    ) -> None:
+        self.config = config
+        self.spec = spec
+        self.device = device or default_device()
+        self.autoencoder = autoencoder.to(self.device).eval().requires_grad_(False)
+        self.autocast_dtype = autocast_dtype
+
+    @property
+    def size(self) -> int:
+        """Height and width of the pictures, in pixels."""
+        return self.autoencoder.config.size
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+        return self.autoencoder.config.channels
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether it has latents; pixels that are their own latents just come back equal."""
+        return self.autoencoder.config.family != "pixel"
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Posterior:
+        """Posterior over normalised latents of pictures (B, C, H, W) in [-1, 1]."""
+        parts = [self._encode(part) for part in images.split(64)]
+        means, stds = zip(*parts, strict=True)
+        return Posterior(torch.cat(means), torch.cat(stds))
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """Pictures (B, C, H, W) in [-1, 1] of normalised latents (B, C, h, w), on the CPU."""
+        return torch.cat([self._decode(part) for part in z.split(CHUNK)])
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """Pictures through the autoencoder and back, by the posterior's mean."""
+        return self.decode(self.encode(images).mean)
+
+    def _encode(self, images: Tensor) -> Posterior:
+        x = images.to(self.device, memory_format=torch.channels_last)
+        with self._autocast():
+            mean, std = self.autoencoder.encode(x)
+        return Posterior(mean.float().cpu(), std.float().cpu())
+
+    def _decode(self, z: Tensor) -> Tensor:
+        rows = len(z)
+        filled = torch.cat([z, z[-1:].expand(CHUNK - rows, -1, -1, -1)]).to(self.device)
+        with self._autocast():
+            images = self.autoencoder.decode(filled.contiguous(memory_format=torch.channels_last))
+        return images[:rows].float().cpu().contiguous()
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self.autocast_dtype is not None
+        return torch.autocast(self.device.type, dtype=self.autocast_dtype, enabled=enabled)
+
+
+def load_autoencoder_model(run: Path | str, *, device: str | None = None) -> AutoencoderModel:
+    """The autoencoder of a run folder: the finished one, or the best of a stage 1 that goes on.
+
+    Raises:
+        RunFolderError: It is no run folder.
+        CheckpointError: There is none yet, or it is broken.
+    """
+    folder = RunFolder(Path(run))
+    config = folder.load_config()
+    autoencoder, meta = _read(folder.best_autoencoder)
+    return AutoencoderModel(
+        config,
+        ConditionSpec.from_json(meta["spec"]),
+        autoencoder,
+        device=torch.device(device) if device else default_device(),
+        autocast_dtype=low_precision(config),
+    )
+
+
+def load_autoencoder(folder: Path) -> tuple[Autoencoder, str]:
+    """A finished autoencoder and its fingerprint."""
+    autoencoder, meta = _read(folder)
+    return autoencoder, meta["fingerprint"]
+
+
+def _read(folder: Path) -> tuple[Autoencoder, dict[str, Any]]:
+    tensors, meta = load_checkpoint(folder, ["model"])
+    spec = ConditionSpec.from_json(meta["spec"]) if "spec" in meta else None
+    autoencoder = build_autoencoder(AutoencoderConfig(**meta["config"]), spec)
+    try:
+        autoencoder.load_state_dict(tensors["model"])
+    except RuntimeError as error:
+        raise CheckpointError(f"{folder} does not fit its own meta.json: {error}") from None
+    return autoencoder, meta

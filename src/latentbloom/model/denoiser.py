@@ -1,0 +1,20 @@
+"""The denoiser of a run, from its settings."""
+
+from __future__ import annotations
+
+from latentbloom.conditions import ConditionSpec
+from latentbloom.config import DenoiserConfig, DiffusionSettings
+from latentbloom.diffusion.denoiser import Denoiser
+from latentbloom.diffusion.schedule import make_schedule
+from latentbloom.nn.backbones.kinds import build_backbone
+
+
+def build_denoiser(
+    config: DenoiserConfig,
+    settings: DiffusionSettings,
+    spec: ConditionSpec,
+    shape: tuple[int, int, int],
+) -> Denoiser:
+    """A fresh denoiser on latents of that shape."""
+    backbone = build_backbone(config, spec, shape)
+    return Denoiser(backbone, make_schedule(settings.schedule), settings.prediction)

@@ -1,0 +1,130 @@
+"""What sampling returns: pictures with what was asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latentbloom.files import write_atomic, write_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A state on the way of one picture from noise, for pictures of the path.
+
+    Attributes:
+        t: Time, 1 is pure noise.
+        x_t: Noisy latent (C, h, w), normalised.
+        x0_hat: What the denoiser makes of it (C, h, w), normalised.
+    """
+
+    t: float
+    x_t: torch.Tensor
+    x0_hat: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Record:
+    """One generated picture.
+
+    Attributes:
+        image: uint8 (H, W, C).
+        cond: What was asked, in words; factors left out were "any".
+        seed: Seed of the request.
+        index: Its number in the request; with the seed it decides the picture.
+        z: Its normalised latent (C, h, w).
+        path: The states on its way, first to last, when they were asked for.
+    """
+
+    image: np.ndarray
+    cond: dict[str, str]
+    seed: int
+    index: int
+    z: torch.Tensor
+    path: tuple[Moment, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """A file name without ending, such as "smiling-yes_seed0_0003"."""
+        asked = "_".join(f"{_plain(k)}-{_plain(v)}" for k, v in self.cond.items() if v != "any")
+        return f"{asked or 'any'}_seed{self.seed}_{self.index:04d}"
+
+
+class Records(Sequence[Record]):
+    """The pictures of one request, in order.
+
+    Arguments:
+        records: The pictures.
+        settings: How they were made (sampler, steps, guidance), for `records.json`.
+    """
+
+    def __init__(self, records: Sequence[Record], settings: dict[str, float | str]) -> None:
+        self._records = list(records)
+        self.settings = settings
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        return self._records[index]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    @property
+    def images(self) -> torch.Tensor:
+        """All pictures as float (n, C, H, W) in [-1, 1]."""
+        from latentbloom.data.pixels import to_float
+
+        return to_float(self.pixels)
+
+    @property
+    def pixels(self) -> torch.Tensor:
+        """All pictures as uint8 (n, C, H, W)."""
+        import numpy as np
+        import torch
+
+        stacked = np.stack([record.image for record in self._records])
+        return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
+
+    @property
+    def cond(self) -> list[dict[str, str]]:
+        """What was asked of each."""
+        return [record.cond for record in self._records]
+
+    def save(self, folder: Path | str, grid: bool = True) -> list[Path]:
+        """Write each picture as PNG, `records.json` beside them, and `grid.png` of all.
+
+        Returns:
+            The pictures' paths, in order.
+        """
+        from PIL import Image
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for record in self._records:
+            path = folder / f"{record.name}.png"
+            image = record.image[..., 0] if record.image.shape[-1] == 1 else record.image
+            write_atomic(path, Image.fromarray(image).save)
+            paths.append(path)
+        described = [
+            {"file": p.name, "cond": r.cond, "seed": r.seed, "index": r.index}
+            for p, r in zip(paths, self._records, strict=True)
+        ]
+        write_json(folder / "records.json", {"settings": self.settings, "pictures": described})
+        if grid and self._records:
+            from latentbloom.pictures.grids import picture_grid, save_picture
+
+            save_picture(folder / "grid.png", picture_grid(self.images))
+        return paths
+
+
+def _plain(word: str) -> str:
+    return "".join(c if c.isalnum() or c in ".+" else "-" for c in word)

@@ -1,0 +1,27 @@
+"""The `pixel` family has no autoencoder: this one hands pictures through unchanged."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from latentbloom.nn.autoencoders.base import Autoencoder, Posterior
+
+
+class PixelAutoencoder(Autoencoder):
+    """The identity: a picture is its own latent, without spread.
+
+    It has nothing to train. Its place in a run keeps sampling, scores and pictures the same for
+    every family.
+
+    Arguments:
+        config: Size and channels of the pictures.
+    """
+
+    def encode_raw(self, images: Tensor) -> Posterior:
+        """The pictures (B, C, H, W) themselves; the deviation is 0."""
+        return Posterior(images, torch.zeros_like(images))
+
+    def decode_raw(self, z: Tensor) -> Tensor:
+        """The pictures (B, C, H, W) themselves."""
+        return z

@@ -1,0 +1,87 @@
+"""The model card: README.md of a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from latentbloom.figures.sheets import Sheet
+from latentbloom.files import write_atomic
+from latentbloom.report.facts import get, key_numbers, summary
+from latentbloom.report.health import worries
+from latentbloom.report.run_files import RunFiles, read_run
+
+_FIGURES = (
+    ("samples_by_condition.png", "Samples", "Samples, one row a condition"),
+    ("reconstructions.png", "Reconstructions", "Originals above their reconstructions"),
+    ("latent_map.png", "Latent map", "Latents of pictures kept aside, in two dimensions"),
+    ("autoencoder_losses.png", "Training of the autoencoder", "Losses over pictures seen"),
+    ("diffusion_loss.png", "Training of the diffusion model", "Loss over pictures seen"),
+)
+
+
+def write_card(run: Path | str) -> Path:
+    """Write run/README.md from the files of the run folder.
+
+    Returns:
+        Its path.
+
+    Raises:
+        RunFolderError: The folder is not there, or holds nothing of a run.
+    """
+    found = read_run(run)
+    return write_atomic(found.path / "README.md", card_text(found).encode("utf-8"))
+
+
+def card_text(run: RunFiles) -> str:
+    """The card as Markdown."""
+    name = run.path.resolve().name
+    lines = [f"# {name}", "", " ".join(summary(run)), ""]
+    for file, heading, alt in _FIGURES[:1]:
+        lines += _figure(run, file, heading, alt)
+    numbers = key_numbers(run)
+    if numbers:
+        lines += ["| | | |", "| --- | --- | --- |"]
+        lines += [f"| {n.label} | **{n.value}** | {n.hint} |" for n in numbers]
+        lines.append("")
+    lines += ["## Use", "", "```python", "import latentbloom", ""]
+    lines += [f'model = latentbloom.load("{name}")', _sample_line(run), "```", ""]
+    lines += ["## Know before use", ""]
+    lines += [f"- {text}" for text in worries(run)] or ["- Nothing stands out."]
+    lines += [
+        "- It repeats what its training pictures show, with their gaps and prejudices; what a "
+        "label means is what the people who labelled them meant.",
+        "- Pictures that it makes show nothing that happened and nobody who exists.",
+        "",
+    ]
+    for file, heading, alt in _FIGURES[1:]:
+        lines += _figure(run, file, heading, alt)
+    lines += ["## Files", "", *_file_lines(run), ""]
+    return "\n".join(lines)
+
+
+def _figure(run: RunFiles, file: str, heading: str, alt: str) -> list[str]:
+    if not (run.path / "figures" / file).is_file():
+        return []
+    return [f"## {heading}", "", f"![{alt}](figures/{file})", ""]
+
+
+def _sample_line(run: RunFiles) -> str:
+    sheet = Sheet.load(run.path, "samples_by_condition")
+    words = next((p.get("cond") for p in sheet.pictures if p.get("cond")), {}) if sheet else {}
+    asked = "{" + ", ".join(f'"{k}": "{v}"' for k, v in words.items()) + "}"
+    return f"pictures = model.sample(cond={asked}, n=16, seed=0)"
+
+
+def _file_lines(run: RunFiles) -> list[str]:
+    known = {
+        "vae_gan_final": "the autoencoder",
+        "conditional_diffusion_final": "the denoiser",
+        "config.json": "settings that ran",
+        "audit.json": "what is in the data",
+        "metrics.jsonl": "losses and scores over time",
+        "scores.json": "scores of the finished model",
+        "report.html": "everything on one page",
+    }
+    source = get(run.config, "data.source")
+    lines = [f"- `{name}`: {what}" for name, what in known.items() if (run.path / name).exists()]
+    return lines + ([f"- data: `{source}`"] if source else [])

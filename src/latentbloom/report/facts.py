@@ -1,0 +1,139 @@
+"""What a run folder says, in words and in a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from latentbloom.report.run_files import RunFiles
+
+STAGES = {"vae_gan": "the autoencoder (VAE-GAN)", "diffusion": "the diffusion model"}
+
+
+@dataclass(frozen=True)
+class KeyNumber:
+    """A number to know at once.
+
+    Attributes:
+        value: As it is printed.
+        label: What it is.
+        hint: How to read it.
+    """
+
+    value: str
+    label: str
+    hint: str = ""
+
+
+def plural(count: float, one: str, many: str | None = None) -> str:
+    """A count with its noun: "1 picture", "2,000 pictures"."""
+    return f"{count:,.0f} {one if round(count) == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: "40 s", "12 min", "2 h 5 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def get(tree: Mapping[str, Any], dotted: str, default: Any = None) -> Any:
+    """A value deep in nested mappings."""
+    node: Any = tree
+    for part in dotted.split("."):
+        if not isinstance(node, Mapping) or node.get(part) is None:
+            return default
+        node = node[part]
+    return node
+
+
+def state_of(run: RunFiles) -> str:
+    """One of "finished", "training" and "stopped"."""
+    return "finished" if run.finished else "training" if run.alive else "stopped"
+
+
+def summary(run: RunFiles) -> list[str]:
+    """What was trained, on what, how long and how well, as sentences."""
+    source = get(run.config, "data.source", "")
+    size = get(run.config, "autoencoder.size") or get(run.config, "data.size")
+    channels = get(run.config, "autoencoder.channels") or get(run.config, "data.channels")
+    kind = {1: "grey ", 3: "colour "}.get(channels, "")
+    model = "A generative model of "
+    model += f"{size} × {size} {kind}pictures" if size else "pictures"
+    sentences = [model + (f", trained on “{source}”." if source else ".")]
+    for stage, name in STAGES.items():
+        last = run.last(stage)
+        if stage == "vae_gan" and get(run.config, "autoencoder.family") == "pixel":
+            sentences.append("It works on the pixels themselves, without an autoencoder.")
+            continue
+        if not last:
+            sentences.append(f"Training of {name} has not begun.")
+            continue
+        time = f" in {duration(last['seconds'])}" if last.get("seconds") else ""
+        epochs = f" ({last['epoch']:.1f} passes over the data)" if last.get("epoch") else ""
+        verb = "saw" if last.get("progress", 1) >= 0.999 or run.finished else "has seen"
+        sentences.append(
+            f"{name[0].upper()}{name[1:]} {verb} {plural(last['images'], 'picture')}{epochs}{time}."
+        )
+    sentences += _quality(run)
+    return sentences
+
+
+def psnr_of(run: RunFiles) -> float | None:
+    """PSNR of reconstructions in dB: as scored, else as training saw it last."""
+    return get(run.scores, "reconstruction.psnr.value") or run.last("vae_gan", "val").get("psnr")
+
+
+def _quality(run: RunFiles) -> list[str]:
+    sentences = []
+    psnr = psnr_of(run)
+    if psnr is not None:
+        word = "very close to" if psnr >= 30 else "close to" if psnr >= 26 else "softer than"
+        sentences.append(
+            f"Pictures that it never saw come back through the autoencoder {word} the originals "
+            f"(PSNR {psnr:.1f} dB)."
+        )
+    for control in get(run.scores, "pictures.control", []):
+        sentences.append(
+            f"Asked for a value of “{control['factor']}”, its samples show it "
+            f"{control['mean']['value']:.0%} of the time, by a judge that reaches "
+            f"{control['real_mean']['value']:.0%} on real pictures."
+        )
+    if not run.scores and run.finished:
+        sentences.append("It has not been scored yet: `latentbloom evaluate` does it.")
+    return sentences
+
+
+def key_numbers(run: RunFiles) -> list[KeyNumber]:
+    """At most six numbers."""
+    found: list[KeyNumber] = []
+    psnr = psnr_of(run)
+    if psnr is not None:
+        found.append(KeyNumber(f"{psnr:.1f} dB", "PSNR of reconstructions", "28 and more is sharp"))
+    for control in get(run.scores, "pictures.control", [])[:2]:
+        real = control["real_mean"]["value"]
+        found.append(
+            KeyNumber(
+                f"{control['mean']['value']:.0%}",
+                f"“{control['factor']}” as asked",
+                f"real pictures: {real:.0%}",
+            )
+        )
+    frechet = get(run.scores, "pictures.frechet")
+    if frechet:
+        times = frechet["value"]["value"] / max(frechet["floor"]["value"], 1e-12)
+        found.append(KeyNumber(f"{times:.1f} ×", "distance to real pictures", "real to real is 1"))
+    seconds = sum(run.last(stage).get("seconds") or 0.0 for stage in STAGES)
+    if seconds:
+        found.append(KeyNumber(duration(seconds), "of training", _budget(run)))
+    images = sum(run.last(stage).get("images") or 0 for stage in STAGES)
+    if images:
+        found.append(KeyNumber(f"{images:,}", "pictures seen", "both stages, repeats counted"))
+    return found[:6]
+
+
+def _budget(run: RunFiles) -> str:
+    minutes = get(run.config, "train.minutes")
+    return f"promised: {minutes:g} min in all" if minutes else ""

@@ -1,0 +1,140 @@
+"""The run folder: where everything about one run lies, and under which name."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latentbloom.config import RunConfig, load_config
+from latentbloom.errors import RunFolderError
+from latentbloom.runs.checkpoint import checkpoint_exists
+
+MARKER = "config.json"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths inside a run folder. Making one touches nothing.
+
+    Arguments:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The settings that ran."""
+        return self.path / MARKER
+
+    @property
+    def request(self) -> Path:
+        """The settings that were asked for, and the plan made from them."""
+        return self.path / "plan.json"
+
+    @property
+    def audit(self) -> Path:
+        """What is in the data."""
+        return self.path / "audit.json"
+
+    @property
+    def colours(self) -> Path:
+        """The colours that were found in the data, where they are a condition."""
+        return self.path / "colours.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Losses and scores over time."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def scores(self) -> Path:
+        """Scores of the finished model."""
+        return self.path / "scores.json"
+
+    @property
+    def report(self) -> Path:
+        """The page to look at."""
+        return self.path / "report.html"
+
+    @property
+    def autoencoder(self) -> Path:
+        """The finished autoencoder."""
+        return self.path / "vae_gan_final"
+
+    @property
+    def best_autoencoder(self) -> Path:
+        """The finished autoencoder, or the best one so far."""
+        best = self.path / "vae_gan_best"
+        return best if not checkpoint_exists(self.autoencoder) else self.autoencoder
+
+    @property
+    def denoiser(self) -> Path:
+        """The finished denoiser, or the newest state of one in training.
+
+        Raises:
+            RunFolderError: There is neither.
+        """
+        for name in ("conditional_diffusion_final", "conditional_diffusion_last"):
+            if checkpoint_exists(self.path / name):
+                return self.path / name
+        raise RunFolderError(
+            f"{self.path} has no denoiser yet: stage 2 has not begun. Run `latentbloom fit` with "
+            "the same --out again; it goes on where it stopped."
+        )
+
+    def latents(self, split: str) -> Path:
+        """Encoded pictures of "train" or "val"."""
+        return self.path / "latents" / split
+
+    def load_config(self) -> RunConfig:
+        """The settings that ran.
+
+        Raises:
+            RunFolderError: The folder does not exist or is not a run of this program.
+        """
+        if not self.path.is_dir():
+            raise RunFolderError(
+                f"There is no folder {self.path}. Name the folder that `latentbloom fit --out` "
+                "was given."
+            )
+        if not self.config.is_file():
+            raise RunFolderError(
+                f"{self.path} is no run of latentbloom: it has no {MARKER}. Name the folder that "
+                "`latentbloom fit --out` was given."
+            )
+        try:
+            tree = json.loads(self.config.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            tree = None
+        if not isinstance(tree, dict) or not {"data", "vae_gan", "train"} <= tree.keys():
+            raise RunFolderError(
+                f"{self.path} is no run of latentbloom: its {MARKER} is that of other software, "
+                "or broken."
+            )
+        return load_config(self.config)
+
+    def started(self) -> bool:
+        """Whether a run of this program lies here."""
+        return self.request.is_file()
+
+    def check_free(self) -> None:
+        """Refuse a folder that holds something else.
+
+        Raises:
+            RunFolderError: It exists, is not empty, and is no run of this program.
+        """
+        if self.path.is_dir() and any(self.path.iterdir()) and not self.started():
+            raise RunFolderError(
+                f"{self.path} holds other files and no run of latentbloom. Choose another --out, "
+                "or empty the folder."
+            )
+
+
+def default_run(source: str) -> Path:
+    """runs/NAME, NAME being the last part of the source's path."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source).resolve().name) or "run"
+    return Path("runs") / name
