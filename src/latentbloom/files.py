@@ -27,8 +27,8 @@ def write_atomic(path: Path | str, content: bytes | str | Callable[[Path], objec
 
     Arguments:
         path: The place; its folder is made where it is missing.
-        content: Bytes, text (written as UTF-8 with Unix line ends), or a function that writes to the path
-            that it is given. That path has the ending of `path`.
+        content: Bytes, text (UTF-8, Unix line ends), or a function that writes to the path that
+            it is given, which has the ending of `path`.
 
     Returns:
         The place.
