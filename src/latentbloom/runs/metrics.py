@@ -1,0 +1,89 @@
+"""metrics.jsonl: the numbers of a run over time."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from latentbloom.files import write_atomic
+
+class MetricsLog:
+    """A file of JSON lines that only grows, and that a killed run cannot spoil.
+
+    Each line is `{"kind": ..., "stage": ..., "images": ..., ...}`: kind "train"
+    holds losses, "val" scores on held-out images, "phase" what begins there.
+
+    Arguments:
+        path: The file; it is made when the first line is written.
+        enabled: False in every process but the first, which then write nothing.
+    """
+
+    def __init__(self, path: Path | str, enabled: bool = True) -> None:
+        self.path = Path(path)
+        self.enabled = enabled
+        self._written: set[tuple[Any, ...]] = set()
+        if enabled and self.path.exists():
+            _drop_cut_line(self.path)
+
+    def write(self, kind: str, stage: str, values: Mapping[str, Any]) -> None:
+        """Append one line. Numbers that are not finite become null, which JSON can hold."""
+        record = {"kind": kind, "stage": stage, **values}
+        if not self.enabled or _key(record) in self._written:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        finite = {k: None if _is_not_finite(v) else v for k, v in record.items()}
+        with self.path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(finite, allow_nan=False) + "\n")
+
+    def truncate_after(self, images: int, stage: str) -> None:
+        """Forget what a stage wrote after that many images, because it is about to come again.
+
+        Lines at exactly that number are kept, and the same ones are not written a second time.
+        """
+        if not self.enabled or not self.path.exists():
+            return
+        kept = [
+            record
+            for record in read_metrics(self.path)
+            if record.get("stage") != stage or record.get("images", 0) <= images
+        ]
+        write_atomic(self.path, "".join(json.dumps(record) + "\n" for record in kept))
+        self._written = {
+            _key(r) for r in kept if r.get("stage") == stage and r.get("images") == images
+        }
+
+
+def read_metrics(path: Path | str) -> list[dict[str, Any]]:
+    """The lines of a metrics file, in order; a line that is cut or no JSON object is left out."""
+    path = Path(path)
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    return records
+
+
+def _key(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(record.get(name) for name in ("kind", "stage", "images", "name"))
+
+
+def _is_not_finite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _drop_cut_line(path: Path) -> None:
+    """Remove what follows the last line end, so that the next line begins a line."""
+    content = path.read_bytes()
+    end = content.rfind(b"\n") + 1
+    if end < len(content):
+        with path.open("r+b") as file:
+            file.truncate(end)
