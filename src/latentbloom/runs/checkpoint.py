@@ -25,8 +25,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from latentbloom.errors import CheckpointError
-from latentbloom.runs.checkpoint_files import FORMAT, META, VERSION, describe_file, last_good, locate, read_meta, siblings, stamp, verify_file
 from latentbloom.files import rename, sync, write_atomic
+from latentbloom.runs.checkpoint_files import (
+    FORMAT,
+    META,
+    VERSION,
+    describe_file,
+    last_good,
+    locate,
+    read_meta,
+    siblings,
+    stamp,
+    verify_file,
+)
 
 __all__ = ["checkpoint_exists", "fingerprint", "load_checkpoint", "save_checkpoint"]
 

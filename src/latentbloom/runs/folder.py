@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from latentbloom.config import RunConfig, load_config
 from latentbloom.errors import RunFolderError

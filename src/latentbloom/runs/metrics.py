@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
 from latentbloom.files import write_atomic
+
 
 class MetricsLog:
     """A file of JSON lines that only grows, and that a killed run cannot spoil.
