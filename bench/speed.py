@@ -82,8 +82,8 @@ def vae_gan_stage(config: RunConfig, run: Path) -> Stage:
     )
 
 
-def measure_training(run: Path) -> dict[str, Any]:
-    """Both stages of a run, and the peaks, in one process."""
+def diffusion_stage(config: RunConfig, run: Path) -> Stage:
+    """Stage 2 with the run's latents and settings."""
     from latentbloom.device import make_accelerator
     from latentbloom.evaluate.sets import sets_of_run
     from latentbloom.latents.cache import LatentCache
@@ -91,26 +91,30 @@ def measure_training(run: Path) -> dict[str, Any]:
     from latentbloom.train.latent_diffusion import LatentDiffusionStage
 
     folder = RunFolder(run)
-    config = folder.load_config()
     assert config.denoiser is not None
-    train, _ = sets_of_run(folder)
+    return LatentDiffusionStage(
+        config.denoiser,
+        config.diffusion,
+        config.train,
+        sets_of_run(folder)[0].spec,
+        LatentCache(folder.latents("train")),
+        None,
+        make_accelerator(config),
+    )
+
+
+def measure_training(run: Path) -> dict[str, Any]:
+    """Both stages of a run, and the peaks, in one process."""
+    from latentbloom.runs.folder import RunFolder
+
+    config = RunFolder(run).load_config()
     found = {
         "matrix peak fp32, GFLOP/s": matrix_peak("float32"),
         "matrix peak bf16, GFLOP/s": matrix_peak("bfloat16"),
     }
     images, work = stage_speed(vae_gan_stage(config, run), config)
     found |= {"stage 1 images/s": images, "stage 1 GFLOP/image": work}
-    latents = LatentCache(folder.latents("train"))
-    stage = LatentDiffusionStage(
-        config.denoiser,
-        config.diffusion,
-        config.train,
-        train.spec,
-        latents,
-        None,
-        make_accelerator(config),
-    )
-    speed, work = stage_speed(stage, config)
+    speed, work = stage_speed(diffusion_stage(config, run), config)
     return found | {"stage 2 latents/s": speed, "stage 2 GFLOP/latent": work}
 
 

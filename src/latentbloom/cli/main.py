@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import NamedTuple, Protocol, cast
 
 from latentbloom.errors import LatentbloomError
+from latentbloom.threads import bound_spinning
 from latentbloom.version import __version__
 
 EXIT_ERROR = 2
@@ -77,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an odd file name must not end a run
+    bound_spinning()
     try:
         return _run(sys.argv[1:] if argv is None else list(argv))
     except LatentbloomError as error:
