@@ -1,7 +1,7 @@
 """The mathematics of diffusion: schedules, conversions, objective, guidance, sampling.
 
 Nothing here knows what the numbers mean: pixels and latents are treated alike.
-docs/notation.md lists the symbols and the conventions.
+docs/reference/notation.md lists the symbols and the conventions.
 """
 
 from latentbloom.diffusion.denoiser import Denoiser, X0Denoiser
