@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,47 @@ def write_atomic(path: Path | str, content: bytes | str | Callable[[Path], objec
 def write_json(path: Path | str, data: Any) -> Path:
     """`write_atomic` for data that JSON can hold."""
     return write_atomic(path, json.dumps(data, indent=2) + "\n")
+
+
+_RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)
+"""What Windows takes for a device, whatever ending follows."""
+
+
+def file_word(text: str, *, most: int = 120) -> str:
+    """Text as part of a file name that Linux, macOS and Windows accept.
+
+    "smiling: yes, glasses: no" becomes "smiling-yes-glasses-no". A long text is cut and gets a
+    hash of the whole, so that two long texts keep different names.
+
+    Arguments:
+        text: Any text.
+        most: Bytes of the result in UTF-8; file systems take 255 for the whole name.
+
+    Returns:
+        The word; "any" where nothing of the text can be used.
+    """
+    word = re.sub(r"[^\w.+]+", "-", text).strip("-").rstrip(".") or "any"
+    if len(word.encode()) > most:
+        start = word.encode()[: most - 9].decode(errors="ignore")
+        word = f"{start}-{_digest(text)}"
+    return _RESERVED.sub(r"\1_", word)
+
+
+def file_words(texts: Iterable[str]) -> dict[str, str]:
+    """`file_word` of each text, different for different texts where capitals do not count."""
+    words: dict[str, str] = {}
+    taken: set[str] = set()
+    for text in dict.fromkeys(texts):
+        word = file_word(text)
+        if word.casefold() in taken:
+            word = f"{word}-{_digest(text)}"
+        taken.add(word.casefold())
+        words[text] = word
+    return words
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def rename(old: Path, new: Path) -> None:

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from latentbloom.evaluate.run_scores import evaluate_run
     from latentbloom.evaluate.sets import sets_of_run
     from latentbloom.evaluate.table import score_table
-    from latentbloom.figures.copies import draw_copies
+    from latentbloom.figures.from_pictures.copies import draw_copies
     from latentbloom.model.generator import load
     from latentbloom.runs.folder import RunFolder
 

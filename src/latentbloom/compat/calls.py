@@ -142,8 +142,8 @@ def generate_samples_grid(
     autoencoder: Autoencoder, diffusion: Model, n_per_class: int = 5, save_dir: Path | str = RESULTS
 ) -> Path:
     """A row of samples of each class, in `save_dir`/vae_samples_grid_subset.png."""
-    from latentbloom.figures.class_sheets import save_class_grid
-    from latentbloom.figures.scene import condition_rows, phrase
+    from latentbloom.figures.condition_words import condition_rows, phrase
+    from latentbloom.figures.from_model.samples import save_class_grid
     from latentbloom.model.requests import ask
 
     _check_same(diffusion.autoencoder, autoencoder, "the diffusion model")
@@ -203,7 +203,7 @@ def _draw(
     num_samples: int,
     save_path: Path | str | None,
 ) -> Records:
-    from latentbloom.figures.scene import phrase
+    from latentbloom.figures.condition_words import phrase
     from latentbloom.model.requests import pixels_of
     from latentbloom.pictures.grids import picture_grid, save_picture
 

@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentbloom.errors import LatentbloomError
-from latentbloom.figures import (
-    basics,
-    class_sheets,
-    colour_rows,
-    denoising,
-    films,
+from latentbloom.figures.from_model import (
+    interpolation,
     nearest,
+    reconstructions,
+    samples,
     variations,
 )
+from latentbloom.figures.from_pictures import colour_rows
+from latentbloom.figures.from_run_files import curves
 from latentbloom.figures.maps import latent_map
+from latentbloom.figures.paths import denoising, films
 from latentbloom.figures.scene import MissingPiece, NotApplicable, Scene
 
 if TYPE_CHECKING:
@@ -49,25 +50,25 @@ _VAL = frozenset({"model", "val", "train"})
 _TRAIN = frozenset({"model", "train"})
 
 DRAWINGS: dict[str, Drawing] = {
-    "curves": Drawing("losses, scores and learning rate over training", basics.draw_curves),
-    "samples": Drawing("class by sample, the same noise in a column", basics.draw_samples, _MODEL),
+    "curves": Drawing("losses, scores and learning rate over training", curves.draw_curves),
+    "samples": Drawing("class by sample, the same noise in a column", samples.draw_samples, _MODEL),
     "reconstructions": Drawing(
-        "originals above reconstructions, worst to best", basics.draw_reconstructions, _VAL
+        "originals above reconstructions, worst to best", reconstructions.draw_reconstructions, _VAL
     ),
     "colours": Drawing(
         "training pictures by colour, to check what was found",
         colour_rows.draw_colours,
         frozenset({"train"}),
     ),
-    "classes": Drawing("samples of each class for itself", class_sheets.draw_classes, _MODEL),
+    "classes": Drawing("samples of each class for itself", samples.draw_classes, _MODEL),
     "factors": Drawing("factor by factor from the same noise", variations.draw_factors, _MODEL),
     "interpolation": Drawing(
-        "between two seeds and between two conditions", variations.draw_interpolation, _MODEL
+        "between two seeds and between two conditions", interpolation.draw_interpolation, _MODEL
     ),
     "neighbours": Drawing(
         "samples beside their nearest training pictures", nearest.draw_neighbours, _TRAIN
     ),
-    "prior": Drawing("noise decoded without and with the denoiser", basics.draw_prior, _MODEL),
+    "prior": Drawing("noise decoded without and with the denoiser", samples.draw_prior, _MODEL),
     "guidance": Drawing("guidance by steps", variations.draw_guidance, _MODEL),
     "path": Drawing(
         "from noise to picture, and the way through the latent map",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latentbloom.figures.condition_words import MOST_ROWS, full_conditions
+
 if TYPE_CHECKING:
     import torch
 
-    from latentbloom.conditions import ConditionSpec
     from latentbloom.data.imageset import ImageSet
     from latentbloom.model.autoencoder import AutoencoderModel
     from latentbloom.model.generator import Model
-
-MOST_ROWS = 12
-_YES_NO = {"yes", "no"}
 
 
 class MissingPiece(Exception):  # noqa: N818 - nothing went wrong
@@ -174,49 +171,3 @@ def spread_indices(count: int, wanted: int, seed: int) -> list[int]:
         return list(range(count))
     chosen = np.random.default_rng(seed).choice(count, wanted, replace=False)
     return sorted(chosen.tolist())
-
-
-def phrase(words: Mapping[str, str]) -> str:
-    """Conditions in a few words: "smiling: yes, glasses: no", "red, daisy"."""
-    said = [
-        f"{name}: {value}" if value in _YES_NO else value
-        for name, value in words.items()
-        if value != "any"
-    ]
-    return ", ".join(said) or "any"
-
-
-def full_conditions(spec: ConditionSpec, most: int) -> list[dict[str, str]]:
-    """At most so many conditions that name every factor and show as many values as they can.
-
-    All combinations where they are few; else all factors step through their values together.
-    """
-    combinations = list(itertools.islice(spec.combinations(), most + 1))
-    if len(combinations) <= most:
-        return combinations or [{}]
-    longest = max(len(f.values) for f in spec.factors)
-    count = min(most, longest)
-    steps = np.linspace(0, longest - 1, count).round().astype(int).tolist()
-    return [{f.name: f.values[k % len(f.values)] for f in spec.factors} for k in steps]
-
-
-def condition_rows(
-    spec: ConditionSpec, *, most: int = MOST_ROWS
-) -> tuple[list[dict[str, str]], str]:
-    """The conditions to show, and a sentence when they are not all.
-
-    Every combination of values where there are few; else each value for itself, with the other
-    factors left open; else an even choice of these.
-    """
-    if not spec.factors:
-        return [{}], ""
-    combinations = list(itertools.islice(spec.combinations(), most + 1))
-    if len(combinations) <= most:
-        return combinations, ""
-    single = [{f.name: value} for f in spec.factors for value in f.values]
-    note = "" if len(spec.factors) == 1 else "What a row does not name is left open."
-    if len(single) > most:
-        places = np.linspace(0, len(single) - 1, most).round().astype(int)
-        note = f"{most} of {len(single)} conditions. {note}".strip()
-        single = [single[p] for p in places]
-    return single, note

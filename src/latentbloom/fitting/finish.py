@@ -132,7 +132,7 @@ def _guide(
 
 def _score(folder: RunFolder, model: Model, train: ImageSet, val: ImageSet, seconds: float) -> None:
     from latentbloom.evaluate.run_scores import evaluate_run
-    from latentbloom.figures.copies import draw_copies
+    from latentbloom.figures.from_pictures.copies import draw_copies
 
     scores = evaluate_run(
         model,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from latentbloom.figures.series import TITLES, stage_curves
+from latentbloom.figures.from_run_files.series import TITLES, stage_curves
 from latentbloom.figures.sheets import Sheet
 from latentbloom.report.embed import PagePicture, embed, embed_file, sheet_rows
 from latentbloom.report.facts import get, key_numbers, summary

@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from latentbloom.figures.series import Series, StageCurves, frame
+from latentbloom.figures.from_run_files.series import Series, StageCurves, frame
 
 WIDTH, HEIGHT = 340, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 24

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from latentbloom.figures.condition_words import phrase
 from latentbloom.figures.maps.latent_points import generated_latents, plane_of, real_latents
 from latentbloom.figures.maps.projection import class_centres, tsne
-from latentbloom.figures.scene import MissingPiece, Scene, phrase
+from latentbloom.figures.scene import MissingPiece, Scene
 from latentbloom.figures.sheets import make_sheet
 from latentbloom.pictures.images import save_picture
 from latentbloom.pictures.palette import FAINT, INK, MUTED, PAPER, class_colours

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentbloom.figures.curves import loss_curves
-from latentbloom.figures.series import smoothed, stage_curves
+from latentbloom.figures.from_run_files.curves import loss_curves
+from latentbloom.figures.from_run_files.series import smoothed, stage_curves
 from latentbloom.pictures.images import read_picture
 from latentbloom.report.svg import linear_ticks, log_ticks, panel, short
 

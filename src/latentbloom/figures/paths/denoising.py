@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,55 +10,39 @@ import numpy as np
 
 from latentbloom.figures.maps.latent_map import scatter
 from latentbloom.figures.maps.latent_points import plane_of, real_latents
-from latentbloom.figures.scene import MissingPiece, Scene, phrase
+from latentbloom.figures.paths.states import paths
+from latentbloom.figures.scene import MissingPiece, Scene
 from latentbloom.figures.sheets import make_sheet
-from latentbloom.model.requests import ask, decode_pixels
+from latentbloom.files import file_words
+from latentbloom.model.requests import decode_pixels
 from latentbloom.pictures.grids import picture_grid
 from latentbloom.pictures.images import as_uint8, save_picture
 from latentbloom.pictures.palette import INK, MUTED, SECOND
 
 if TYPE_CHECKING:
-    import torch
     from matplotlib.axes import Axes
 
     from latentbloom.model.generator import Model
     from latentbloom.model.records import Moment, Record
     from latentbloom.pictures.images import Pixels
 
-SAMPLES = 5  # of each condition
 _IN_FIGURE = 3
 _COLUMNS = 9
-MOST_CONDITIONS = 6
-
-
-def paths(scene: Scene) -> dict[str, list[Record]]:
-    """For some conditions, samples with all states on their way; the same noise in each."""
-    if "paths" not in scene.memory:
-        conditions = scene.conditions(MOST_CONDITIONS)
-        asked = [words for words in conditions for _ in range(SAMPLES)]
-        numbers = list(range(SAMPLES)) * len(conditions)
-        records = ask(scene.need_model(), asked, numbers, seed=scene.seed, path=True)
-        rows = [records[k : k + SAMPLES] for k in range(0, len(records), SAMPLES)]
-        scene.memory["paths"] = dict(zip(map(phrase, conditions), rows, strict=True))
-    return scene.memory["paths"]
 
 
 def draw_denoising_path(scene: Scene) -> list[Path]:
     """For each condition: x_t and x0_hat over the steps, and the path through the PCA map."""
     files = []
-    for label, records in paths(scene).items():
+    found = paths(scene)
+    names = file_words(found)
+    for label, records in found.items():
         top = _rows(scene, records[:_IN_FIGURE], f"From noise to “{label}”")
         below = _path_map(scene, records[:_IN_FIGURE], top.shape[1])
         sheet = top if below is None else np.concatenate([top, below])
-        name = f"denoising_path_{file_word(label)}.png"
+        name = f"denoising_path_{names[label]}.png"
         files.append(save_picture(scene.figures / name, sheet))
     _save_steps(scene)
     return files
-
-
-def file_word(label: str) -> str:
-    """A condition as part of a file name: "smiling: yes" is "smiling-yes"."""
-    return re.sub(r"[^\w.+]+", "-", label).strip("-") or "any"
 
 
 def _rows(scene: Scene, records: Sequence[Record], title: str) -> Pixels:
@@ -198,15 +181,3 @@ def _save_steps(scene: Scene) -> None:
         make_sheet(
             f"denoising_{what}", pixels, rows=list(found), cols=steps, about={"t": times}
         ).save(scene.run)
-
-
-def states_between(path: Sequence[Moment], count: int) -> torch.Tensor:
-    """`count` states x_t (count, C, h, w) at even distances along the steps of a path."""
-    import torch
-
-    x = torch.stack([moment.x_t for moment in path])
-    where = torch.linspace(0, len(x) - 1, count)
-    low = where.floor().long()
-    high = where.ceil().long()
-    share = (where - low).reshape(-1, *[1] * (x.ndim - 1))
-    return x[low] * (1 - share) + x[high] * share

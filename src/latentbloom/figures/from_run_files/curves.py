@@ -1,4 +1,4 @@
-"""Curves of training, as figure files."""
+"""Curves of training, from metrics.jsonl alone."""
 
 from __future__ import annotations
 
@@ -8,14 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentbloom.figures.series import TITLES, frame, stage_curves
+from latentbloom.figures.from_run_files.series import TITLES, frame, stage_curves
+from latentbloom.figures.scene import MissingPiece, Scene
+from latentbloom.pictures.images import save_picture
 from latentbloom.pictures.palette import ACCENT, BAND, FAINT, INK, MUTED, SECOND
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from latentbloom.figures.series import Series, StageCurves
+    from latentbloom.figures.from_run_files.series import Series, StageCurves
+
 FILES = {"vae_gan": "autoencoder_losses.png", "diffusion": "diffusion_loss.png"}
+
+
+def draw_curves(scene: Scene) -> list[Path]:
+    """Losses of the stages that have begun, as figure files."""
+    from latentbloom.runs.metrics import read_metrics
+
+    metrics = read_metrics(scene.run / "metrics.jsonl")
+    paths = []
+    for stage, file in FILES.items():
+        if any(m.get("stage") == stage and m.get("kind") != "phase" for m in metrics):
+            paths.append(loss_curves(metrics, stage, scene.figures / file, log=scene.log))
+    if not paths:
+        raise MissingPiece("metrics.jsonl holds no losses yet")
+    return paths
 
 
 def loss_curves(
@@ -56,7 +73,6 @@ def loss_curves(
         _panel(axes, one, curves, log=one.log if log is None else log, named=k == 0)
         if k < cols:
             _epoch_axis(axes, curves)
-    from latentbloom.pictures.images import save_picture
 
     figure.canvas.draw()  # type: ignore[union-attr]
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[union-attr]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentbloom.errors import ConfigError
-from latentbloom.figures.denoising import file_word, paths, states_between
+from latentbloom.figures.paths.states import paths, states_between
 from latentbloom.figures.scene import Scene
-from latentbloom.files import write_atomic
+from latentbloom.files import file_words, write_atomic
 from latentbloom.model.requests import decode_pixels
 from latentbloom.pictures.images import as_uint8, enlarge
 
@@ -38,7 +38,8 @@ def draw_animations(scene: Scene) -> list[Path]:
         label: frames_of(model, records, settings.frames) for label, records in paths(scene).items()
     }
     files = []
-    boards = {f"_{file_word(label)}": [row] for label, row in rows.items()}
+    names = file_words(rows)
+    boards = {f"_{names[label]}": [row] for label, row in rows.items()}
     if len(rows) > 1:
         # All conditions side by side, the same noise in each line.
         lines = [[row[:, k] for row in rows.values()] for k in range(_LINES)]

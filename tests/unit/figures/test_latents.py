@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from latentbloom.data.imageset import ImageSet
-from latentbloom.figures.denoising import file_word, states_between
 from latentbloom.figures.draw import draw_figures
+from latentbloom.figures.from_model.interpolation import Blended, slerp
 from latentbloom.figures.maps.latent_points import real_latents
 from latentbloom.figures.maps.projection import class_centres, principal_plane, tsne
+from latentbloom.figures.paths.states import states_between
 from latentbloom.figures.scene import MissingPiece, Scene
 from latentbloom.figures.sheets import Sheet
-from latentbloom.figures.variations import Blended, slerp
 from latentbloom.model.autoencoder import AutoencoderModel
 from latentbloom.model.generator import Model
 from latentbloom.model.records import Moment
@@ -201,12 +201,6 @@ def test_one_condition_asked_for_is_drawn_alone(model: Model, run: Path) -> None
     words = {"colour": "red", "height": "low"}
     files = draw_scene(Scene(run, model, words=words), ["samples", "path"])
     assert [f.name for f in files] == ["samples_by_condition.png", "denoising_path_red-low.png"]
-
-
-def test_words_of_conditions_make_plain_file_names() -> None:
-    assert file_word("smiling: yes, glasses: no") == "smiling-yes-glasses-no"
-    assert file_word("../x") == "..-x"
-    assert file_word("") == "any"
 
 
 def test_decoded_pixels_are_bytes_in_rows(model: Model) -> None:

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from latentbloom.errors import ConfigError
-from latentbloom.figures import films
-from latentbloom.figures.films import encode, save_small
+from latentbloom.figures.paths import films
+from latentbloom.figures.paths.films import encode, save_small
 
 
 def noise_to_grey(frames: int, samples: int, size: int) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""A tiny model, a few pictures on disk, and a run folder."""
+"""Fixtures: a tiny model, a few pictures on disk, a run folder, and the same with all figures."""
 
 from __future__ import annotations
 
+import functools
 import shutil
 from pathlib import Path
 
@@ -35,14 +36,15 @@ def run(tmp_path: Path, model: Model) -> Path:
     return make_run(tmp_path / "my run", model)
 
 
-@pytest.fixture(scope="session")
-def _drawn_once(
-    tmp_path_factory: pytest.TempPathFactory,
-    model: Model,
-    splits: dict[str, ImageSet],
-    pictures: Path,
-) -> tuple[Path, dict[str, str]]:
-    folder = make_run(tmp_path_factory.mktemp("drawn") / "my run", model)
+@functools.cache
+def _draw_all(base: Path) -> tuple[Path, dict[str, str]]:
+    """Drawn once a session, whichever folder of tests asks first."""
+    pictures = base / "drawn_pictures"
+    pictures.mkdir()
+    coloured_pictures(pictures)
+    splits = open_splits(pictures)
+    model = untrained_model(splits["train"])
+    folder = make_run(base / "drawn" / "my run", model)
     make_audit(pictures, folder)
     missing: dict[str, str] = {}
     short = AnimationSettings(frames=12)
@@ -52,12 +54,12 @@ def _drawn_once(
 
 
 @pytest.fixture
-def drawn(_drawn_once: tuple[Path, dict[str, str]], tmp_path: Path) -> Path:
+def drawn(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
     """The same with all figures."""
-    return Path(shutil.copytree(_drawn_once[0], tmp_path / "my run"))
+    return Path(shutil.copytree(_draw_all(tmp_path_factory.getbasetemp())[0], tmp_path / "my run"))
 
 
 @pytest.fixture
-def not_drawn(_drawn_once: tuple[Path, dict[str, str]]) -> dict[str, str]:
+def not_drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What could not be drawn there, and why."""
-    return _drawn_once[1]
+    return _draw_all(tmp_path_factory.getbasetemp())[1]

@@ -12,16 +12,10 @@ from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.base import FileSource, open_source
 from latentbloom.figures import draw
-from latentbloom.figures.colour_rows import draw_colours
+from latentbloom.figures.condition_words import condition_rows, full_conditions, phrase
 from latentbloom.figures.draw import draw_figures, draw_scene
-from latentbloom.figures.scene import (
-    AnimationSettings,
-    MissingPiece,
-    Scene,
-    condition_rows,
-    full_conditions,
-    phrase,
-)
+from latentbloom.figures.from_pictures.colour_rows import draw_colours
+from latentbloom.figures.scene import AnimationSettings, MissingPiece, Scene
 from latentbloom.figures.sheets import Sheet, make_sheet
 from latentbloom.model.generator import Model
 from latentbloom.model.requests import ask

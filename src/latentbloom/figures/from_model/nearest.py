@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from latentbloom.errors import RunFolderError
+from latentbloom.figures.condition_words import phrase
 from latentbloom.figures.maps.latent_points import real_latents
-from latentbloom.figures.scene import Scene, float_images, phrase, spread_indices
+from latentbloom.figures.scene import Scene, float_images, spread_indices
 from latentbloom.figures.sheets import make_sheet
 from latentbloom.model.requests import ask
 from latentbloom.pictures.grids import picture_grid

@@ -1,0 +1,113 @@
+"""Pictures between two seeds, and between two conditions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentbloom.figures.condition_words import phrase
+from latentbloom.figures.scene import Scene
+from latentbloom.figures.sheets import make_sheet
+from latentbloom.model.requests import guided, run_from
+from latentbloom.pictures.grids import picture_grid
+from latentbloom.pictures.images import as_uint8, save_picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from latentbloom.conditions import Cond
+    from latentbloom.diffusion import X0Denoiser
+    from latentbloom.diffusion.schedule import Schedule
+
+BETWEEN = 8
+
+
+def slerp(first: Tensor, second: Tensor, shares: Tensor) -> Tensor:
+    """Along the great circle from one noise to another.
+
+        x(s) = sin((1 - s) a) / sin(a) x_0 + sin(s a) / sin(a) x_1,  a the angle between them.
+
+    A straight line would pass through noise of too small a norm, which a denoiser never saw.
+
+    Arguments:
+        first: (C, h, w).
+        second: (C, h, w).
+        shares: (S,), 0 is the first, 1 the second.
+
+    Returns:
+        (S, C, h, w).
+
+    Source: Shoemake 1985, doi:10.1145/325334.325242.
+    """
+    import torch
+
+    cosine = torch.nn.functional.cosine_similarity(first.flatten(), second.flatten(), dim=0)
+    angle = torch.acos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))
+    s = shares.reshape(-1, *[1] * first.ndim)
+    return (torch.sin((1 - s) * angle) * first + torch.sin(s * angle) * second) / torch.sin(angle)
+
+
+class Blended:
+    """A denoiser between two conditions: (1 - s) x0_hat(first) + s x0_hat(second), s a row."""
+
+    def __init__(self, denoiser: X0Denoiser, other: Cond, shares: Tensor) -> None:
+        self.denoiser = denoiser
+        self.other = other
+        self.shares = shares
+
+    @property
+    def schedule(self) -> Schedule:
+        """That of the denoiser."""
+        return self.denoiser.schedule
+
+    def __call__(self, x_t: Tensor, t: Tensor, cond: Cond) -> Tensor:
+        """x0_hat (B, ...)."""
+        s = self.shares.to(x_t.dtype).reshape(-1, *[1] * (x_t.ndim - 1))
+        first = self.denoiser(x_t, t, cond)
+        return (1 - s) * first + s * self.denoiser(x_t, t, self.other)
+
+
+def draw_interpolation(scene: Scene) -> list[Path]:
+    """Between two seeds, and between two conditions from the same noise."""
+    import torch
+
+    from latentbloom.diffusion import noise_for
+    from latentbloom.model.requests import cond_of
+
+    model = scene.need_model()
+    conditions = scene.conditions()
+    shares = torch.linspace(0, 1, BETWEEN)
+    noise = noise_for(scene.seed, [0, 1, 2, 3], model.autoencoder.latent_shape)
+    rows, labels = [], []
+    for k, words in enumerate(conditions[:2]):
+        x_1 = slerp(noise[2 * k], noise[2 * k + 1], shares)
+        rows.append(run_from(model, guided(model), x_1, [words] * BETWEEN, seed=scene.seed))
+        labels.append(f"{phrase(words)}, between two seeds")
+    for k, (first, second) in enumerate(_pairs(conditions)):
+        other = cond_of(model, [second] * BETWEEN)
+        between = Blended(guided(model), other, shares.to(model.device))
+        x_1 = noise[k : k + 1].expand(BETWEEN, -1, -1, -1)
+        rows.append(run_from(model, between, x_1, [first] * BETWEEN, seed=scene.seed))
+        labels.append(f"{phrase(first)} to {phrase(second)}")
+    note = (
+        "Between two seeds the noise moves along a great circle. Between two conditions the "
+        "noise stays, and the denoiser's two answers are mixed."
+    )
+    pixels = np.concatenate([as_uint8(row) for row in rows])
+    make_sheet("interpolation", pixels, rows=labels, cols=BETWEEN, about={"note": note}).save(
+        scene.run
+    )
+    grid = picture_grid(
+        pixels, rows=len(rows), row_labels=labels, title="In between", note=note, gap=2
+    )
+    return [save_picture(scene.figures / "interpolation.png", grid)]
+
+
+def _pairs(
+    conditions: Sequence[Mapping[str, str]],
+) -> list[tuple[Mapping[str, str], Mapping[str, str]]]:
+    return list(itertools.pairwise(conditions))[:3] if len(conditions) > 1 else []

@@ -1,0 +1,112 @@
+"""Samples by condition, each class for itself, and noise decoded without the denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from latentbloom.figures.condition_words import condition_rows, phrase
+from latentbloom.figures.paths.states import paths
+from latentbloom.figures.scene import Scene, need_latents
+from latentbloom.figures.sheets import make_sheet
+from latentbloom.files import file_words
+from latentbloom.model.requests import ask, pixels_of
+from latentbloom.pictures.grids import picture_grid
+from latentbloom.pictures.images import as_uint8, save_picture
+
+if TYPE_CHECKING:
+    from latentbloom.model.records import Record
+
+COLUMNS = 8
+PRIOR = 8
+
+
+def draw_samples(scene: Scene) -> list[Path]:
+    """Class by sample; pictures of a column begin with the same noise."""
+    model = scene.need_model()
+    conditions, left_out = condition_rows(model.spec)
+    if scene.words:
+        conditions, left_out = [dict(scene.words)], ""
+    asked = [words for words in conditions for _ in range(COLUMNS)]
+    records = ask(model, asked, list(range(COLUMNS)) * len(conditions), seed=scene.seed)
+    labels = [phrase(words) for words in conditions]
+    usual = model.config.sampling
+    note = (
+        f"{usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}. "
+        f"A column begins with the same noise: only the condition changes. {left_out}".strip()
+    )
+    grid = picture_grid(
+        pixels_of(records),
+        rows=len(conditions),
+        row_labels=labels,
+        title="Samples by condition",
+        note=note,
+    )
+    known = [{"cond": r.cond, "seed": r.seed, "index": r.index} for r in records]
+    make_sheet(
+        "samples_by_condition",
+        pixels_of(records),
+        rows=labels,
+        cols=COLUMNS,
+        pictures=known,
+        about={"note": note},
+    ).save(scene.run)
+    return [save_picture(scene.figures / "samples_by_condition.png", grid)]
+
+
+def draw_classes(scene: Scene) -> list[Path]:
+    """`sample_class_<class>.png` for each condition, and `vae_samples_grid_subset.png`."""
+    found = paths(scene)
+    usual = scene.need_model().config.sampling
+    how = f"{usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}."
+    files = []
+    names = file_words(found)
+    for label, records in found.items():
+        grid = picture_grid(pixels_of(records), rows=1, title=f"Samples of “{label}”", note=how)
+        name = f"sample_class_{names[label]}.png"
+        files.append(save_picture(scene.figures / name, grid))
+    return [*files, save_class_grid(found, scene.figures, how)]
+
+
+def save_class_grid(found: Mapping[str, Sequence[Record]], folder: Path, note: str = "") -> Path:
+    """A row of samples a class, as vae_samples_grid_subset.png.
+
+    Arguments:
+        found: Samples by class, as many of each, from the same noise.
+        folder: Where the file goes.
+        note: What else is to be said of them.
+    """
+    grid = picture_grid(
+        np.concatenate([pixels_of(records) for records in found.values()]),
+        rows=len(found),
+        row_labels=list(found),
+        title="Samples by class",
+        note=f"A column begins with the same noise. {note}".strip(),
+    )
+    return save_picture(folder / "vae_samples_grid_subset.png", grid)
+
+
+def draw_prior(scene: Scene) -> list[Path]:
+    """Random latents decoded without the denoiser, beside what the denoiser makes of them."""
+    import torch
+
+    from latentbloom.diffusion import noise_for
+
+    model = scene.need_model()
+    need_latents(model)  # bare noise is no news
+    z = noise_for(scene.seed, list(range(PRIOR)), model.autoencoder.latent_shape)
+    bare = as_uint8(model.decode(z.to(torch.float32)))
+    records = ask(model, [{}] * PRIOR, list(range(PRIOR)), seed=scene.seed, guidance=1.0)
+    note = (
+        "Latents drawn from a normal distribution look like this when they are decoded as they "
+        "are. That is no fault: real latents fill a small part of that space, and finding it is "
+        "the work of the diffusion model, which begins with the same noise."
+    )
+    rows = ["noise, decoded", "noise, denoised, decoded"]
+    both = np.concatenate([bare, as_uint8(pixels_of(records))])
+    grid = picture_grid(both, rows=2, row_labels=rows, title="Why diffusion", note=note)
+    make_sheet("prior_samples", both, rows=rows, cols=PRIOR, about={"note": note}).save(scene.run)
+    return [save_picture(scene.figures / "prior_samples.png", grid)]

@@ -1,0 +1,42 @@
+"""Samples with every state of their paths, computed once for all figures that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from latentbloom.figures.condition_words import phrase
+from latentbloom.figures.scene import Scene
+from latentbloom.model.requests import ask
+
+if TYPE_CHECKING:
+    import torch
+
+    from latentbloom.model.records import Moment, Record
+
+SAMPLES = 5  # of each condition
+MOST_CONDITIONS = 6
+
+
+def paths(scene: Scene) -> dict[str, list[Record]]:
+    """For some conditions, samples with all states on their way; the same noise in each."""
+    if "paths" not in scene.memory:
+        conditions = scene.conditions(MOST_CONDITIONS)
+        asked = [words for words in conditions for _ in range(SAMPLES)]
+        numbers = list(range(SAMPLES)) * len(conditions)
+        records = ask(scene.need_model(), asked, numbers, seed=scene.seed, path=True)
+        rows = [records[k : k + SAMPLES] for k in range(0, len(records), SAMPLES)]
+        scene.memory["paths"] = dict(zip(map(phrase, conditions), rows, strict=True))
+    return scene.memory["paths"]
+
+
+def states_between(path: Sequence[Moment], count: int) -> torch.Tensor:
+    """`count` states x_t (count, C, h, w) at even distances along the steps of a path."""
+    import torch
+
+    x = torch.stack([moment.x_t for moment in path])
+    where = torch.linspace(0, len(x) - 1, count)
+    low = where.floor().long()
+    high = where.ceil().long()
+    share = (where - low).reshape(-1, *[1] * (x.ndim - 1))
+    return x[low] * (1 - share) + x[high] * share
