@@ -35,7 +35,7 @@ from latentbloom.data.sources.base import open_source
 from latentbloom.device import default_device
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.requests import in_proportion
-from latentbloom.fitting.machine import measure_machine
+from latentbloom.fitting.planning.machine import measure_machine
 
 WEIGHTS = "weights.safetensors"
 

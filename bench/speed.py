@@ -38,7 +38,7 @@ def trainer_of(stage: Stage, config: RunConfig) -> Iterator[Trainer]:
     from rich.console import Console
 
     from latentbloom.device import make_accelerator
-    from latentbloom.fitting.progress import StageProgress
+    from latentbloom.fitting.stage_progress import StageProgress
     from latentbloom.runs.metrics import MetricsLog
     from latentbloom.train.budget import Budget
     from latentbloom.train.loop import Trainer

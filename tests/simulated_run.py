@@ -16,8 +16,8 @@ from latentbloom.config import AutoencoderConfig, RunConfig
 from latentbloom.data.audit.findings import Audit
 from latentbloom.data.sources.base import Entry, FileSource
 from latentbloom.files import write_json
-from latentbloom.fitting.planner import Plan
-from latentbloom.fitting.speeds import Speeds
+from latentbloom.fitting.planning.planner import Plan
+from latentbloom.fitting.planning.speeds import Speeds
 from latentbloom.fitting.stages import Fitting
 from latentbloom.fitting.work import Training, Work
 from latentbloom.model.generator import Model

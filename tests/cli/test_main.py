@@ -18,9 +18,9 @@ def test_help_lists_the_commands(call: CommandLine) -> None:
     for words in (["--help"], []):
         outcome = call(*words)
         assert outcome.code == 0
-        for name, command in COMMANDS.items():
+        for name, summary in COMMANDS.items():
             assert f"  {name} " in outcome.out
-            assert command.summary in outcome.out
+            assert summary in outcome.out
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -44,7 +44,10 @@ def test_each_command_has_help(call: CommandLine, name: str) -> None:
         (["fit", "x", "--size", "65"], "'65' is not allowed. Allowed: 32|64|96|128 or none."),
         (["sample", "x", "-n", "0"], "'0' is not allowed. Allowed: a whole number of at least 1."),
         (["sample", "x", "--sampler", "dmp++"], "'dmp++' is not allowed. Allowed: dpm++|unipc|"),
-        (["fit", "x", "--images-1", "1.5"], "Allowed: whole number at least 1 or none."),
+        (
+            ["fit", "x", "--images-1", "1.5"],
+            "Allowed: whole number from 1 to 1,000,000,000,000 or none.",
+        ),
         (
             ["fit", "x", "--sampling.tune_guidance", "maybe"],
             "'maybe' is not allowed. Allowed: true|false.",
@@ -53,10 +56,10 @@ def test_each_command_has_help(call: CommandLine, name: str) -> None:
             ["fit", "x", "--data.mirror", "maybe"],
             "'maybe' is not allowed. Allowed: true|false or none.",
         ),
-        (["fit", "x", "--diffusion.lr", "nan"], "Allowed: number above 0."),
+        (["fit", "x", "--diffusion.lr", "nan"], "Allowed: number above 0 and at most 100."),
         (
             ["fit", "x", "--denoiser.width", "33"],
-            "Allowed: whole number at least 32 and a multiple of 32.",
+            "Allowed: whole number from 32 to 4,096 and a multiple of 32.",
         ),
     ],
 )
@@ -79,7 +82,7 @@ class TestErrors:
         def run(_: argparse.Namespace) -> NoReturn:
             raise error
 
-        monkeypatch.setattr(import_module("latentbloom.cli.presets"), "run", run)
+        monkeypatch.setattr(import_module("latentbloom.cli.presets_command"), "run", run)
 
     def test_for_people(self, call: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fail(monkeypatch, SourceError("pictures/ holds no pictures."))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from latentbloom.cli.main import main
-from latentbloom.cli.show import _NAMES
+from latentbloom.cli.show_command import _NAMES
 from latentbloom.figures.draw import DRAWINGS
 from latentbloom.runs.checkpoint import fingerprint, save_checkpoint
 from shown_run import coloured_pictures, make_run, open_splits, untrained_model

@@ -14,8 +14,8 @@ import torch
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import DenoiserConfig, RunConfig
 from latentbloom.device import can_compile, compile_blocks
-from latentbloom.fitting.planner import make_plan
-from latentbloom.fitting.speeds import Speeds
+from latentbloom.fitting.planning.planner import make_plan
+from latentbloom.fitting.planning.speeds import Speeds
 from latentbloom.nn.backbones.transformer import Transformer
 
 SPEC = ConditionSpec((Factor("label", ("day", "night")),))

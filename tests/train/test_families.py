@@ -14,8 +14,8 @@ from latentbloom.config import DenoiserConfig, RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.base import open_source
 from latentbloom.figures.draw import draw_figures
-from latentbloom.fitting.planner import make_plan, models_to_time
-from latentbloom.fitting.speeds import Speeds
+from latentbloom.fitting.planning.planner import make_plan, models_to_time
+from latentbloom.fitting.planning.speeds import Speeds
 from latentbloom.latents.pixel_latents import PixelLatents
 from latentbloom.model.generator import Model
 from latentbloom.nn.backbones.kinds import build_backbone

@@ -15,7 +15,7 @@ from rich.console import Console
 import latentbloom
 from latentbloom.compat import calls as mission
 from latentbloom.errors import CheckpointError, ConfigError, RunFolderError
-from latentbloom.fitting.pipeline import go_on
+from latentbloom.fitting.pipeline import continue_training
 from latentbloom.model.autoencoder import load_autoencoder_model
 from latentbloom.runs.checkpoint import load_checkpoint
 from latentbloom.runs.folder import RunFolder
@@ -85,7 +85,7 @@ def test_two_epochs_and_two_more_are_four(tmp_path: Path, pictures: Path, two_ep
     whole, parts = tmp_path / "whole", copied(two_epochs, tmp_path / "parts")
     fit(pictures, whole, 4)
     (parts / "scores.json").write_text("{}")
-    assert go_on(parts, epochs=4, console=QUIET) is not None
+    assert continue_training(parts, epochs=4, console=QUIET) is not None
     for name in ("last", "epoch_3", "epoch_4", "final"):
         assert_equal(
             whole / f"conditional_diffusion_{name}", parts / f"conditional_diffusion_{name}"
@@ -113,11 +113,12 @@ def test_an_older_checkpoint_can_be_gone_on_from(tmp_path: Path, two_epochs: Pat
 def test_what_cannot_be_gone_on_from_is_said(tmp_path: Path, two_epochs: Path) -> None:
     run = copied(two_epochs, tmp_path / "run")
     with pytest.raises(ConfigError, match=r"has seen 2 epochs already \(48 images of 24\)"):
-        go_on(run, epochs=2, console=QUIET)
+        continue_training(run, epochs=2, console=QUIET)
+    missing = run / "conditional_diffusion_epoch_9"
     with pytest.raises(CheckpointError, match=r"There is no checkpoint .*there are: .*_epoch_1, c"):
-        go_on(run, epochs=4, checkpoint=run / "conditional_diffusion_epoch_9", console=QUIET)
+        continue_training(run, epochs=4, checkpoint=missing, console=QUIET)
     with pytest.raises(CheckpointError, match="does not lie in the run folder"):
-        go_on(
+        continue_training(
             run,
             epochs=4,
             checkpoint=two_epochs / "conditional_diffusion_epoch_1",
@@ -132,7 +133,7 @@ def test_with_a_falling_rate_it_goes_on_at_the_longer_run_s_rate(
     run = tmp_path / "run"
     falling = {"train.decay_start": 0.0, "train.log_seconds": 1e-9}
     fit(pictures, run, 2, **falling)
-    go_on(run, epochs=4, console=QUIET)
+    continue_training(run, epochs=4, console=QUIET)
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     rates = {
         one["images"]: one["lr"]

@@ -1,8 +1,8 @@
-"""The command line: finds the command, runs it, and turns errors for people into exit codes.
+"""The command line: finds the command, runs it, and turns user errors into exit codes.
 
-Each command is a module beside this one with `add_arguments(parser)` and `run(args) -> int`. Only
-the module of the command that is asked for is imported, and what is heavy it imports in `run`, so
-that every `--help` is quick.
+Each command is a module `NAME_command.py` in this folder with `add_arguments(parser)` and
+`run(args) -> int`. Only the module of the requested command is imported, and it imports PyTorch
+and other slow packages inside `run`, so that every `--help` is quick.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol, cast
 
 from latentbloom.errors import LatentbloomError
 from latentbloom.threads import bound_spinning
@@ -25,41 +25,35 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
 
-class Command(NamedTuple):
-    """Where a command lives, and what it does in one line."""
-
-    module: str
-    summary: str
-
-
-COMMANDS: dict[str, Command] = {
-    "fit": Command("latentbloom.cli.fit", "train a model on labelled pictures, and report on it"),
-    "sample": Command("latentbloom.cli.sample", "draw new pictures that meet a condition"),
-    "audit": Command("latentbloom.cli.audit", "look through labelled pictures before training"),
-    "evaluate": Command("latentbloom.cli.evaluate", "score a model, with error bars"),
-    "compare": Command("latentbloom.cli.compare", "put scored runs side by side"),
-    "show": Command("latentbloom.cli.show", "draw the pictures and the report of a run"),
-    "presets": Command("latentbloom.cli.presets", "list the ready-made settings"),
+COMMANDS = {
+    "fit": "train a model on labelled pictures, and report on it",
+    "sample": "generate new pictures that meet a condition",
+    "audit": "check labelled pictures before training",
+    "evaluate": "score a model, with confidence intervals",
+    "compare": "put scored runs side by side",
+    "show": "draw the figures and the report of a run",
+    "presets": "list the ready-made settings",
 }
+"""What each command does. `latentbloom.cli.NAME_command` holds its options and runs it."""
 
 
 class CommandModule(Protocol):
-    """What a command's module offers."""
+    """What every command module has."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the command's options."""
         ...
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it; returns the exit code."""
+        """Run the command; returns the exit code."""
         ...
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that offers the nearest known word for one that it does not know."""
+    """A parser that suggests the closest known word for an unknown one."""
 
     def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
-        """Parse; ends with a message about words that mean nothing here."""
+        """Parse; unknown words end the program with a message."""
         parsed, unknown = self.parse_known_args(words)
         if unknown:
             word = next((w for w in unknown if w.startswith("-")), unknown[0]).partition("=")[0]
@@ -73,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns its exit code.
 
     Arguments:
-        argv: The words after the program's name; those of the process when left out.
+        argv: The words after the program's name; default `sys.argv[1:]`.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -104,11 +98,11 @@ def _run(words: list[str]) -> int:
         top.error(f"unknown command '{name}'.{_did_you_mean(name, COMMANDS)} Commands: {known}.")
     before = words[: words.index(name)]
     top.parse_all(before)
-    command = COMMANDS[name]
-    module = cast(CommandModule, import_module(command.module))
+    summary = COMMANDS[name]
+    module = cast(CommandModule, import_module(f"latentbloom.cli.{name}_command"))
     parser = _Parser(
         prog=f"latentbloom {name}",
-        description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+        description=f"{summary[0].upper()}{summary[1:]}.",
         allow_abbrev=False,
     )
     module.add_arguments(parser)
@@ -117,7 +111,7 @@ def _run(words: list[str]) -> int:
 
 def _top_parser() -> _Parser:
     width = max(map(len, COMMANDS)) + 2
-    lines = (f"  {name:<{width}}{command.summary}" for name, command in COMMANDS.items())
+    lines = (f"  {name:<{width}}{summary}" for name, summary in COMMANDS.items())
     parser = _Parser(
         prog="latentbloom",
         usage="latentbloom [--version] COMMAND ...",

@@ -46,14 +46,14 @@ class Setting:
 
     @property
     def allowed(self) -> str:
-        """What may be given, in words."""
+        """The allowed values, in words."""
         return " or ".join(dict.fromkeys(_in_words(self.kind)))
 
     def parse(self, text: str) -> Any:
         """The value that a word of the command line stands for.
 
         Raises:
-            argparse.ArgumentTypeError: It is not allowed.
+            argparse.ArgumentTypeError: The value is not allowed.
         """
         for value in _readings(text):
             try:
@@ -99,14 +99,14 @@ def add_setting(
 
 
 def add_source_settings(parser: argparse.ArgumentParser) -> None:
-    """Declare the short flags that say more about a SOURCE."""
-    group = parser.add_argument_group("more about SOURCE")
+    """Declare the short flags of the settings that belong to a SOURCE."""
+    group = parser.add_argument_group("options of SOURCE")
     for name in SOURCE_SETTINGS:
         add_setting(group, f"--{name}", f"data.{name}")
 
 
 def add_all_settings(parser: argparse.ArgumentParser) -> None:
-    """Declare every setting by its dotted name; `--help` leaves them to `--help-config`."""
+    """Declare every setting by its dotted name; `--help-config` lists them, `--help` does not."""
     for setting in iter_settings():
         parser.add_argument(
             f"--{setting.name}",
@@ -118,7 +118,7 @@ def add_all_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def overrides_of(args: argparse.Namespace) -> dict[str, Any]:
-    """The settings that the command line names, by dotted name."""
+    """The settings that were given on the command line, by dotted name."""
     given = vars(args)
     return {s.name: given[s.name] for s in iter_settings() if s.name in given}
 
@@ -144,7 +144,7 @@ def settings_table() -> RenderableType:
 
 
 def _readings(text: str) -> Iterator[Any]:
-    """What a word could stand for, the likeliest first."""
+    """The values that a word can stand for, the likeliest first."""
     yield text
     try:
         yield json.loads(text)
@@ -177,14 +177,23 @@ def _in_words(kind: Any) -> Iterator[str]:
 
 
 def _limits(bounds: list[Any]) -> str:
-    """Bounds in words, for example "at least 1"."""
+    """Bounds in words, for example "from 1 to 64 and a multiple of 8"."""
     parts = [part for bound in bounds for part in getattr(bound, "metadata", [bound])]
-    return " and ".join(
-        f"{words} {limit:g}"
+    found = {
+        name: limit
         for part in parts
-        for name, words in _SIGNS.items()
+        for name in ("ge", "gt", "le", "lt", "multiple_of")
         if (limit := getattr(part, name, None)) is not None
-    )
+    }
+    words = []
+    if {"ge", "le"} <= found.keys():
+        words.append(f"from {_number(found.pop('ge'))} to {_number(found.pop('le'))}")
+    words += [f"{sign} {_number(found[name])}" for name, sign in _SIGNS.items() if name in found]
+    return " and ".join(words)
+
+
+def _number(limit: float) -> str:
+    return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
 
 
 def _metavar(setting: Setting) -> str:

@@ -58,7 +58,7 @@ def main(
     Raises:
         LatentbloomError: Something a user can mend; the message says how.
     """
-    from latentbloom.fitting.pipeline import fit, go_on
+    from latentbloom.fitting.pipeline import continue_training, fit
 
     if checkpoint_path is not None:
         if overrides:
@@ -67,7 +67,7 @@ def main(
                 f"{', '.join(overrides)} cannot be changed. Leave it away, or begin a run anew."
             )
         place = Path(checkpoint_path)
-        model = go_on(place.parent, epochs=total_epochs, checkpoint=place)
+        model = continue_training(place.parent, epochs=total_epochs, checkpoint=place)
     else:
         source, preset = _source(dataset)
         settings = _settings(total_epochs, visualize_every, checkpoint_every, overrides)
@@ -102,11 +102,11 @@ def train_conditional_diffusion(
     Raises:
         CheckpointError: The autoencoder is another one than the run's.
     """
-    from latentbloom.fitting.pipeline import go_on
+    from latentbloom.fitting.pipeline import continue_training
     from latentbloom.model.autoencoder import load_autoencoder_model
 
     _check_same(load_autoencoder_model(save_dir).autoencoder, autoencoder, str(save_dir))
-    return _trained(go_on(save_dir, epochs=total_epochs))[1]
+    return _trained(continue_training(save_dir, epochs=total_epochs))[1]
 
 
 def generate_class_samples(

@@ -10,7 +10,7 @@ from typing import Any
 from latentbloom.config import RunConfig, parse_config
 from latentbloom.errors import CheckpointError, ConfigError
 from latentbloom.files import write_json
-from latentbloom.fitting.planner import Plan
+from latentbloom.fitting.planning.planner import Plan
 from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from latentbloom.runs.folder import RunFolder
 from latentbloom.train.epochs import epoch_folder

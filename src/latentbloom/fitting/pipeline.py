@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from latentbloom.data.audit.findings import Audit
     from latentbloom.data.sources.base import Source
-    from latentbloom.fitting.planner import Plan
+    from latentbloom.fitting.planning.planner import Plan
     from latentbloom.model.generator import Model
 
 
@@ -93,7 +93,7 @@ def fit(
     return fitting.run(resolved, plan, opened, audit, only_autoencoder=only_autoencoder)
 
 
-def go_on(
+def continue_training(
     run: Path | str,
     *,
     epochs: float,
@@ -227,7 +227,7 @@ def _resume(
 ) -> tuple[RunConfig, Plan, Audit, Source]:
     from latentbloom.data.audit.findings import Audit
     from latentbloom.data.sources.base import open_data
-    from latentbloom.fitting.planner import Plan
+    from latentbloom.fitting.planning.planner import Plan
 
     stored = json.loads(folder.request.read_text(encoding="utf-8"))
     before = parse_config(stored["request"], where=str(folder.request))

@@ -13,11 +13,11 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.colour_factor import colours_found
 from latentbloom.device import make_accelerator
 from latentbloom.files import write_json
-from latentbloom.fitting.plan_words import describe_plan
-from latentbloom.fitting.planner import Plan, make_plan
+from latentbloom.fitting.planning.plan_words import describe_plan
+from latentbloom.fitting.planning.planner import Plan, make_plan
 from latentbloom.fitting.previews import Previews
-from latentbloom.fitting.progress import StageProgress
-from latentbloom.fitting.sets import open_sets
+from latentbloom.fitting.stage_progress import StageProgress
+from latentbloom.fitting.training_sets import open_sets
 from latentbloom.fitting.work import Training, Work
 from latentbloom.nn.autoencoders.base import Autoencoder, build_autoencoder
 from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint

@@ -10,10 +10,10 @@ from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.device import default_device
 from latentbloom.fitting.encoding import open_latents, prepare_latents
-from latentbloom.fitting.machine import measure_machine
-from latentbloom.fitting.planner import models_to_time
+from latentbloom.fitting.planning.machine import measure_machine
+from latentbloom.fitting.planning.planner import models_to_time
+from latentbloom.fitting.planning.speeds import Speeds, measure_speeds
 from latentbloom.fitting.previews import Previews
-from latentbloom.fitting.speeds import Speeds, measure_speeds
 from latentbloom.nn.autoencoders.base import Autoencoder
 from latentbloom.runs.folder import RunFolder
 from latentbloom.train.epochs import EpochEnds

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from latentbloom.fitting.progress import StageProgress, format_seconds
+from latentbloom.fitting.stage_progress import StageProgress, format_seconds
 from latentbloom.runs.metrics import MetricsLog, read_metrics
 
 

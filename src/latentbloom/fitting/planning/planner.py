@@ -1,7 +1,7 @@
 """From minutes, data and a measured machine to sizes and seconds.
 
-`make_plan` is arithmetic on what `latentbloom.fitting.speeds` found, so it can be tested without a
-clock. What the request or its preset fixes stays; the rest is chosen.
+`make_plan` is arithmetic on the measurements of `latentbloom.fitting.planning.speeds`, so it can be
+tested without a clock. It keeps what the request or its preset fixes, and chooses the rest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from latentbloom.config import (
     TrainSettings,
 )
 from latentbloom.errors import ConfigError
-from latentbloom.fitting.speeds import Speeds
+from latentbloom.fitting.planning.speeds import Speeds
 from latentbloom.presets import PIXEL_DENOISER
 
 REFERENCE_DENOISER = DenoiserConfig()

@@ -12,8 +12,8 @@ from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.base import open_source
 from latentbloom.errors import ConfigError
-from latentbloom.fitting.planner import make_plan
-from latentbloom.fitting.speeds import Speeds, vae_gan_speeds
+from latentbloom.fitting.planning.planner import make_plan
+from latentbloom.fitting.planning.speeds import Speeds, vae_gan_speeds
 from latentbloom.train.muon import Muon
 from simulated_run import ENCODED, IMAGES, LATENTS, PowerCutError, simulate
 from tiny_run import make_pictures, tiny_config
@@ -230,7 +230,7 @@ def test_the_speed_of_stage_1_is_that_of_whole_steps(
         run()
         return next(seconds)
 
-    monkeypatch.setattr("latentbloom.fitting.speeds.seconds_of", timed)
+    monkeypatch.setattr("latentbloom.fitting.planning.speeds.seconds_of", timed)
     assert config.autoencoder is not None
     shape = config.autoencoder.model_copy(update={"size": 32, "channels": 1})
     seen, encoded = vae_gan_speeds(config, shape, images, torch.device("cpu"), low=False)

@@ -11,7 +11,7 @@ from latentbloom.conditions import ConditionSpec
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.device import Alone, can_compile
-from latentbloom.fitting.machine import seconds_of
+from latentbloom.fitting.planning.machine import seconds_of
 
 MEASURE_SECONDS = 6.0  # that timing one model may take, when its steps are slow
 
@@ -80,7 +80,7 @@ def vae_gan_speeds(
     """
     from rich.console import Console
 
-    from latentbloom.fitting.progress import StageProgress
+    from latentbloom.fitting.stage_progress import StageProgress
     from latentbloom.nn.autoencoders.base import Autoencoder
     from latentbloom.runs.metrics import MetricsLog
     from latentbloom.train.budget import Budget

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latentbloom.config import RunConfig
-from latentbloom.fitting.planner import Plan
+from latentbloom.fitting.planning.planner import Plan
 
 
 def describe_plan(config: RunConfig, plan: Plan, machine: str, count: int) -> list[str]:

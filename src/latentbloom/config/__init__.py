@@ -1,0 +1,35 @@
+"""Settings: typed, frozen, and saved with every run.
+
+A value of `None` means "choose it from the data and the machine"; the run folder's
+`config.json` holds what was chosen.
+"""
+
+from latentbloom.config.checks import check_together
+from latentbloom.config.data_settings import SOURCE_SETTINGS, DataSettings
+from latentbloom.config.network_settings import AutoencoderConfig, DenoiserConfig
+from latentbloom.config.run_config import RunConfig, load_config, parse_config
+from latentbloom.config.settings_base import Settings
+from latentbloom.config.stage_settings import (
+    DiffusionSettings,
+    PerceptualName,
+    SamplingSettings,
+    TrainSettings,
+    VaeGanSettings,
+)
+
+__all__ = [
+    "SOURCE_SETTINGS",
+    "AutoencoderConfig",
+    "DataSettings",
+    "DenoiserConfig",
+    "DiffusionSettings",
+    "PerceptualName",
+    "RunConfig",
+    "SamplingSettings",
+    "Settings",
+    "TrainSettings",
+    "VaeGanSettings",
+    "check_together",
+    "load_config",
+    "parse_config",
+]
