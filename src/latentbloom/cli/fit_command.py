@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "that names one, such as celeba-smiling",
     )
     parser.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: runs/SOURCE)")
+    add_setting(parser, "--from", "train.start_from")
     parser.add_argument("--preset", metavar="NAME", help="see `latentbloom presets`")
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="settings as JSON, such as a run's config.json"

@@ -153,6 +153,7 @@ class TrainSettings(Settings):
         None, description="Draw figures every N epochs of both stages; default at the end only"
     )
     seed: Seed = Field(0, description="Random seed of the whole run")
+    start_from: str = Field("", description="Finished run whose weights both stages start from")
     precision: Literal["fp32", "bf16"] | None = Field(None, description="Default: the faster one")
     compile: bool | None = Field(
         None, description="Compile the transformer in stage 2; default for long training on a CPU"

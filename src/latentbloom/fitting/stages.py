@@ -19,6 +19,7 @@ from latentbloom.fitting.previews import Previews
 from latentbloom.fitting.stage_progress import StageProgress
 from latentbloom.fitting.training_sets import open_sets
 from latentbloom.fitting.work import Training, Work
+from latentbloom.model.warm_start import open_warm_start
 from latentbloom.nn.autoencoders.base import Autoencoder, build_autoencoder
 from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from latentbloom.runs.folder import RunFolder
@@ -70,6 +71,8 @@ class Fitting:
 
     def plan(self, request: RunConfig, source: Source, audit: Audit) -> tuple[RunConfig, Plan]:
         """Measure the machine, choose what was left open, and say so."""
+        if request.train.start_from:
+            request = open_warm_start(request.train.start_from).fill_in(request)
         size = request.data.size or audit.suggested_size
         channels = request.data.channels or audit.channels
         entries = audit.kept(source.entries, "train")

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from torch import nn
+
+from latentbloom.conditions import ConditionSpec
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.device import default_device
@@ -14,7 +17,9 @@ from latentbloom.fitting.planning.machine import measure_machine
 from latentbloom.fitting.planning.planner import models_to_time
 from latentbloom.fitting.planning.speeds import Speeds, measure_speeds
 from latentbloom.fitting.previews import Previews
+from latentbloom.model.warm_start import open_warm_start
 from latentbloom.nn.autoencoders.base import Autoencoder
+from latentbloom.runs.checkpoint import checkpoint_exists
 from latentbloom.runs.folder import RunFolder
 from latentbloom.train.epochs import EpochEnds
 from latentbloom.train.latent_diffusion import LatentDiffusionStage
@@ -101,6 +106,7 @@ class Work:
             accelerator,
             mirror=config.data.mirrored,
             say=self.say,
+            start=self._start_autoencoder(config),
         )
         model = stage.ema.module
         assert isinstance(model, Autoencoder)
@@ -149,6 +155,7 @@ class Work:
             held_out,
             accelerator,
             say=self.say,
+            start=self._start_denoiser(config, previews.train.spec),
         )
         at_epoch = EpochEnds(
             stage,
@@ -158,6 +165,26 @@ class Work:
             draw=lambda _: previews.diffusion_epoch(autoencoder, stage.averaged()),
         )
         return Training(stage, at_epoch, lambda: previews.diffusion(autoencoder, stage.averaged()))
+
+    def _start_autoencoder(self, config: RunConfig) -> Callable[[nn.Module], None] | None:
+        if not config.train.start_from or checkpoint_exists(self.folder.path / "vae_gan_last"):
+            return None  # a stage that has begun has weights of its own
+        found = open_warm_start(config.train.start_from)
+        return lambda module: self.say(
+            f"From {found.run}: {found.start_autoencoder(module).describe('autoencoder')}"
+        )
+
+    def _start_denoiser(
+        self, config: RunConfig, spec: ConditionSpec
+    ) -> Callable[[nn.Module], None] | None:
+        begun = checkpoint_exists(self.folder.path / "conditional_diffusion_last")
+        if not config.train.start_from or begun:
+            return None
+        found = open_warm_start(config.train.start_from)
+        return lambda module: self.say(
+            f"From {found.run}: "
+            + found.start_denoiser(module, spec, config.diffusion).describe("denoiser")
+        )
 
     def finish(self, train: ImageSet, val: ImageSet, seconds: float, console: Console) -> Model:
         """Score, draw and report in about so many seconds."""

@@ -39,6 +39,7 @@ class LatentDiffusionStage:
         val: Latents of held-out pictures, or None.
         accelerator: Device, precision and processes.
         say: Receives remarks.
+        start: Gives the fresh backbone its first weights; None leaves it as it is.
     """
 
     name = "diffusion"
@@ -54,6 +55,7 @@ class LatentDiffusionStage:
         val: Latents | None,
         accelerator: Accelerator,
         say: Callable[[str], None] = lambda text: None,
+        start: Callable[[torch.nn.Module], object] | None = None,
     ) -> None:
         self.config = config
         self.settings = settings
@@ -68,6 +70,8 @@ class LatentDiffusionStage:
         torch.manual_seed(mix("weights", self.name, train.seed))
         shape = latents.shape
         self.denoiser = build_denoiser(config, settings, spec, (shape[0], shape[1], shape[2]))
+        if start is not None:
+            start(self.denoiser.backbone)
         self.denoiser.to(accelerator.device)
         self.ema = EMA(self.denoiser.backbone, train.ema_share)
         optimizer = torch.optim.AdamW(

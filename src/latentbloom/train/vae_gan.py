@@ -48,6 +48,7 @@ class VaeGanStage:
         accelerator: Device, precision and processes.
         mirror: Show mirrored pictures, too.
         say: Receives remarks.
+        start: Gives the fresh autoencoder its first weights; None leaves it as it is.
     """
 
     name = "vae_gan"
@@ -64,6 +65,7 @@ class VaeGanStage:
         *,
         mirror: bool = True,
         say: Callable[[str], None] = print,
+        start: Callable[[torch.nn.Module], object] | None = None,
     ) -> None:
         self.config = config
         self.settings = settings
@@ -76,6 +78,8 @@ class VaeGanStage:
         self.weights: Tensor | None = None
         torch.manual_seed(mix("weights", self.name, train.seed))
         autoencoder = build_autoencoder(config, images.spec)
+        if start is not None:
+            start(autoencoder)
         self.classes = ClassTerms.of(autoencoder, settings, images.spec)
         self.judge_loss, self.fool_loss = ADVERSARIAL_LOSSES[settings.adversarial_loss]
         self.perceptual = build_perceptual(settings.perceptual, say)

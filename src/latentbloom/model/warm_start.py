@@ -1,0 +1,243 @@
+"""Weights of a finished run as the start of a new one.
+
+What has the same name and shape is copied. Some weights are fitted to the new run first: rows of
+the condition tables go by the words of their values, position tables are resized, and the first and
+last layer of a `swift` autoencoder are brought from grey to colour or back. The rest starts fresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from latentbloom.conditions import ANY, ConditionSpec
+from latentbloom.config import AutoencoderConfig, DenoiserConfig, DiffusionSettings, RunConfig
+from latentbloom.errors import ConfigError, RunFolderError
+from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint
+from latentbloom.runs.folder import RunFolder
+
+Fit = Callable[[str, Tensor], Tensor | None]
+"""A weight fitted to a tensor of that name, or None where it is copied as it is or left fresh."""
+
+NORMALISATION = ("shift", "scale")  # of the old latents; the new ones are measured anew
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What a module took over.
+
+    Attributes:
+        copied: Weights (scalars) that were copied as they are.
+        fitted: Weights that were fitted to the new run.
+        total: Weights of the module.
+        fresh: Names of the tensors that start fresh.
+    """
+
+    copied: int
+    fitted: int
+    total: int
+    fresh: tuple[str, ...]
+
+    def describe(self, what: str) -> str:
+        """One line for people."""
+        percent = 100 * (self.copied + self.fitted) // max(self.total, 1)
+        text = f"{what}: {percent}% of {self.total:,} weights carried over"
+        if self.fitted:
+            text += f", {self.fitted:,} of them fitted to the new data"
+        if self.fresh:
+            shown = ", ".join(self.fresh[:3])
+            more = f" and {len(self.fresh) - 3} more" if len(self.fresh) > 3 else ""
+            text += f"; fresh: {shown}{more}"
+        return text + "."
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """A finished run to start from.
+
+    Attributes:
+        run: Its folder.
+        autoencoder: Shape of its autoencoder.
+        autoencoder_weights: By name.
+        denoiser: Shape of its denoiser.
+        diffusion: Settings that its denoiser was trained with.
+        denoiser_weights: By name.
+        spec: The factors that it knows.
+    """
+
+    run: Path
+    autoencoder: AutoencoderConfig
+    autoencoder_weights: Mapping[str, Tensor]
+    denoiser: DenoiserConfig
+    diffusion: DiffusionSettings
+    denoiser_weights: Mapping[str, Tensor]
+    spec: ConditionSpec
+
+    def fill_in(self, config: RunConfig) -> RunConfig:
+        """Settings of a new run; shapes that they leave open become those of this run.
+
+        Raises:
+            ConfigError: The new run is of another family, so that nothing would carry over.
+        """
+        family = (config.autoencoder or AutoencoderConfig()).family
+        if self.autoencoder.family != family:
+            raise ConfigError(
+                f"{self.run} is a model of the family '{self.autoencoder.family}', and the new run "
+                f"is of '{family}': nothing carries over between families. Give --preset "
+                f"{self.autoencoder.family}, or leave --from away."
+            )
+        return config.model_copy(
+            update={
+                "autoencoder": config.autoencoder or self.autoencoder,
+                "denoiser": config.denoiser or self.denoiser,
+            }
+        )
+
+    def start_autoencoder(self, module: nn.Module) -> Carried:
+        """Copy what fits into a fresh autoencoder; its normalisation stays fresh."""
+        old = {k: v for k, v in self.autoencoder_weights.items() if k not in NORMALISATION}
+        return _carry(module, old, lambda name, tensor: _fit_channels(name, old[name], tensor))
+
+    def start_denoiser(
+        self, backbone: nn.Module, spec: ConditionSpec, diffusion: DiffusionSettings
+    ) -> Carried:
+        """Copy what fits into a fresh backbone that is conditioned on `spec`.
+
+        Raises:
+            ConfigError: The new run's network predicts another quantity, or on another schedule.
+        """
+        for name in ("prediction", "schedule"):
+            here, there = getattr(diffusion, name), getattr(self.diffusion, name)
+            if here != there:
+                raise ConfigError(
+                    f"diffusion.{name} is '{here}', and {self.run} was trained with '{there}'. "
+                    f"Give --diffusion.{name} {there}, or leave --from away."
+                )
+        old = self._by_factor(spec)
+
+        def fit(name: str, tensor: Tensor) -> Tensor | None:
+            if "tables." in name:
+                return _fit_table(name, old[name], tensor, self.spec, spec)
+            if name == "position":
+                return _fit_positions(old[name], tensor)
+            return None
+
+        return _carry(backbone, old, fit)
+
+    def _by_factor(self, spec: ConditionSpec) -> dict[str, Tensor]:
+        """The old weights, with condition tables under the place that their factor has now."""
+        old = {k: v for k, v in self.denoiser_weights.items() if "tables." not in k}
+        for name, tensor in self.denoiser_weights.items():
+            head, found, rest = name.partition("tables.")
+            place, _, tail = rest.partition(".")
+            if found and (factor := self.spec.names[int(place)]) in spec.names:
+                old[f"{head}tables.{spec.names.index(factor)}.{tail}"] = tensor
+        return old
+
+
+def open_warm_start(run: Path | str) -> WarmStart:
+    """The weights of a finished run.
+
+    Raises:
+        RunFolderError: It is no run folder, or the run is not finished.
+        CheckpointError: A checkpoint is broken.
+    """
+    folder = RunFolder(Path(run))
+    folder.load_config()
+    final = folder.path / "conditional_diffusion_final"
+    missing = [
+        stage
+        for stage, place in (("stage 1", folder.autoencoder), ("stage 2", final))
+        if not checkpoint_exists(place)
+    ]
+    if missing:
+        raise RunFolderError(
+            f"{folder.path} is not finished: {missing[0]} has not ended. A new run can only start "
+            "from a finished one. Run `latentbloom fit` with that --out again, then start from it."
+        )
+    first, about_first = load_checkpoint(folder.autoencoder, ["model"])
+    second, about_second = load_checkpoint(final, ["model"])
+    return WarmStart(
+        folder.path,
+        AutoencoderConfig(**about_first["config"]),
+        first["model"],
+        DenoiserConfig(**about_second["config"]),
+        DiffusionSettings(**about_second["settings"]),
+        second["model"],
+        ConditionSpec.from_json(about_second["spec"]),
+    )
+
+
+def _carry(module: nn.Module, old: Mapping[str, Tensor], fit: Fit) -> Carried:
+    copied = fitted = 0
+    fresh = []
+    new = module.state_dict()
+    for name, tensor in new.items():
+        if name in NORMALISATION:
+            continue
+        found = fit(name, tensor) if name in old else None
+        if found is not None:
+            fitted += tensor.numel()
+        elif name in old and old[name].shape == tensor.shape:
+            found = old[name]
+            copied += tensor.numel()
+        else:
+            fresh.append(name)
+            continue
+        with torch.no_grad():
+            tensor.copy_(found)
+    total = sum(t.numel() for name, t in new.items() if name not in NORMALISATION)
+    return Carried(copied, fitted, total, tuple(fresh))
+
+
+def _fit_table(
+    name: str, old: Tensor, new: Tensor, before: ConditionSpec, after: ConditionSpec
+) -> Tensor | None:
+    """Rows by the words of their values. A value that is new starts as "any" was."""
+    place = int(name.partition("tables.")[2].partition(".")[0])
+    factor = after.factors[place]
+    known = before.factor(factor.name)
+    if known == factor or old.shape[1] != new.shape[1]:
+        return None  # copied as it is, or fresh
+    words = [factor.word(index) for index in range(factor.num_embeddings)]
+    return torch.stack([old[known.index(w if w in known.values else ANY)] for w in words])
+
+
+def _fit_positions(old: Tensor, new: Tensor) -> Tensor | None:
+    """A table (1, T, D) of a square grid of tokens, resized to another square grid."""
+    if old.shape == new.shape or old.shape[2] != new.shape[2]:
+        return None
+    sides = [round(table.shape[1] ** 0.5) for table in (old, new)]
+    if any(side**2 != table.shape[1] for side, table in zip(sides, (old, new), strict=True)):
+        return None
+    grid = old.transpose(1, 2).unflatten(2, (sides[0], sides[0]))
+    resized = F.interpolate(grid, (sides[1], sides[1]), mode="bilinear", align_corners=False)
+    return resized.flatten(2).transpose(1, 2)
+
+
+def _fit_channels(name: str, old: Tensor, new: Tensor) -> Tensor | None:
+    """The first and last convolution of `swift` between 1 and 3 channels; None where nothing fits.
+
+    Space-to-depth layers keep the channels outermost: the first layer reads C blocks of 16 values,
+    the last one makes C blocks of 4.
+    """
+    if old.shape == new.shape or old.ndim != new.ndim:
+        return None
+    if name.startswith("encoder") and old.shape[0] == new.shape[0]:  # (wide, 16 C, 3, 3)
+        if 3 * old.shape[1] == new.shape[1]:
+            return old.repeat(1, 3, *[1] * (old.ndim - 2)) / 3
+        if old.shape[1] == 3 * new.shape[1]:
+            return torch.stack(old.chunk(3, dim=1)).sum(0)
+    if (
+        name.startswith("decoder") and old.shape[1:] == new.shape[1:]
+    ):  # (4 C, fine, 3, 3) and (4 C,)
+        if 3 * old.shape[0] == new.shape[0]:
+            return old.repeat(3, *[1] * (old.ndim - 1))
+        if old.shape[0] == 3 * new.shape[0]:
+            return torch.stack(old.chunk(3)).mean(0)
+    return None

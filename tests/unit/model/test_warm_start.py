@@ -1,0 +1,169 @@
+"""What a new run takes over from a finished one, weight by weight."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import torch
+from rich.console import Console
+
+from latentbloom.conditions import ConditionSpec, Factor
+from latentbloom.config import AutoencoderConfig, DenoiserConfig, DiffusionSettings, RunConfig
+from latentbloom.errors import ConfigError, RunFolderError
+from latentbloom.fitting.pipeline import fit
+from latentbloom.model.denoiser import build_denoiser
+from latentbloom.model.warm_start import WarmStart, open_warm_start
+from latentbloom.nn.autoencoders.swift import SwiftAutoencoder
+from latentbloom.presets import build_preset
+from tiny_run import TINY, make_pictures, tiny_config
+
+SPEC = ConditionSpec((Factor("label", ("day", "night")), Factor("place", ("sea", "town"))))
+DIFFUSION = DiffusionSettings()
+SMALL = DenoiserConfig(width=32, depth=1, head_width=16)
+
+
+def autoencoder(channels: Literal[1, 3], seed: int = 0) -> SwiftAutoencoder:
+    torch.manual_seed(seed)
+    return SwiftAutoencoder(AutoencoderConfig(width=16, blocks=1, size=32, channels=channels))
+
+
+def backbone(spec: ConditionSpec, side: int = 4, seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    return build_denoiser(SMALL, DIFFUSION, spec, (4, side, side)).backbone
+
+
+def finished(channels: Literal[1, 3] = 1) -> WarmStart:
+    old = autoencoder(channels)
+    old.set_normalisation(torch.full((4,), 3.0), torch.full((4,), 5.0))
+    return WarmStart(
+        Path("old"),
+        old.config,
+        old.state_dict(),
+        SMALL,
+        DIFFUSION,
+        backbone(SPEC).state_dict(),
+        SPEC,
+    )
+
+
+def test_the_same_shape_is_copied_and_latents_are_measured_anew() -> None:
+    start, new = finished(), autoencoder(1, seed=1)
+    carried = start.start_autoencoder(new)
+    assert carried.fresh == ()
+    assert carried.fitted == 0
+    x = torch.randn(2, 1, 32, 32)
+    assert torch.equal(new.encode_raw(x).mean, autoencoder(1).encode_raw(x).mean)
+    assert torch.equal(new.shift, torch.zeros(4))
+    assert torch.equal(new.scale, torch.ones(4))
+
+
+def test_grey_to_colour_sees_grey_pictures_as_before() -> None:
+    start, new = finished(1), autoencoder(3, seed=1)
+    carried = start.start_autoencoder(new)
+    assert carried.fresh == ()
+    grey = torch.randn(2, 1, 32, 32)
+    old = autoencoder(1)
+    torch.testing.assert_close(
+        new.encode_raw(grey.expand(-1, 3, -1, -1)).mean, old.encode_raw(grey).mean
+    )
+    z = torch.randn(2, 4, 4, 4)
+    torch.testing.assert_close(new.decode_raw(z), old.decode_raw(z).expand(-1, 3, -1, -1))
+
+
+def test_colour_to_grey_sees_grey_pictures_as_before() -> None:
+    start, new = finished(3), autoencoder(1, seed=1)
+    start.start_autoencoder(new)
+    grey = torch.randn(2, 1, 32, 32)
+    old = autoencoder(3)
+    torch.testing.assert_close(
+        new.encode_raw(grey).mean, old.encode_raw(grey.expand(-1, 3, -1, -1)).mean
+    )
+    z = torch.randn(2, 4, 4, 4)
+    torch.testing.assert_close(new.decode_raw(z), old.decode_raw(z).mean(1, keepdim=True))
+
+
+def test_labels_go_by_their_words() -> None:
+    more = ConditionSpec((Factor("label", ("dusk", "night", "day")), Factor("size", ("s", "l"))))
+    new = backbone(more, seed=1)
+    fresh = new.condition.tables[1].weight.clone()
+    carried = finished().start_denoiser(new, more, DIFFUSION)
+    old = backbone(SPEC).condition.tables[0].weight  # day, night, any
+    table = new.condition.tables[0].weight
+    assert torch.equal(table, old[[2, 1, 0, 2]])  # dusk starts as "any"
+    assert torch.equal(new.condition.tables[1].weight, fresh)
+    assert carried.fresh == ("condition.tables.1.weight",)
+
+
+def test_factors_in_another_order_keep_their_tables() -> None:
+    turned = ConditionSpec((SPEC.factors[1], SPEC.factors[0]))
+    new = backbone(turned, seed=1)
+    assert finished().start_denoiser(new, turned, DIFFUSION).fresh == ()
+    old = backbone(SPEC).condition.tables
+    assert torch.equal(new.condition.tables[0].weight, old[1].weight)
+    assert torch.equal(new.condition.tables[1].weight, old[0].weight)
+
+
+def test_another_size_resizes_positions() -> None:
+    new = backbone(SPEC, side=8, seed=1)
+    carried = finished().start_denoiser(new, SPEC, DIFFUSION)
+    assert carried.fresh == ()
+    old = backbone(SPEC).position.detach()
+    assert carried.fitted == new.position.numel()
+    torch.testing.assert_close(new.position.mean((0, 1)), old.mean((0, 1)))
+
+
+def test_what_carried_over_is_said() -> None:
+    more = ConditionSpec((*SPEC.factors, Factor("size", ("s", "l"))))
+    new = backbone(more, seed=1)
+    text = finished().start_denoiser(new, more, DIFFUSION).describe("Denoiser")
+    assert text.startswith("Denoiser: 99% of 28,784 weights")
+    assert text.endswith("; fresh: condition.tables.2.weight.")
+
+
+def test_another_family_is_refused() -> None:
+    with pytest.raises(ConfigError, match="family 'swift', and the new run is of 'classic'"):
+        finished().fill_in(build_preset("classic"))
+
+
+def test_shapes_that_are_left_open_are_those_of_the_run() -> None:
+    start = finished()
+    filled = start.fill_in(RunConfig())
+    assert filled.autoencoder == start.autoencoder
+    assert filled.denoiser == start.denoiser
+    told = start.fill_in(RunConfig().updated({"autoencoder.width": 32}))
+    assert told.autoencoder is not None
+    assert told.autoencoder.width == 32
+
+
+def test_another_prediction_is_refused() -> None:
+    eps = DiffusionSettings(prediction="eps")
+    with pytest.raises(ConfigError, match="diffusion.prediction is 'eps', and old was trained wi"):
+        finished().start_denoiser(backbone(SPEC), SPEC, eps)
+
+
+def test_a_run_that_is_not_finished_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="There is no folder"):
+        open_warm_start(tmp_path / "nowhere")
+    tiny_config().save(tmp_path / "config.json")
+    with pytest.raises(RunFolderError, match="is not finished: stage 1 has not ended"):
+        open_warm_start(tmp_path)
+
+
+def test_fit_from_a_run_with_other_labels(tmp_path: Path) -> None:
+    before = make_pictures(tmp_path / "before")
+    fit(before, out=tmp_path / "old", overrides=TINY, console=Console(quiet=True))
+    after = make_pictures(tmp_path / "after")
+    for split in ("train", "val"):
+        (after / split / "night").rename(after / split / "dusk")
+    told = Console(record=True, width=200, file=io.StringIO())
+    start = {"train.start_from": str(tmp_path / "old"), "train.vae_gan_images": 8}
+    fit(after, out=tmp_path / "new", overrides={**TINY, **start}, console=told)
+    text = told.export_text()
+    assert f"From {tmp_path / 'old'}: autoencoder: 100% of" in text
+    assert "weights carried over, 96 of them fitted to the new data." in text
+    start = {"train.start_from": str(tmp_path / "new")}
+    with pytest.raises(RunFolderError, match="start_from was '', now"):
+        fit(before, out=tmp_path / "old", overrides={**TINY, **start}, console=told)
