@@ -1,6 +1,10 @@
 """Settings of the documentation: `make docs`."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "latentbloom"
 author = "The latentbloom authors"
@@ -12,6 +16,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "reference_pages",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
