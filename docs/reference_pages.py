@@ -19,10 +19,10 @@ def commands() -> str:
     from latentbloom.cli.main import COMMANDS
 
     sections = []
-    for name, command in COMMANDS.items():
+    for name, summary in COMMANDS.items():
         parser = command_parser(name)
         usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
-        lines = [f"## `latentbloom {name}`", "", f"{_sentence(command.summary)}", ""]
+        lines = [f"## `latentbloom {name}`", "", f"{_sentence(summary)}.", ""]
         lines += ["```text", usage, "```", ""]
         for group in parser._action_groups:
             rows = [_option(action) for action in group._group_actions if _shown(action)]
@@ -93,10 +93,8 @@ GENERATED: dict[str, Callable[[], str]] = {
 
 def command_parser(name: str) -> argparse.ArgumentParser:
     """The parser of one command, as `latentbloom NAME` builds it."""
-    from latentbloom.cli.main import COMMANDS
-
     parser = argparse.ArgumentParser(prog=f"latentbloom {name}", allow_abbrev=False)
-    import_module(COMMANDS[name].module).add_arguments(parser)
+    import_module(f"latentbloom.cli.{name}_command").add_arguments(parser)
     return parser
 
 
