@@ -6,7 +6,8 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,17 @@ def default_device() -> torch.device:
 def low_precision(config: RunConfig) -> torch.dtype | None:
     """The type to compute in where that is not float32."""
     return torch.bfloat16 if config.train.precision == "bf16" else None
+
+
+@contextmanager
+def using_threads(count: int | None) -> Iterator[None]:
+    """Let PyTorch compute with so many threads on the CPU; None leaves the number as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def can_compile(device: torch.device) -> bool:

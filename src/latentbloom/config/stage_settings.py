@@ -155,6 +155,9 @@ class TrainSettings(Settings):
     seed: Seed = Field(0, description="Random seed of the whole run")
     start_from: str = Field("", description="Finished run whose weights both stages start from")
     precision: Literal["fp32", "bf16"] | None = Field(None, description="Default: the faster one")
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        None, description="CPU threads that train; default one, unless more are measured faster"
+    )
     compile: bool | None = Field(
         None, description="Compile the transformer in stage 2; default for long training on a CPU"
     )

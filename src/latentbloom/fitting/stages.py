@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.colour_factor import colours_found
-from latentbloom.device import make_accelerator
+from latentbloom.device import make_accelerator, using_threads
 from latentbloom.files import write_json
 from latentbloom.fitting.planning.plan_words import describe_plan
 from latentbloom.fitting.planning.planner import Plan, make_plan
@@ -84,7 +84,9 @@ class Fitting:
         config = config.model_copy(
             update={
                 "data": config.data.model_copy(update={"size": size, "channels": channels}),
-                "train": config.train.model_copy(update={"precision": precision}),
+                "train": config.train.model_copy(
+                    update={"precision": precision, "threads": speeds.threads}
+                ),
             }
         )
         for line in describe_plan(config, plan, machine, count):
@@ -113,7 +115,7 @@ class Fitting:
                 self._say(f"Colours as they were found: {path}")
         previews = Previews(self.folder.path, config, train, val, self._say)
         try:
-            with self.interrupts.heard():
+            with self.interrupts.heard(), using_threads(config.train.threads):
                 autoencoder = self._autoencoder(config, plan, previews, accelerator)
                 plan = self._encode(config, plan, autoencoder, previews, accelerator)
                 if only_autoencoder:

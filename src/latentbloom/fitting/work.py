@@ -16,6 +16,7 @@ from latentbloom.fitting.encoding import open_latents, prepare_latents
 from latentbloom.fitting.planning.machine import measure_machine
 from latentbloom.fitting.planning.planner import models_to_time
 from latentbloom.fitting.planning.speeds import Speeds, measure_speeds
+from latentbloom.fitting.planning.thread_choice import choose_threads
 from latentbloom.fitting.previews import Previews
 from latentbloom.model.warm_start import open_warm_start
 from latentbloom.nn.autoencoders.base import Autoencoder
@@ -89,8 +90,12 @@ class Work:
         autoencoder, denoiser = models_to_time(request, size=size, channels=channels)
         few = entries[: request.vae_gan.batch_size]
         images = ImageSet(source, few, size=size, channels=channels, fit=request.data.fit)
-        speeds = measure_speeds(
-            request, autoencoder, denoiser, images, device=device, precision=precision
+        speeds = choose_threads(
+            lambda: measure_speeds(
+                request, autoencoder, denoiser, images, device=device, precision=precision
+            ),
+            request,
+            device,
         )
         return machine.describe(), precision, speeds
 

@@ -16,8 +16,10 @@ def describe_plan(config: RunConfig, plan: Plan, machine: str, count: int) -> li
         count: Training pictures.
     """
     data = config.data
+    threads = config.train.threads
+    trains = f"; trains with {threads} thread{'s' if threads > 1 else ''}" if threads else ""
     return [
-        f"Machine: {machine}.",
+        f"Machine: {machine}{trains}.",
         f"Pictures: {data.size}x{data.size}, "
         f"{'grey' if data.channels == 1 else 'colour'}, {count:,} to train on"
         f"{', and their mirror images' if data.mirror else ''}.",

@@ -28,6 +28,7 @@ class Speeds:
         encoded: Images a second that the autoencoder encodes; 0 where there is no stage 1.
         set_up: Seconds that went before training: audit, measurement.
         compiles: Whether blocks can be compiled on this machine.
+        threads: Threads that they were measured with and that the run uses; None leaves PyTorch's.
     """
 
     images: float
@@ -35,6 +36,7 @@ class Speeds:
     encoded: float
     set_up: float = 0.0
     compiles: bool = False
+    threads: int | None = None
 
 
 def measure_speeds(
