@@ -31,7 +31,7 @@ from bench.peer_training import BATCH, Trained, sample_peer, train_peer
 from bench.pieces import finished, keep, read_piece, this_command
 from latentbloom.conditions import ConditionSpec
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.open import open_source
 from latentbloom.device import default_device
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.requests import in_proportion

@@ -24,10 +24,11 @@ from rich.console import Console
 
 from bench.pieces import finished, keep, this_command
 from latentbloom.conditions import ConditionSpec
+from latentbloom.config import SourceOptions
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.pixels import Fit, fit_square, with_channels
 from latentbloom.data.reading import read_picture
-from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.open import open_source
 from latentbloom.errors import LatentbloomError, SourceError
 from latentbloom.evaluate.reference import prepare_reference
 from latentbloom.evaluate.run_scores import evaluate_run
@@ -46,7 +47,7 @@ def read_generated(
         paths = [folder / one["file"] for one in described]
         words = [one["cond"] for one in described]
     else:
-        generated = open_source(folder, val_share=0.0)
+        generated = open_source(SourceOptions(source=str(folder), val_share=0.0))
         paths = [e.path for e in generated.entries if e.path is not None]
         words = [
             {f.name: f.word(i) for f, i in zip(generated.spec.factors, e.labels, strict=True)}

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from latentbloom.data.sources.base import Source, open_source
-from latentbloom.errors import SourceError
+from latentbloom.config import SourceOptions, parse_settings
+from latentbloom.data.sources.base import Source
+from latentbloom.data.sources.open import open_source
+from latentbloom.errors import LatentbloomError
 from picture_files import noise, save
 
 LINE = (
@@ -26,6 +28,7 @@ LINE = (
 """The second line of CelebA's own list."""
 
 HEADER = LINE.split()
+_LISTS = ("factors", "splits")
 
 
 def face(number: int) -> str:
@@ -111,12 +114,16 @@ def refuse_download(*_: Any) -> None:
 
 def open_published(name: str, root: Path, **options: Any) -> Source:
     """The source of that name over a small tree."""
-    return open_source(name, root=root, **options)
+    seed = options.pop("seed", 0)
+    words = {n: v if isinstance(v, str) else ",".join(v) for n, v in options.items() if n in _LISTS}
+    options |= words
+    asked = parse_settings(SourceOptions, {"source": name, "root": str(root), **options})
+    return open_source(asked, seed=seed)
 
 
 def message_of(name: str, root: Path, **options: Any) -> str:
     """What is said when it cannot be opened."""
-    with pytest.raises(SourceError) as error:
+    with pytest.raises(LatentbloomError) as error:
         open_published(name, root, **options)
     return str(error.value)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig, SamplingSettings
 from latentbloom.data.audit.run import audit_source
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.open import open_source
 from latentbloom.evaluate.measures.distances import Interval
 from latentbloom.evaluate.scores import (
     CombinationScore,

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from latentbloom.config import Background
     from latentbloom.data.audit.run import Audit
-    from latentbloom.data.sources.options import Background
     from latentbloom.fitting.pipeline import fit
     from latentbloom.model.generator import load
 
@@ -46,12 +46,12 @@ def audit(
     crop: int = 148,
     background: Background = "keep",
 ) -> Audit:
-    """Look at every picture of a source: what is there, what is broken, is it enough?
+    """Check every picture of a source: what is there, what is broken, is it enough?
 
     Arguments:
         source: Folder of labelled pictures, or the name of a built-in source.
-        seed: Decides which pictures are kept for validation where there is no `val/`.
-        val_share: The share of them, 0 to 1.
+        seed: Decides which pictures are held out for validation if there is no `val/`.
+        val_share: The share of them, 0 to 0.9.
         root: celeba, flowers102: folder that holds them, or gets them.
         factors: Which conditions to use, as in "smiling,male"; empty for all, for celeba "smiling".
         splits: celeba, flowers102: published splits to train on; empty for "train".
@@ -60,21 +60,22 @@ def audit(
 
     Raises:
         SourceError: There is no such folder, or next to nothing in it can be used.
+        ConfigError: An option has a value that is not allowed.
     """
+    from latentbloom.config import SourceOptions, parse_settings
     from latentbloom.data.audit.run import audit_source
-    from latentbloom.data.sources.base import open_source
+    from latentbloom.data.sources.open import open_source
 
-    opened = open_source(
-        str(source),
-        seed=seed,
-        val_share=val_share,
-        root=root,
-        factors=factors,
-        splits=splits,
-        crop=crop,
-        background=background,
-    )
-    return audit_source(opened)
+    asked = {
+        "source": str(source),
+        "val_share": val_share,
+        "root": str(root),
+        "factors": factors if isinstance(factors, str) else ",".join(factors),
+        "splits": splits if isinstance(splits, str) else ",".join(splits),
+        "crop": crop,
+        "background": background,
+    }
+    return audit_source(open_source(parse_settings(SourceOptions, asked), seed=seed))
 
 
 def __getattr__(name: str) -> Any:

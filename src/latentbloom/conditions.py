@@ -6,13 +6,13 @@ factor, written "any", is the index after its last value. Only this module knows
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from latentbloom.errors import ConditionError
+from latentbloom.words import did_you_mean
 
 if TYPE_CHECKING:
     import torch
@@ -60,7 +60,7 @@ class Factor:
         if word not in self.values:
             raise ConditionError(
                 f"'{word}' is no value of '{self.name}'. Known values: "
-                f"{', '.join(self.values)} (or {ANY}).{_did_you_mean(word, self.values)}"
+                f"{', '.join(self.values)} (or {ANY}).{did_you_mean(word, self.values)}"
             )
         return self.values.index(word)
 
@@ -88,7 +88,7 @@ class ConditionSpec:
         known = ", ".join(self.names) or "none"
         raise ConditionError(
             f"'{name}' is no condition of this model. Known conditions: {known}."
-            f"{_did_you_mean(name, self.names)}"
+            f"{did_you_mean(name, self.names)}"
         )
 
     def parse(self, texts: str | Sequence[str]) -> dict[str, str]:
@@ -167,8 +167,3 @@ class ConditionSpec:
         if not self.factors:
             return "smiling=yes"
         return f"{self.factors[0].name}={self.factors[0].values[0]}"
-
-
-def _did_you_mean(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(close)}?" if close else ""

@@ -10,7 +10,7 @@ import torch
 
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.open import open_source
 from latentbloom.errors import ConfigError
 from latentbloom.fitting.planning.planner import make_plan
 from latentbloom.fitting.planning.speeds import Speeds, vae_gan_speeds

@@ -10,7 +10,7 @@ import torch
 
 from latentbloom.config import AutoencoderConfig
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.open import open_source
 from latentbloom.device import Alone
 from latentbloom.nn.discriminator import Balance, PatchDiscriminator
 from latentbloom.train.state import Position, restore_stage, save_stage

@@ -12,7 +12,7 @@ from rich.console import Console
 import latentbloom
 from latentbloom.config import DenoiserConfig, RunConfig
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.open import open_source
 from latentbloom.figures.draw import draw_figures
 from latentbloom.fitting.planning.planner import make_plan, models_to_time
 from latentbloom.fitting.planning.speeds import Speeds

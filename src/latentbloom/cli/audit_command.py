@@ -21,13 +21,13 @@ def run(args: argparse.Namespace) -> int:
 
     from latentbloom.config import RunConfig
     from latentbloom.data.audit.run import audit_source, audit_table
-    from latentbloom.data.sources.base import open_data
+    from latentbloom.data.sources.open import open_source
     from latentbloom.device import default_device
 
     console = Console()
     asked = RunConfig().updated({"data.source": args.source, **overrides_of(args)})
     with console.status("Looking at every picture ...") as status:
-        source = open_data(asked.data, seed=asked.train.seed)
+        source = open_source(asked.data, seed=asked.train.seed)
         audit = audit_source(
             source,
             device_type=default_device().type,  # as `fit`, so that both advise the same

@@ -8,17 +8,17 @@ and other slow packages inside `run`, so that every `--help` is quick.
 from __future__ import annotations
 
 import argparse
-import difflib
 import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
 from latentbloom.errors import LatentbloomError
 from latentbloom.threads import bound_spinning
 from latentbloom.version import __version__
+from latentbloom.words import did_you_mean
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -59,7 +59,7 @@ class _Parser(argparse.ArgumentParser):
             word = next((w for w in unknown if w.startswith("-")), unknown[0]).partition("=")[0]
             known = [flag for flag in self._option_string_actions if flag.startswith("--")]
             what = "option" if word.startswith("-") else "argument"
-            self.error(f"unknown {what} '{word}'.{_did_you_mean(word, known)}")
+            self.error(f"unknown {what} '{word}'.{did_you_mean(word, known)}")
         return parsed
 
 
@@ -95,7 +95,7 @@ def _run(words: list[str]) -> int:
         return 0
     if name not in COMMANDS:
         known = ", ".join(COMMANDS)
-        top.error(f"unknown command '{name}'.{_did_you_mean(name, COMMANDS)} Commands: {known}.")
+        top.error(f"unknown command '{name}'.{did_you_mean(name, COMMANDS)} Commands: {known}.")
     before = words[: words.index(name)]
     top.parse_all(before)
     summary = COMMANDS[name]
@@ -125,11 +125,6 @@ def _top_parser() -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"latentbloom {__version__}")
     return parser
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
 def _print_error(message: str) -> None:

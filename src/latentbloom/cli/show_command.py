@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from latentbloom.cli.settings import add_source_settings, overrides_of
+from latentbloom.words import did_you_mean
 
 EVERYTHING = ("all", "report", "card")
 
@@ -122,10 +123,7 @@ _NAMES = (
 
 def _name(word: str) -> str:
     if word not in (*EVERYTHING, *_NAMES):
-        import difflib
-
-        close = difflib.get_close_matches(word, (*EVERYTHING, *_NAMES), n=2)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        hint = did_you_mean(word, (*EVERYTHING, *_NAMES), most=2)
         raise argparse.ArgumentTypeError(
             f"'{word}' is nothing to draw. Allowed: {', '.join((*EVERYTHING, *_NAMES))}.{hint}"
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.errors import ConditionError
+from latentbloom.words import did_you_mean
 
 YES = "yes"
 
@@ -50,8 +50,7 @@ def class_words(spec: ConditionSpec, which: str | int) -> dict[str, str]:
     names = [name for words in known for name in words.values()]
     names += [factor.name for factor in spec.factors if YES in factor.values]
     if not found:
-        close = difflib.get_close_matches(which, names, n=3)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        hint = did_you_mean(which, names)
         raise ConditionError(
             f"'{which}' is no class of this model.{hint} Classes: {', '.join(map(_said, known))}."
         )

@@ -5,9 +5,14 @@ A value of `None` means "choose it from the data and the machine"; the run folde
 """
 
 from latentbloom.config.checks import check_together
-from latentbloom.config.data_settings import SOURCE_SETTINGS, DataSettings
+from latentbloom.config.data_settings import (
+    SOURCE_SETTINGS,
+    Background,
+    DataSettings,
+    SourceOptions,
+)
 from latentbloom.config.network_settings import AutoencoderConfig, DenoiserConfig
-from latentbloom.config.run_config import RunConfig, load_config, parse_config
+from latentbloom.config.run_config import RunConfig, load_config, parse_config, parse_settings
 from latentbloom.config.settings_base import Settings
 from latentbloom.config.stage_settings import (
     DiffusionSettings,
@@ -20,6 +25,7 @@ from latentbloom.config.stage_settings import (
 __all__ = [
     "SOURCE_SETTINGS",
     "AutoencoderConfig",
+    "Background",
     "DataSettings",
     "DenoiserConfig",
     "DiffusionSettings",
@@ -27,9 +33,11 @@ __all__ = [
     "RunConfig",
     "SamplingSettings",
     "Settings",
+    "SourceOptions",
     "TrainSettings",
     "VaeGanSettings",
     "check_together",
     "load_config",
     "parse_config",
+    "parse_settings",
 ]

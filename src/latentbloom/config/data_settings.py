@@ -8,12 +8,14 @@ from pydantic import Field
 
 from latentbloom.config.settings_base import Settings, Size
 
+Background = Literal["keep", "white", "grey", "black"]
+
 SOURCE_SETTINGS = ("root", "factors", "splits", "crop", "background")
-"""Settings of `DataSettings` that belong to one source."""
+"""Options of `SourceOptions` that particular sources take."""
 
 
-class DataSettings(Settings):
-    """Which pictures, and how they are cut to one shape."""
+class SourceOptions(Settings):
+    """Which pictures, and how their source is opened."""
 
     source: str = Field("", description="Folder, or name of a built-in source")
     root: str = Field(
@@ -30,9 +32,22 @@ class DataSettings(Settings):
     crop: Literal[108, 148, 178] = Field(
         148, description="celeba: side of the centre crop, of 178 pixels"
     )
-    background: Literal["keep", "white", "grey", "black"] = Field(
+    background: Background = Field(
         "keep", description="flowers102: what stands behind the flowers; needs segmentations"
     )
+    hold_out: str = Field(
+        "",
+        description="Combinations to hold out of training, as in species=rose,colour=blue; or "
+        "the share of them, as in 0.1",
+    )
+    val_share: Annotated[float, Field(ge=0.0, le=0.9)] = Field(
+        0.1, description="Share of pictures to hold out for validation when there is no val/"
+    )
+
+
+class DataSettings(SourceOptions):
+    """Which pictures, and how they are cut to one shape."""
+
     size: Size | None = Field(None, description="Height and width of the model's pictures, pixels")
     channels: Literal[1, 3] | None = Field(
         None, description="1 grey, 3 colour; default as in the pictures"
@@ -42,14 +57,6 @@ class DataSettings(Settings):
     )
     mirror: bool | None = Field(
         None, description="Also train on mirrored pictures; default where encoding them is quick"
-    )
-    hold_out: str = Field(
-        "",
-        description="Combinations to hold out of training, as in species=rose,colour=blue; or "
-        "the share of them, as in 0.1",
-    )
-    val_share: Annotated[float, Field(ge=0.0, le=0.9)] = Field(
-        0.1, description="Share of pictures to hold out for validation when there is no val/"
     )
     cache_mb: Annotated[int, Field(ge=1, le=1_048_576)] = Field(
         256, description="Size limit of the cache of decoded pictures, MB"

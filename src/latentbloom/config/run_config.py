@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -20,6 +20,8 @@ from latentbloom.config.stage_settings import (
 )
 from latentbloom.errors import ConfigError, RunFolderError
 from latentbloom.files import write_atomic
+
+Kind = TypeVar("Kind", bound=Settings)
 
 
 class RunConfig(Settings):
@@ -62,16 +64,25 @@ def parse_config(tree: dict[str, Any], where: str = "the settings") -> RunConfig
     Raises:
         ConfigError: A field is wrong; the message names it, what was found and what is allowed.
     """
+    config = parse_settings(RunConfig, tree, where)
+    check_together(config, where)
+    return config
+
+
+def parse_settings(kind: type[Kind], tree: dict[str, Any], where: str = "the settings") -> Kind:
+    """Validate a tree of settings of one kind, for example `SourceOptions`.
+
+    Raises:
+        ConfigError: A field is wrong; the message names it, what was found and what is allowed.
+    """
     try:
-        config = RunConfig.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as error:
         lines = [
             f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']} (found {e['input']!r})"
             for e in error.errors()
         ]
         raise ConfigError(f"In {where}:\n" + "\n".join(lines)) from None
-    check_together(config, where)
-    return config
 
 
 def load_config(path: Path) -> RunConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,9 @@ SUFFIXES = frozenset(
     )
 )
 """Endings, in lower case, of the files that are taken for pictures."""
+
+FileStamp: TypeAlias = tuple[int, int]
+"""Size in bytes and time of the last change in nanoseconds; (0, 0) where there is no file."""
 
 _EXIF_KEYS = frozenset(("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"))
 
@@ -40,6 +43,15 @@ class Picture:
     mode: str
     width: int
     height: int
+
+
+def file_stamp(path: Path | None) -> FileStamp:
+    """What tells whether a file was changed."""
+    try:
+        status = None if path is None else path.stat()
+    except OSError:
+        status = None
+    return (0, 0) if status is None else (status.st_size, status.st_mtime_ns)
 
 
 def is_picture_name(name: str) -> bool:

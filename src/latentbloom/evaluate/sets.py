@@ -31,7 +31,7 @@ def sets_of_run(
     """
     from latentbloom.data.audit.run import Audit
     from latentbloom.data.imageset import ImageSet
-    from latentbloom.data.sources.base import open_data
+    from latentbloom.data.sources.open import open_source
 
     config = folder.load_config()
     if against is not None and against != config.data.source:
@@ -44,7 +44,7 @@ def sets_of_run(
             f"latentbloom evaluate {folder.path} --against SOURCE"
         )
     colours = folder.colours if against is None else None
-    source = open_data(data, seed=config.train.seed, colours=colours)
+    source = open_source(data, seed=config.train.seed, colours=colours)
     if against is None and folder.audit.is_file():
         audit = Audit.load(folder.audit)
         train, val = (audit.kept(source.entries, s) for s in ("train", "val"))

@@ -188,12 +188,12 @@ def _audit(
 ) -> tuple[Source, Audit]:
     from latentbloom.data.audit.run import audit_source
     from latentbloom.data.audit.table import audit_table
-    from latentbloom.data.sources.base import open_data
     from latentbloom.data.sources.colour_factor import save_colours
+    from latentbloom.data.sources.open import open_source
     from latentbloom.device import default_device
 
     with console.status("Looking at every picture ..."):
-        opened = open_data(request.data, seed=request.train.seed)
+        opened = open_source(request.data, seed=request.train.seed)
         _check_channels(request, opened)
         audit = audit_source(opened, device_type=default_device().type)
     console.print(audit_table(audit))
@@ -226,7 +226,7 @@ def _resume(
     folder: RunFolder, request: RunConfig, console: Console
 ) -> tuple[RunConfig, Plan, Audit, Source]:
     from latentbloom.data.audit.findings import Audit
-    from latentbloom.data.sources.base import open_data
+    from latentbloom.data.sources.open import open_source
     from latentbloom.fitting.planning.planner import Plan
 
     stored = json.loads(folder.request.read_text(encoding="utf-8"))
@@ -238,7 +238,7 @@ def _resume(
             "settings to go on with it, or another --out to begin anew."
         )
     resolved = folder.load_config()
-    opened = open_data(request.data, seed=request.train.seed, colours=folder.colours)
+    opened = open_source(request.data, seed=request.train.seed, colours=folder.colours)
     console.print(f"Going on with {folder.path}.")
     return resolved, Plan(**stored["plan"]), Audit.load(folder.audit), opened
 

@@ -16,7 +16,7 @@ from bench.peer_models import PEERS, DiffusersUNet
 from bench.peer_training import Trained, train_peer
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.open import open_source
 from tiny_run import make_pictures
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from latentbloom.data.colour import COLOURS, colour_of, colour_points, oklab
-from latentbloom.data.sources.drawn import synthetic_flowers
+from latentbloom.data.sources.rendered import synthetic_flowers
 
 DATA = Path(__file__).parents[2] / "data"
 """flower_colours.webp: 100 photographs of flowers (20 of each of five kinds, drawn by lot) from the

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from latentbloom.config import SourceOptions
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.base import Entry, FileSource, Source, open_source
+from latentbloom.data.sources.base import Entry, FileSource, Source
+from latentbloom.data.sources.open import open_source
 from latentbloom.errors import SourceError
 from picture_files import noise, tree
 
@@ -30,7 +32,9 @@ COUNTS: dict[str, int] = {}
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
     COUNTS.clear()
-    opened = open_source(tree(tmp_path / "pets", {"cat": 10, "dog": 10}), val_share=0.0)
+    opened = open_source(
+        SourceOptions(source=str(tree(tmp_path / "pets", {"cat": 10, "dog": 10})), val_share=0.0)
+    )
     assert isinstance(opened, FileSource)
     return CountingSource(opened.name, opened.spec, opened.entries)
 

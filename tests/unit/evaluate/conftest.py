@@ -42,7 +42,7 @@ class Drawn:
     entries: tuple[Entry, ...]
     spec: ConditionSpec = SPEC
     name: str = "shapes"
-    drawn: bool = True
+    synthetic: bool = True
     treatment: str = ""
     notes: tuple[str, ...] = ()
     set_aside: tuple[SetAside, ...] = ()

@@ -11,7 +11,7 @@ import torch
 
 from latentbloom.config import SamplingSettings
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.open import open_source
 from latentbloom.evaluate.features.extractor import FeatureExtractor, Features
 from latentbloom.evaluate.guidance_choice import Tried, choose_guidance, strongest
 from latentbloom.evaluate.measures.distances import (

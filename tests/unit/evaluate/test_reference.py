@@ -10,7 +10,7 @@ import torch
 
 from latentbloom.config import DataSettings
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.base import open_data
+from latentbloom.data.sources.open import open_source
 from latentbloom.evaluate import reference as module
 from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.evaluate.measures.classifier import Judge
@@ -26,7 +26,7 @@ def extractor() -> FeatureExtractor:
 
 def sets(hold_out: str) -> tuple[ImageSet, ImageSet]:
     data = DataSettings(source="synthetic-flowers:300", hold_out=hold_out)
-    source = open_data(data, seed=0)
+    source = open_source(data, seed=0)
     train, val = (
         ImageSet(source, [e for e in source.entries if e.split == split], size=32, channels=3)
         for split in ("train", "val")

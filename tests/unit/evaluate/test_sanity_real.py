@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from latentbloom.config import SourceOptions
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.open import open_source
 from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.evaluate.reference import Reference, prepare_reference
 from latentbloom.evaluate.score import score_pictures
@@ -41,7 +42,10 @@ def flowers(tmp_path_factory: pytest.TempPathFactory) -> Flowers:
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(tile).save(place / f"{count[kind]}.png")
         count[kind] += 1
-    known, new = open_source(folder / "known"), open_source(folder / "new", val_share=0.0)
+    known, new = (
+        open_source(folder / "known"),
+        open_source(SourceOptions(source=str(folder / "new"), val_share=0.0)),
+    )
 
     def images(source, split: str) -> ImageSet:
         entries = [e for e in source.entries if e.split == split]

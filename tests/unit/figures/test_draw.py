@@ -10,7 +10,8 @@ import pytest
 
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.base import FileSource, open_source
+from latentbloom.data.sources.base import FileSource
+from latentbloom.data.sources.open import open_source
 from latentbloom.figures import draw
 from latentbloom.figures.condition_words import condition_rows, full_conditions, phrase
 from latentbloom.figures.draw import draw_figures, draw_scene

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from latentbloom.conditions import ANY, ConditionSpec
 from latentbloom.data.sources.base import Entry, Split
@@ -57,7 +57,7 @@ class Sizes(_Frozen):
     different: int
 
 
-class Twins(_Frozen):
+class Duplicates(_Frozen):
     """Pictures that are the same, exactly or nearly."""
 
     names: tuple[str, ...]
@@ -74,7 +74,7 @@ class Audit(_Frozen):
     format: Literal["latentbloom-audit"] = "latentbloom-audit"
     version: Literal[1] = 1
     source: str
-    drawn: bool
+    synthetic: bool = Field(validation_alias=AliasChoices("synthetic", "drawn"))
     looked_at: int
     spec: list[dict[str, Any]]
     train: int
@@ -89,7 +89,7 @@ class Audit(_Frozen):
     broken: tuple[Aside, ...]
     unused: tuple[Aside, ...]
     unused_count: int
-    twins: tuple[Twins, ...]
+    duplicates: tuple[Duplicates, ...] = Field(validation_alias=AliasChoices("duplicates", "twins"))
     notes: tuple[str, ...]
     seconds: float
     verdict: Verdict = "fair"
@@ -113,14 +113,14 @@ class Audit(_Frozen):
         return max(counts) / min(counts) if min(counts) else float("inf")
 
     @property
-    def leaks(self) -> tuple[Twins, ...]:
-        """Twins that are both trained on and kept aside."""
-        return tuple(group for group in self.twins if group.across_splits)
+    def leaks(self) -> tuple[Duplicates, ...]:
+        """Duplicates of which some are trained on and some are held out."""
+        return tuple(group for group in self.duplicates if group.across_splits)
 
     @property
-    def contradictions(self) -> tuple[Twins, ...]:
-        """Exact twins that have different labels."""
-        return tuple(group for group in self.twins if group.across_labels and group.exact)
+    def contradictions(self) -> tuple[Duplicates, ...]:
+        """Exact duplicates that have different labels."""
+        return tuple(group for group in self.duplicates if group.across_labels and group.exact)
 
     def save(self, path: Path) -> None:
         """Write `audit.json`, whole or not at all."""

@@ -17,17 +17,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentbloom.conditions import ANY, ConditionSpec
+from latentbloom.data.audit.advice import judge
 from latentbloom.data.audit.duplicates import digest, exact_groups, near_groups, thumbnail
 from latentbloom.data.audit.findings import (
     Aside,
     Audit,
     CombinationCount,
+    Duplicates,
     Sizes,
-    Twins,
     ValueCount,
 )
 from latentbloom.data.audit.table import audit_table
-from latentbloom.data.audit.words import judge
 from latentbloom.data.pixels import is_grey, suggest_size
 from latentbloom.data.sources.base import Entry, Source, check_enough
 from latentbloom.errors import SourceError
@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]
 _READ_SIZE = 128
 """Large JPEGs are decoded at a fraction whose shorter side is at least twice this."""
 
-_DRAWN_SAMPLE = 128
+_SYNTHETIC_SAMPLE = 128
 _CHUNK = 32
 _MAX_UNUSED = 100
 _MAX_COMBINATIONS = 400
@@ -77,7 +77,7 @@ def audit_source(
         SourceError: Too few pictures can be read, or all that can have one label.
     """
     start = time.perf_counter()
-    entries = _sample(source) if source.drawn else source.entries
+    entries = _sample(source) if source.synthetic else source.entries
     seen, broken = _look(source, entries, workers, on_progress)
     names = {aside.name for aside in broken}
     kept = [entry for entry in source.entries if entry.name not in names]
@@ -88,7 +88,7 @@ def audit_source(
     unused = [Aside(name=a.name, reason=a.reason) for a in source.set_aside]
     audit = Audit(
         source=source.name,
-        drawn=source.drawn,
+        synthetic=source.synthetic,
         looked_at=len(entries),
         spec=source.spec.to_json(),
         train=sum(entry.split == "train" for entry in kept),
@@ -99,11 +99,11 @@ def audit_source(
         modes=dict(Counter(picture.mode for picture in seen).most_common()),
         grey=sum(picture.grey for picture in seen),
         channels=1 if all(picture.grey for picture in seen) else 3,
-        suggested_size=suggest_size(float("inf") if source.drawn else median, device_type),
+        suggested_size=suggest_size(float("inf") if source.synthetic else median, device_type),
         broken=tuple(broken),
         unused=tuple(unused[:_MAX_UNUSED]),
         unused_count=len(unused),
-        twins=() if source.drawn else tuple(_twins(seen)),
+        duplicates=() if source.synthetic else tuple(_duplicates(seen)),
         notes=source.notes,
         seconds=round(time.perf_counter() - start, 2),
     )
@@ -112,8 +112,8 @@ def audit_source(
 
 
 def _sample(source: Source) -> Sequence[Entry]:
-    step = max(1, len(source.entries) // _DRAWN_SAMPLE)
-    return source.entries[::step][:_DRAWN_SAMPLE]
+    step = max(1, len(source.entries) // _SYNTHETIC_SAMPLE)
+    return source.entries[::step][:_SYNTHETIC_SAMPLE]
 
 
 def _look(
@@ -222,10 +222,10 @@ def _sizes(seen: Sequence[_Seen]) -> Sizes:
     )
 
 
-def _twins(seen: Sequence[_Seen]) -> Iterator[Twins]:
+def _duplicates(seen: Sequence[_Seen]) -> Iterator[Duplicates]:
     exact = exact_groups([picture.digest for picture in seen])
     yield from (_group(seen, members, exact=True) for members in exact)
-    # One of each set of exact twins stands for all in the search for near ones.
+    # One of each set of exact duplicates stands for all in the search for near ones.
     repeated = {index for members in exact for index in members[1:]}
     single = [index for index in range(len(seen)) if index not in repeated]
     if not single:
@@ -234,9 +234,9 @@ def _twins(seen: Sequence[_Seen]) -> Iterator[Twins]:
         yield _group(seen, [single[member] for member in members], exact=False)
 
 
-def _group(seen: Sequence[_Seen], members: Iterable[int], *, exact: bool) -> Twins:
+def _group(seen: Sequence[_Seen], members: Iterable[int], *, exact: bool) -> Duplicates:
     entries = [seen[member].entry for member in members]
-    return Twins(
+    return Duplicates(
         names=tuple(entry.name for entry in entries),
         exact=exact,
         across_splits=len({entry.split for entry in entries}) > 1,

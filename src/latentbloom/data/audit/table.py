@@ -68,7 +68,7 @@ def _files(audit: Audit) -> RenderableType:
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     sizes = audit.sizes
-    if audit.drawn:
+    if audit.synthetic:
         grid.add_row("pictures", "drawn by the program at any size, labels exact")
     elif sizes.different == 1:
         grid.add_row("size", f"all {sizes.width[0]} x {sizes.height[0]} px")
@@ -83,10 +83,10 @@ def _files(audit: Audit) -> RenderableType:
     kind = "grey" if audit.channels == 1 else "colour"
     grid.add_row("modes", f"{modes}: {kind}, {audit.channels} channel(s)")
     grid.add_row("train at", f"{audit.suggested_size} x {audit.suggested_size} px")
-    if not audit.drawn:
+    if not audit.synthetic:
         for label, groups in (
-            ("exact duplicates", [g for g in audit.twins if g.exact]),
-            ("near duplicates", [g for g in audit.twins if not g.exact]),
+            ("exact duplicates", [g for g in audit.duplicates if g.exact]),
+            ("near duplicates", [g for g in audit.duplicates if not g.exact]),
             ("in train and val", audit.leaks),
         ):
             shown = "; ".join(" = ".join(group.names) for group in groups[:2])

@@ -1,12 +1,12 @@
-"""The sources that are known by name."""
+"""The sources that have a name of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from latentbloom.config import SourceOptions
 from latentbloom.data.sources.base import Source
-from latentbloom.data.sources.options import SourceOptions
 
 
 @dataclass(frozen=True)
@@ -15,55 +15,55 @@ class BuiltIn:
 
     Arguments:
         summary: A line for lists.
-        open: Called with the options and the number of training pictures wanted (None when not
-            said).
-        drawn: Whether the program draws it, so that a number can be wanted.
-        takes: Options that it takes beyond those that every source takes.
+        open: Called with the options, the seed, and the number of training pictures asked for
+            (None if not given).
+        synthetic: Whether the program renders it, so that a number can be asked for.
+        takes: Options that it takes besides those that every source takes.
     """
 
     summary: str
-    open: Callable[[SourceOptions, int | None], Source]
-    drawn: bool = True
+    open: Callable[[SourceOptions, int, int | None], Source]
+    synthetic: bool = True
     takes: tuple[str, ...] = ()
 
 
-def _synthetic_flowers(options: SourceOptions, num_train: int | None) -> Source:
-    from latentbloom.data.sources.drawn import synthetic_flowers
+def _synthetic_flowers(_: SourceOptions, seed: int, num_train: int | None) -> Source:
+    from latentbloom.data.sources.rendered import synthetic_flowers
 
-    return synthetic_flowers(seed=options.seed, num_train=num_train)
-
-
-def _synthetic_faces(options: SourceOptions, num_train: int | None) -> Source:
-    from latentbloom.data.sources.drawn import synthetic_faces
-
-    return synthetic_faces(seed=options.seed, num_train=num_train)
+    return synthetic_flowers(seed=seed, num_train=num_train)
 
 
-def _celeba(options: SourceOptions, _: int | None) -> Source:
+def _synthetic_faces(_: SourceOptions, seed: int, num_train: int | None) -> Source:
+    from latentbloom.data.sources.rendered import synthetic_faces
+
+    return synthetic_faces(seed=seed, num_train=num_train)
+
+
+def _celeba(options: SourceOptions, seed: int, _: int | None) -> Source:
     from latentbloom.data.sources.published.celeba import open_celeba
 
-    return open_celeba(options)
+    return open_celeba(options, seed)
 
 
-def _flowers102(options: SourceOptions, _: int | None) -> Source:
+def _flowers102(options: SourceOptions, seed: int, _: int | None) -> Source:
     from latentbloom.data.sources.published.flowers102 import open_flowers102
 
-    return open_flowers102(options)
+    return open_flowers102(options, seed)
 
 
 BUILT_INS: dict[str, BuiltIn] = {
-    "synthetic-flowers": BuiltIn("drawn flowers: species and colour", _synthetic_flowers),
-    "synthetic-faces": BuiltIn("drawn faces: smiling and glasses", _synthetic_faces),
+    "synthetic-flowers": BuiltIn("rendered flowers: species and colour", _synthetic_flowers),
+    "synthetic-faces": BuiltIn("rendered faces: smiling and glasses", _synthetic_faces),
     "celeba": BuiltIn(
         "photographs of faces: 40 attributes",
         _celeba,
-        drawn=False,
+        synthetic=False,
         takes=("root", "splits", "crop"),
     ),
     "flowers102": BuiltIn(
         "photographs of flowers: 102 species",
         _flowers102,
-        drawn=False,
+        synthetic=False,
         takes=("root", "splits", "background"),
     ),
 }

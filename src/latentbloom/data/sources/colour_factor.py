@@ -6,64 +6,33 @@ tell it.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, runtime_checkable
-
-import numpy as np
 
 from latentbloom.conditions import ConditionSpec, Factor
-from latentbloom.data.colour import COLOURS, RECIPE, SIDE, colour_of
-from latentbloom.data.pixels import fit_square, is_grey
+from latentbloom.data.colour import COLOURS
+from latentbloom.data.reading import file_stamp
 from latentbloom.data.sources.base import Entry, Source
+from latentbloom.data.sources.colour_finds import (
+    Find,
+    cache_file,
+    find_colours,
+    load_finds,
+    save_finds,
+)
 from latentbloom.data.sources.options import COLOUR
 from latentbloom.data.sources.wrapped import WrappedSource
 from latentbloom.errors import SourceError
-from latentbloom.files import cache_folder, write_atomic
 
 FEWEST = 40
 FEWEST_SHARE = 0.05
 """A colour of fewer training pictures than both is no value: most of its few would be mistakes."""
 
 _ALL_GREY = 0.98
-_CHUNK = 64
-
-
-@runtime_checkable
-class KnowsSubject(Protocol):
-    """A source that can tell where in a picture the subject is."""
-
-    @property
-    def outlined(self) -> int:
-        """Of how many pictures."""
-        ...
-
-    def subject(self, entry: Entry, *, size: int | None = None) -> np.ndarray | None:
-        """Bool (H, W) for the picture that `read` gives at that size; None when not known."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Find:
-    """What was found in a picture.
-
-    Arguments:
-        colour: One of `COLOURS`.
-        grey: Whether the picture holds no colour at all.
-        stamp: Size in bytes and time of change in nanoseconds of its file; (0, 0) for none.
-    """
-
-    colour: str
-    grey: bool
-    stamp: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -145,21 +114,21 @@ def with_colour(source: Source, *, run: Path | None = None) -> ColourSource:
     Raises:
         SourceError: The pictures are grey, or have one colour only.
     """
-    stamps = {entry.name: _stamp(entry) for entry in source.entries}
+    stamps = {entry.name: file_stamp(entry.path) for entry in source.entries}
 
     def unchanged(file: Path | None) -> dict[str, Find]:
-        finds = {} if file is None else _load(file)
+        finds = {} if file is None else load_finds(file)
         return {n: find for n, find in finds.items() if stamps.get(n) == find.stamp}
 
-    cache = None if source.drawn else _cache_file(source)
+    cache = None if source.synthetic else cache_file(source)
     finds, of_run = unchanged(cache), unchanged(run)
     known = finds.keys() | of_run.keys()
     missing = [entry for entry in source.entries if entry.name not in known]
-    for entry, colour, grey in _look(source, missing):
+    for entry, colour, grey in find_colours(source, missing):
         finds[entry.name] = Find(colour, grey, stamps[entry.name])
     if cache is not None and missing:
         with suppress(OSError):  # a cache that cannot be written costs time, not the run
-            _save(cache, finds)
+            save_finds(cache, finds)
     found = ColourSource(source, finds | of_run)
     _check(found)
     return found
@@ -179,30 +148,7 @@ def save_colours(source: Source, path: Path) -> None:
     """Keep the colours found in a run folder; nothing where none were looked for."""
     found = colours_found(source)
     if found is not None:
-        _save(path, found.finds)
-
-
-def _look(source: Source, entries: Sequence[Entry]) -> Iterator[tuple[Entry, str, bool]]:
-    """Entry, colour and whether it is grey; what cannot be read is left out.
-
-    Files are decoded in threads. K-means stays in this one: it sets the number of threads of
-    libraries, which is not safe from several at once.
-    """
-
-    def small(entry: Entry) -> tuple[Entry, np.ndarray, np.ndarray | None] | None:
-        try:
-            pixels = source.read(entry, size=SIDE)
-            where = source.subject(entry, size=SIDE) if isinstance(source, KnowsSubject) else None
-        except SourceError:
-            return None  # the audit names it
-        return entry, fit_square(pixels, SIDE), where
-
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1), "colour") as pool:
-        for start in range(0, len(entries), _CHUNK):
-            for result in pool.map(small, entries[start : start + _CHUNK]):
-                if result is not None:
-                    entry, pixels, where = result
-                    yield entry, colour_of(pixels, where), is_grey(pixels)
+        save_finds(path, found.finds)
 
 
 def _check(source: ColourSource) -> None:
@@ -220,35 +166,3 @@ def _check(source: ColourSource) -> None:
             f"two with {FEWEST} pictures, or one in {1 / FEWEST_SHARE:.0f}, are needed to ask for "
             f"one. Leave {COLOUR} out of --factors, or add pictures."
         )
-
-
-def _stamp(entry: Entry) -> tuple[int, int]:
-    try:
-        status = None if entry.path is None else entry.path.stat()
-    except OSError:
-        status = None
-    return (0, 0) if status is None else (status.st_size, status.st_mtime_ns)
-
-
-def _cache_file(source: Source) -> Path:
-    folders = {os.path.dirname(entry.path) for entry in source.entries if entry.path}
-    where = os.path.commonpath([os.path.realpath(f) for f in folders]) if folders else source.name
-    outlined = source.outlined if isinstance(source, KnowsSubject) else 0
-    parts = json.dumps([where, source.treatment, outlined, RECIPE])
-    key = hashlib.sha256(parts.encode()).hexdigest()[:24]
-    return cache_folder() / "colours" / f"{key}.json"
-
-
-def _load(path: Path) -> dict[str, Find]:
-    try:
-        pictures = json.loads(path.read_text(encoding="utf-8"))["pictures"]
-        finds = {n: Find(c, bool(g), (int(a), int(b))) for n, (c, g, a, b) in pictures.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}  # looked for anew
-    return {name: find for name, find in finds.items() if find.colour in COLOURS}
-
-
-def _save(path: Path, finds: Mapping[str, Find]) -> None:
-    """Whole or not at all."""
-    pictures = {name: [f.colour, f.grey, *f.stamp] for name, f in sorted(finds.items())}
-    write_atomic(path, json.dumps({"recipe": RECIPE, "pictures": pictures}))

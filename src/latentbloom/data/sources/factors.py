@@ -10,9 +10,10 @@ from pathlib import Path
 from latentbloom.conditions import ConditionSpec
 from latentbloom.data.sources.base import Entry, Source
 from latentbloom.data.sources.colour_factor import colours_found, with_colour
-from latentbloom.data.sources.options import COLOUR, did_you_mean
+from latentbloom.data.sources.options import COLOUR
 from latentbloom.data.sources.wrapped import WrappedSource
 from latentbloom.errors import SourceError
+from latentbloom.words import did_you_mean
 
 
 def choose_factors(source: Source, names: Sequence[str], *, colours: Path | None = None) -> Source:

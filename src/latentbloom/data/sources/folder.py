@@ -9,8 +9,13 @@ from pathlib import Path
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.data.reading import is_picture_name
-from latentbloom.data.sources.base import VAL_NAMES, Entry, FileSource, SetAside, Split
-from latentbloom.data.sources.labels import choose_val, factor_of_folders, natural_key
+from latentbloom.data.sources.base import Entry, FileSource, SetAside, Split
+from latentbloom.data.sources.labels import (
+    VAL_NAMES,
+    choose_val,
+    factor_of_folders,
+    natural_key,
+)
 from latentbloom.errors import SourceError
 
 _LAYOUT = (

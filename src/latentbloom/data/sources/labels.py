@@ -10,6 +10,9 @@ from collections.abc import Hashable, Iterable, Sequence
 from latentbloom.conditions import Factor
 
 NO_YES = ("no", "yes")
+VAL_NAMES = ("val", "valid", "validation", "dev", "test")
+"""Names of the split that is held out, the best first."""
+
 _NO_WORDS = frozenset(("no", "false", "0"))
 _YES_WORDS = frozenset(("yes", "true", "1"))
 _NEGATION = re.compile(r"^(not|no|non|without)[_\-\s]+(?P<rest>.+)$", re.IGNORECASE)

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from latentbloom.conditions import ANY, ConditionSpec, Factor
-from latentbloom.data.sources.base import VAL_NAMES, Entry, FileSource, SetAside, Split
-from latentbloom.data.sources.labels import NO_YES, choose_val, factor_name, natural_key, two_valued
+from latentbloom.data.sources.base import Entry, FileSource, SetAside, Split
+from latentbloom.data.sources.labels import (
+    NO_YES,
+    VAL_NAMES,
+    choose_val,
+    factor_name,
+    natural_key,
+    two_valued,
+)
 from latentbloom.errors import SourceError
 
 _HELP = (

@@ -27,9 +27,9 @@ class WrappedSource:
         return self.whole.name
 
     @property
-    def drawn(self) -> bool:
+    def synthetic(self) -> bool:
         """Whether the program draws the pictures."""
-        return self.whole.drawn
+        return self.whole.synthetic
 
     @property
     def treatment(self) -> str:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentbloom.conditions import ConditionSpec, Factor
+from latentbloom.config import SourceOptions
 from latentbloom.data.reading import Picture
 from latentbloom.data.sources.base import Entry, FileSource, SetAside
 from latentbloom.data.sources.labels import NO_YES, natural_key
-from latentbloom.data.sources.options import SourceOptions, did_you_mean
+from latentbloom.data.sources.options import parse_factors
 from latentbloom.data.sources.published.celeba_lists import (
     Attributes,
     read_attributes,
@@ -24,11 +25,11 @@ from latentbloom.data.sources.published.downloads import (
     fetch,
     holds_pictures,
     match_files,
-    share_out,
-    split_by_hash,
     unpack,
 )
+from latentbloom.data.sources.published.splits import share_out, split_by_hash
 from latentbloom.errors import SourceError
+from latentbloom.words import did_you_mean
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 
@@ -95,17 +96,18 @@ class _Files:
     archive: Path | None
 
 
-def open_celeba(options: SourceOptions) -> FileSource:
+def open_celeba(options: SourceOptions, seed: int) -> FileSource:
     """List CelebA's pictures with the attributes asked for, "smiling" when nothing is said.
 
     Arguments:
         options: `root` holds the data set, or gets it.
+        seed: Decides which pictures are held out if no list says so.
 
     Raises:
         SourceError: An attribute is unknown; the data set is not there and cannot be fetched; or
             its files cannot be understood.
     """
-    wanted = options.factors or _USUAL
+    wanted = parse_factors(options.factors) or _USUAL
     _check_attributes(wanted)
     root = Path(options.root).expanduser()
     files = _find(root)
@@ -121,7 +123,7 @@ def open_celeba(options: SourceOptions) -> FileSource:
             f"None of the {len(table.rows):,} pictures that {files.attributes} names is in "
             f"{files.pictures}. {' '.join(table.notes)}".rstrip()
         )
-    entries, more_aside, more_notes = _entries(found, table, files.partition, options)
+    entries, more_aside, more_notes = _entries(found, table, files.partition, options, seed)
     told = {row.name for row in table.set_aside}  # named in the list, but not so that it helps
     aside = [*table.set_aside, *(one for one in aside if one.name not in told), *more_aside]
     return AlignedFaces(
@@ -140,21 +142,25 @@ def open_celeba(options: SourceOptions) -> FileSource:
 
 
 def _entries(
-    found: dict[str, Path], table: Attributes, partition: Path | None, options: SourceOptions
+    found: dict[str, Path],
+    table: Attributes,
+    partition: Path | None,
+    options: SourceOptions,
+    seed: int,
 ) -> tuple[list[Entry], list[SetAside], list[str]]:
     """The pictures with their splits."""
     names, aside = list(found), []
     if partition is None:
         labels = [table.rows[name] for name in names]
         why = "list_eval_partition is not there"
-        splits, notes = split_by_hash(names, labels, options, why)
+        splits, notes = split_by_hash(names, labels, options, seed, why)
     else:
         said = read_partition(partition)
         reason = f"{partition.name} gives it no split (0, 1 or 2)"
         aside = [SetAside(name, reason) for name in names if name not in said]
         names = [name for name in names if name in said]
         labels = [table.rows[name] for name in names]
-        splits, notes = share_out("celeba", names, [said[n] for n in names], labels, options)
+        splits, notes = share_out("celeba", names, [said[n] for n in names], labels, options, seed)
         if aside:
             notes.append(f"{len(aside):,} pictures are not in {partition.name} and not used.")
     rows = zip(names, labels, splits, strict=True)

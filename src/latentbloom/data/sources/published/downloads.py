@@ -1,101 +1,20 @@
-"""What the published data sets have in common: their splits, their files, and fetching them."""
+"""The files of published data sets: which are there, and fetching those that are not."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import socket
-from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from latentbloom.data.reading import is_picture_name
-from latentbloom.data.sources.base import SetAside, Split
-from latentbloom.data.sources.labels import choose_val, natural_key
-from latentbloom.data.sources.options import OFFICIAL, Official, SourceOptions
+from latentbloom.data.sources.base import SetAside
+from latentbloom.data.sources.labels import natural_key
 from latentbloom.errors import SourceError
 
 _SILENCE = 60.0
 """Seconds without an answer after which a server is given up."""
-
-_KEPT_ASIDE: tuple[Official, ...] = ("val", "test", "train")
-"""What is kept aside, the best first, when it is not trained on."""
-
-
-def share_out(
-    name: str,
-    pictures: Sequence[str],
-    official: Sequence[Official],
-    strata: Sequence[Hashable],
-    options: SourceOptions,
-) -> tuple[list[Split | None], list[str]]:
-    """Decide what is trained on and what is kept aside.
-
-    Trained on are the splits asked for ("train" when nothing is said). Kept aside is the first
-    of val, test and train that is there and not asked for; when there is none, a share of what
-    is trained on, the same of each stratum, chosen by a hash of the names.
-
-    Arguments:
-        name: Of the source.
-        pictures: Names of the pictures.
-        official: Their published splits.
-        strata: For each picture what a share is to be spread by, its labels.
-        options: Tell splits, share and seed.
-
-    Returns:
-        For each picture its split, None when it is not used; and sentences that say so.
-
-    Raises:
-        SourceError: No picture of the splits asked for is there.
-    """
-    asked = options.splits or ("train",)
-    counts = Counter(official)
-    there = [split for split in OFFICIAL if counts[split]]
-    chosen = [split for split in there if split in asked]
-    if not chosen:
-        found = ", ".join(f"{split} {counts[split]:,}" for split in there) or "nothing"
-        raise SourceError(
-            f"'{name}' has no picture of {_listed(asked)}; found: {found}. Choose with --splits, "
-            "or add the pictures."
-        )
-    trained = f"Trained on: {_listed(chosen)} ({sum(counts[s] for s in chosen):,} pictures)"
-    kept = next((split for split in _KEPT_ASIDE if split in there and split not in asked), None)
-    if kept is None:
-        splits, share = _by_hash(pictures, strata, options)
-        return splits, [f"{trained}; no other split is there, so {share}"]
-    notes = [f"{trained}. Kept aside: {kept} ({counts[kept]:,})."]
-    for split in there:
-        if split != kept and split not in asked:
-            more = ",".join(s for s in OFFICIAL if s in (*asked, split))
-            notes.append(
-                f"Not used: {split} ({counts[split]:,} pictures); --splits {more} trains on "
-                "them, too."
-            )
-    return ["train" if s in asked else "val" if s == kept else None for s in official], notes
-
-
-def split_by_hash(
-    pictures: Sequence[str], strata: Sequence[Hashable], options: SourceOptions, why: str
-) -> tuple[list[Split | None], list[str]]:
-    """Keep a share of each stratum aside, because nothing is published.
-
-    Raises:
-        SourceError: Splits were asked for.
-    """
-    if options.splits:
-        raise SourceError(f"{why}, so --splits {','.join(options.splits)} means nothing here.")
-    splits, share = _by_hash(pictures, strata, options)
-    return splits, [f"{why}: {share}"]
-
-
-def _by_hash(
-    pictures: Sequence[str], strata: Sequence[Hashable], options: SourceOptions
-) -> tuple[list[Split | None], str]:
-    picked = choose_val(pictures, strata, share=options.val_share, seed=options.seed)
-    return ["val" if picture in picked else "train" for picture in pictures], (
-        f"{len(picked):,} of {len(pictures):,} pictures are kept aside and not trained on, the "
-        "same share of each label, chosen by a hash of their names."
-    )
 
 
 def pictures_in(folder: Path) -> dict[str, str]:
@@ -197,7 +116,3 @@ def unpack(archive: Path, name: str) -> None:
             f"{archive} cannot be unpacked ({error}); unpack it by hand, or delete it to have it "
             "fetched anew"
         ) from error
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -6,28 +6,30 @@ large number of classes", ICVGIP 2008.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
-
 from latentbloom.conditions import ConditionSpec, Factor
-from latentbloom.data.reading import Picture, read_picture
+from latentbloom.config import Background, SourceOptions
 from latentbloom.data.sources.base import Entry, FileSource, SetAside
-from latentbloom.data.sources.options import Background, Official, SourceOptions
 from latentbloom.data.sources.published.downloads import (
     fetch,
     holds_pictures,
     match_files,
     pictures_in,
-    share_out,
     unpack,
 )
+from latentbloom.data.sources.published.flowers102_lists import (
+    PAGE,
+    labelled,
+    number_of,
+    read_labels,
+    read_splits,
+    species_names,
+)
+from latentbloom.data.sources.published.flowers102_masks import FlowersInFront
+from latentbloom.data.sources.published.splits import share_out
 from latentbloom.errors import SourceError
-
-PAGE = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
 
 _ARCHIVE = "102flowers.tgz"
 _LISTS = ("imagelabels.mat", "setid.mat")
@@ -38,89 +40,15 @@ _SUMS = {
 }
 """MD5 of the published files."""
 
-_KEYS: dict[Official, str] = {"train": "trnid", "val": "valid", "test": "tstid"}
 _SHADES = dict(zip(get_args(Background), (None, 255, 128, 0), strict=True))
-_BLUE = 100
-"""How far blue must stand above red and green, in levels, for the blue of a segmentation."""
-_CHANGED = 48
-"""How far a pixel must be from the photograph, in levels, to be painted and not just blue."""
 
 
-@dataclass(frozen=True)
-class FlowersInFront(FileSource):
-    """Pictures whose background may be painted over.
-
-    Arguments:
-        masks: The segmentation by name of the picture, as far as there are any.
-        shade: What the background becomes, 0 (black) to 255 (white); None keeps it.
-    """
-
-    masks: Mapping[str, Path] = field(default_factory=dict)
-    shade: int | None = None
-
-    @property
-    def treatment(self) -> str:
-        """What stands behind the flowers."""
-        return "" if self.shade is None else f"background {self.shade}"
-
-    def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
-        """Decode and paint; see `Source.inspect`."""
-        picture = super().inspect(entry, size=size)
-        if self.shade is None:
-            return picture
-        painted = read_picture(self.masks[entry.name], size=size).pixels
-        behind = background_of(picture.pixels, painted)
-        pixels = np.where(behind[..., None], np.uint8(self.shade), picture.pixels)
-        return Picture(pixels, picture.mode, picture.width, picture.height)
-
-    @property
-    def outlined(self) -> int:
-        """How many segmentations there are."""
-        return len(self.masks)
-
-    def subject(self, entry: Entry, *, size: int | None = None) -> np.ndarray | None:
-        """Where the flower is; see `colour_source.KnowsSubject`."""
-        if entry.name not in self.masks:
-            return None
-        photograph = super().inspect(entry, size=size).pixels
-        try:
-            painted = read_picture(self.masks[entry.name], size=size).pixels
-        except SourceError:
-            return None
-        return ~background_of(photograph, painted)
-
-
-def background_of(photograph: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """Where a segmentation was painted blue.
-
-    Its JPEG blurs the blue, and flowers are blue, too: background is what is clearly blue there
-    and clearly different in the photograph.
-
-    Arguments:
-        photograph: uint8 (H, W, 1 or 3).
-        painted: uint8 (h, w, 3), the same with a blue background; of another size, it is resized.
-
-    Returns:
-        bool (H, W).
-    """
-    height, width = photograph.shape[:2]
-    if painted.shape[-1] == 1:
-        return np.zeros((height, width), bool)
-    if painted.shape[:2] != (height, width):
-        from PIL import Image
-
-        near = Image.Resampling.NEAREST
-        painted = np.asarray(Image.fromarray(painted).resize((width, height), near))
-    shown = painted.astype(np.int16)
-    blue = shown[..., 2] - shown[..., :2].max(axis=-1) > _BLUE
-    return blue & (np.abs(shown - photograph).max(axis=-1) > _CHANGED)
-
-
-def open_flowers102(options: SourceOptions) -> FileSource:
+def open_flowers102(options: SourceOptions, seed: int) -> FileSource:
     """List the flowers; the factor is "species", its values the 102 names.
 
     Arguments:
         options: `root` holds the data set, or gets it.
+        seed: Decides which pictures are held out if the published splits leave none.
 
     Raises:
         SourceError: The data set is not there and cannot be fetched, its files cannot be
@@ -133,18 +61,18 @@ def open_flowers102(options: SourceOptions) -> FileSource:
         what = f"Flowers102 is not complete in '{base}': {', '.join(missing)} cannot be found."
         fetch(what, lambda: _download(base), _how_to_get(base))
     index = base / "setid.mat"
-    official = _official(index)
-    labels = _read_mat(base / "imagelabels.mat", "labels")
+    official = read_splits(index)
+    labels = read_labels(base / "imagelabels.mat")
     found, aside, notes = match_files(list(official), base / "jpg", index)
-    found, unlabelled = _labelled(found, labels, base)
+    found, unlabelled = labelled(found, labels, base)
     masks, maskless = _masks(found, base, options.background)
     if options.background != "keep":
         found = {name: path for name, path in found.items() if name in masks}
     if not found:
         raise SourceError(f"No picture in {base / 'jpg'} can be used. {_first(aside, maskless)}")
-    rows = [(int(labels[_number(name) - 1]) - 1,) for name in found]
+    rows = [(int(labels[number_of(name) - 1]) - 1,) for name in found]
     splits, more = share_out(
-        "flowers102", list(found), [official[name] for name in found], rows, options
+        "flowers102", list(found), [official[name] for name in found], rows, options, seed
     )
     if options.background != "keep":
         more.append(f"What lies behind the flowers is painted {options.background}.")
@@ -163,13 +91,6 @@ def open_flowers102(options: SourceOptions) -> FileSource:
         masks=masks,
         shade=_SHADES[options.background],
     )
-
-
-def species_names() -> tuple[str, ...]:
-    """The 102 names in the order of their numbers, as torchvision lists them."""
-    from torchvision.datasets import Flowers102
-
-    return tuple(name.rstrip("?") for name in Flowers102.classes)  # one is marked as doubtful
 
 
 def _find(root: Path) -> Path:
@@ -207,66 +128,6 @@ def _how_to_get(folder: Path) -> str:
     )
 
 
-def _read_mat(path: Path, key: str) -> np.ndarray:
-    """A list of whole numbers of a MATLAB file.
-
-    Raises:
-        SourceError: It cannot be read, or has no such list.
-    """
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(path)
-    # A file that is cut short or no MATLAB file makes scipy raise nearly anything: zlib.error,
-    # MatReadError, TypeError, ValueError, EOFError. All mean the same to a reader.
-    except Exception as error:
-        raise SourceError(
-            f"{path} cannot be read as a MATLAB file ({' '.join(str(error).split())}): it is cut "
-            f"short or another file. Delete it and get it anew from {PAGE}"
-        ) from error
-    values = content.get(key)
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf" or values.size == 0:
-        there = ", ".join(name for name in content if not name.startswith("__")) or "nothing"
-        raise SourceError(
-            f"{path} has no list of numbers '{key}'; it holds {there}. Get it anew from {PAGE}"
-        )
-    return values.ravel().astype(np.int64)
-
-
-def _official(path: Path) -> dict[str, Official]:
-    """The published split by name of the picture."""
-    official: dict[str, Official] = {}
-    for split, key in _KEYS.items():
-        for number in _read_mat(path, key).tolist():
-            official.setdefault(f"image_{number:05d}.jpg", split)
-    return dict(sorted(official.items()))
-
-
-def _number(name: str) -> int:
-    return int(name.removeprefix("image_").removesuffix(".jpg"))
-
-
-def _labelled(
-    found: dict[str, Path], labels: np.ndarray, base: Path
-) -> tuple[dict[str, Path], list[SetAside]]:
-    """Pictures that have a number of a species."""
-    count = len(species_names())
-    kept, aside = {}, []
-    for name, path in found.items():
-        place = _number(name) - 1
-        if place >= len(labels):
-            reason = f"imagelabels.mat ends after {len(labels):,} labels"
-        elif not 1 <= labels[place] <= count:
-            reason = f"imagelabels.mat gives it the species {labels[place]}; known are 1 to {count}"
-        else:
-            kept[name] = path
-            continue
-        aside.append(SetAside(name, reason))
-    if not kept and aside:
-        raise SourceError(f"{base / 'imagelabels.mat'} labels no picture: {aside[0].reason}.")
-    return kept, aside
-
-
 def _masks(
     found: dict[str, Path], base: Path, background: Background
 ) -> tuple[dict[str, Path], list[SetAside]]:
@@ -279,7 +140,7 @@ def _masks(
             f"or empty. Get 102segmentations.tgz from\n  {PAGE}\nand unpack it so that there is\n"
             f"  {folder / 'segmim_00001.jpg'}\nor leave --background away."
         )
-    stems = {name: f"segmim_{_number(name):05d}" for name in found}
+    stems = {name: f"segmim_{number_of(name):05d}" for name in found}
     aside = [
         SetAside(name, f"segmim/ has no {stem}.jpg to tell its background")
         for name, stem in stems.items()

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from latentbloom.config import SourceOptions
 from latentbloom.data.audit.findings import Audit
 from latentbloom.data.audit.run import audit_source, audit_table
-from latentbloom.data.sources.base import open_source
+from latentbloom.data.sources.open import open_source
 from latentbloom.errors import SourceError
 from picture_files import noise, save, tree
 
@@ -59,7 +60,7 @@ def test_counts_of_combinations_and_of_what_is_unknown(tmp_path: Path) -> None:
         save(tmp_path / f"{k}.png", noise(k))
     (tmp_path / "labels.csv").write_text("\n".join(["file,colour,smiling", *lines]))
 
-    audit = audit_source(open_source(tmp_path, val_share=0.0))
+    audit = audit_source(open_source(SourceOptions(source=str(tmp_path), val_share=0.0)))
 
     assert {(c.factor, c.value): c.train for c in audit.counts} == {
         ("colour", "blue"): 5,
@@ -183,7 +184,7 @@ def test_twins_leaks_and_contradictions(pets: Path) -> None:
 
     audit = audited(pets)
 
-    found = {t.names: (t.exact, t.across_splits, t.across_labels) for t in audit.twins}
+    found = {t.names: (t.exact, t.across_splits, t.across_labels) for t in audit.duplicates}
     assert found == {
         ("train/cat/1.png", "train/dog/cat.bmp"): (True, False, True),
         ("train/cat/3.png", "train/cat/same.png"): (True, False, False),
@@ -205,7 +206,7 @@ def test_exact_and_near_twins_of_one_picture_are_found_together(pets: Path) -> N
 
     audit = audited(pets)
 
-    assert {twins.names for twins in audit.twins} == {
+    assert {group.names for group in audit.duplicates} == {
         ("train/cat/3.png", "train/cat/same.png"),
         ("train/cat/3.png", "val/cat/near.png"),
     }
@@ -225,7 +226,7 @@ def test_exact_and_near_twins_of_one_picture_are_found_together(pets: Path) -> N
 def test_the_verdict_follows_the_rarest_value_and_the_total(
     pets: Path, counts: dict[str, int], verdict: str
 ) -> None:
-    from latentbloom.data.audit.words import judge
+    from latentbloom.data.audit.advice import judge
 
     small = audited(pets)
     values = [c.model_copy(update={"train": counts[c.value]}) for c in small.counts]
@@ -299,12 +300,12 @@ def test_unused_files_are_counted_and_some_are_named(pets: Path) -> None:
 def test_a_drawn_source_is_sampled() -> None:
     audit = audited("synthetic-faces:4000", device_type="cuda")
 
-    assert audit.drawn
+    assert audit.synthetic
     assert (audit.train, audit.val) == (4000, 800)
     assert audit.looked_at == 128
     assert audit.channels == 3
     assert audit.suggested_size == 128
-    assert audit.twins == ()
+    assert audit.duplicates == ()
     assert "drawn by the program at any size, labels exact" in printed(audit)
 
 

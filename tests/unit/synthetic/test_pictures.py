@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from latentbloom.data.pixels import fit_square
-from latentbloom.data.sources.drawn import synthetic_faces, synthetic_flowers
+from latentbloom.data.sources.rendered import synthetic_faces, synthetic_flowers
 from latentbloom.errors import SourceError
 from latentbloom.synthetic.flowers import COLOURS, SPECIES, draw_flower
 
@@ -25,7 +25,7 @@ def test_by_default_four_thousand_and_eight_hundred(opened) -> None:
     assert len({entry.name for entry in source.entries}) == 4800
     assert source.entries[0].name == "train/000000"
     assert source.entries[0].path is None
-    assert source.drawn
+    assert source.synthetic
 
 
 def test_factors() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import DataSettings
-from latentbloom.data.sources.base import Entry, open_data
+from latentbloom.data.sources.base import Entry
 from latentbloom.data.sources.holdout import Combination, held_out
+from latentbloom.data.sources.open import open_source
 from latentbloom.errors import ConditionError, ConfigError
 
 SPEC = ConditionSpec(
@@ -77,10 +78,10 @@ def test_a_word_that_is_not_known() -> None:
 def test_a_source_without_them_trains_on_the_rest_and_keeps_them_aside() -> None:
     data = DataSettings(source="synthetic-flowers:400", hold_out="species=rose,colour=red; 0")
     with pytest.raises(ConditionError, match="'0'"):
-        open_data(data, seed=0)
+        open_source(data, seed=0)
     pair = "species=rose,colour=red"
-    whole = open_data(data.model_copy(update={"hold_out": ""}), seed=0)
-    source = open_data(data.model_copy(update={"hold_out": pair}), seed=0)
+    whole = open_source(data.model_copy(update={"hold_out": ""}), seed=0)
+    source = open_source(data.model_copy(update={"hold_out": pair}), seed=0)
     rose_red = (
         source.spec.factor("species").index("rose"),
         source.spec.factor("colour").index("red"),

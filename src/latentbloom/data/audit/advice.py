@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from latentbloom.conditions import ANY
 from latentbloom.data.audit.findings import Audit, ValueCount, Verdict
+from latentbloom.words import plural, shortened
 
 # Training pictures of the rarest value, and in all, from which on a verdict holds. They are
 # rules of thumb for latents of 256 numbers: a few hundred pictures a label show what the label
@@ -25,7 +26,6 @@ _MEANING = {
 }
 _IMBALANCED = 3.0
 _THIN = 10
-_SHOWN = 3
 
 
 def judge(audit: Audit) -> tuple[Verdict, tuple[str, ...]]:
@@ -36,42 +36,42 @@ def judge(audit: Audit) -> tuple[Verdict, tuple[str, ...]]:
         word for word, each, total in _LEVELS if rarest.train >= each and audit.train >= total
     )
     advice = [
-        f"{_many(audit.train, 'picture')} to train on, the rarest value "
+        f"{plural(audit.train, 'picture')} to train on, the rarest value "
         f"({rarest.factor}={rarest.value}) has {rarest.train:,}: {verdict}, {_MEANING[verdict]}."
     ]
-    advice += _about_twins(audit)
+    advice += _about_duplicates(audit)
     if audit.broken:
         advice.append(
-            f"{_many(len(audit.broken), 'file')} cannot be read and "
+            f"{plural(len(audit.broken), 'file')} cannot be read and "
             f"{'is' if len(audit.broken) == 1 else 'are'} set aside: "
-            f"{_names([aside.name for aside in audit.broken])}."
+            f"{shortened([aside.name for aside in audit.broken])}."
         )
     advice += _about_balance(audit, known)
     advice += _about_pixels(audit)
     return verdict, tuple(advice)
 
 
-def _about_twins(audit: Audit) -> list[str]:
+def _about_duplicates(audit: Audit) -> list[str]:
     advice = []
     if audit.contradictions:
         advice.append(
-            f"{_many(len(audit.contradictions), 'picture')} "
+            f"{plural(len(audit.contradictions), 'picture')} "
             f"{'is' if len(audit.contradictions) == 1 else 'are'} there under different labels: "
-            f"{_names([' = '.join(g.names) for g in audit.contradictions])}. Decide which holds."
+            f"{shortened([' = '.join(g.names) for g in audit.contradictions])}. Decide which holds."
         )
     leaks = audit.leaks
     if leaks:
         advice.append(
-            f"{_many(len(leaks), 'picture')} of val {'is' if len(leaks) == 1 else 'are'} in train, "
-            f"too ({_names([' = '.join(g.names) for g in leaks])}): scores on val flatter the "
-            "model. Remove them from one of the two."
+            f"{plural(len(leaks), 'picture')} of val {'is' if len(leaks) == 1 else 'are'} in "
+            f"train, too ({shortened([' = '.join(g.names) for g in leaks])}): scores on val "
+            "flatter the model. Remove them from one of the two."
         )
     copies = {
-        word: sum(len(g.names) - 1 for g in audit.twins if g.exact is exact)
+        word: sum(len(g.names) - 1 for g in audit.duplicates if g.exact is exact)
         for exact, word in ((True, "exact duplicate"), (False, "near duplicate"))
     }
     if any(copies.values()):
-        counted = " and ".join(_many(count, word) for word, count in copies.items() if count)
+        counted = " and ".join(plural(count, word) for word, count in copies.items() if count)
         advice.append(f"{counted}, named in audit.json: what is there twice is learned by heart.")
     return advice
 
@@ -88,18 +88,20 @@ def _about_balance(audit: Audit, known: Sequence[ValueCount]) -> list[str]:
             )
     absent = [f"{c.factor}={c.value}" for c in known if c.train == 0]
     if absent:
-        advice.append(f"Nothing to train on for {_names(absent)}: asked for, it will be a guess.")
+        advice.append(
+            f"Nothing to train on for {shortened(absent)}: asked for, it will be a guess."
+        )
     if audit.val == 0:
         advice.append("No pictures are kept aside: nothing tells learning from memorising.")
     else:
         unseen = [f"{c.factor}={c.value}" for c in known if c.val == 0 and c.train]
         if unseen:
-            advice.append(f"val has no picture of {_names(unseen)}: no score for it.")
+            advice.append(f"val has no picture of {shortened(unseen)}: no score for it.")
     missing = [c for c in audit.combinations if c.train == 0]
     if missing:
         advice.append(
             f"{len(missing):,} of {len(audit.combinations):,} combinations have no picture to "
-            f"train on ({_names([' '.join(c.values) for c in missing])}): they will be put "
+            f"train on ({shortened([' '.join(c.values) for c in missing])}): they will be put "
             "together from their parts."
         )
     thin = [c for c in audit.combinations if 0 < c.train < _THIN]
@@ -107,8 +109,8 @@ def _about_balance(audit: Audit, known: Sequence[ValueCount]) -> list[str]:
         ordered = sorted(thin, key=lambda c: c.train)
         advice.append(
             f"{len(thin):,} of {len(audit.combinations):,} combinations have fewer than {_THIN} "
-            f"pictures to train on ({_names([' '.join(c.values) for c in ordered])}): expect near "
-            "copies of these pictures when they are asked for."
+            f"pictures to train on ({shortened([' '.join(c.values) for c in ordered])}): expect "
+            "near copies of these pictures when they are asked for."
         )
     return advice
 
@@ -118,7 +120,7 @@ def _about_pixels(audit: Audit) -> list[str]:
     coloured = audit.looked_at - len(audit.broken) - audit.grey
     if audit.channels == 3 and 0 < coloured <= 0.02 * audit.looked_at:
         advice.append(
-            f"All but {_many(coloured, 'picture')} are grey. A grey model needs less: ask for "
+            f"All but {plural(coloured, 'picture')} are grey. A grey model needs less: ask for "
             "1 channel."
         )
     if audit.sizes.short_side < audit.suggested_size:
@@ -127,12 +129,3 @@ def _about_pixels(audit: Audit) -> list[str]:
             "they stay soft."
         )
     return advice
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return shown + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")

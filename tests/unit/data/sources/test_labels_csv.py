@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from latentbloom.data.sources.base import Source, open_source
+from latentbloom.data.sources.base import Source
+from latentbloom.data.sources.open import open_source
 from latentbloom.errors import SourceError
 
 

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from latentbloom.data.sources.base import FileSource, Source, open_source
+from latentbloom.config import SourceOptions
+from latentbloom.data.sources.base import FileSource, Source
+from latentbloom.data.sources.open import open_source
 from latentbloom.errors import SourceError
 from picture_files import touch_tree
 
 
 def opened(folder: Path, val_share: float = 0.1) -> Source:
-    return open_source(str(folder), val_share=val_share)
+    return open_source(SourceOptions(source=str(folder), val_share=val_share))
 
 
 def names(source: Source, split: str) -> set[str]:
@@ -33,7 +35,7 @@ def test_train_and_val_folders(tmp_path: Path) -> None:
     assert by_name["train/smiling/3.png"].labels == (1,)
     assert by_name["val/not_smiling/0.png"].labels == (0,)
     assert by_name["val/smiling/1.png"].path == tmp_path / "faces/val/smiling/1.png"
-    assert not source.drawn
+    assert not source.synthetic
     assert source.notes == ()
     assert source.set_aside == ()
 

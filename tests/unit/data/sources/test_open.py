@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from latentbloom.data.sources.base import open_source
+import latentbloom
 from latentbloom.data.sources.built_in import BUILT_INS
-from latentbloom.errors import SourceError
+from latentbloom.data.sources.open import open_source
+from latentbloom.errors import ConfigError, SourceError
 from picture_files import touch_tree
 
 
@@ -53,12 +54,12 @@ def test_labels_csv_may_be_given_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 0.95])
 def test_an_impossible_share(share: float) -> None:
-    with pytest.raises(SourceError, match=r"a share from 0 to 0\.9 is allowed"):
-        open_source("synthetic-flowers", val_share=share)
+    with pytest.raises(ConfigError, match=r"val_share: Input should be (less|greater) than or"):
+        latentbloom.audit("synthetic-flowers", val_share=share)
 
 
-@pytest.mark.parametrize("name", [name for name, known in BUILT_INS.items() if known.drawn])
-def test_every_drawn_source_opens_and_reads(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name, known in BUILT_INS.items() if known.synthetic])
+def test_every_synthetic_source_opens_and_reads(name: str) -> None:
     source = open_source(name)
 
     assert source.name == name

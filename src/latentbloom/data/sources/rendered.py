@@ -31,7 +31,7 @@ Draw = Callable[[dict[str, str], np.random.Generator, int], np.ndarray]
 
 
 @dataclass(frozen=True)
-class DrawnSource:
+class SyntheticSource:
     """Pictures that a function draws. See `Source` for the attributes.
 
     Arguments:
@@ -56,7 +56,7 @@ class DrawnSource:
             raise SourceError(f"'{self.name}': seed is {self.seed}; 0 or more is allowed.")
 
     @property
-    def drawn(self) -> bool:
+    def synthetic(self) -> bool:
         """The program draws these."""
         return True
 
@@ -108,7 +108,7 @@ class DrawnSource:
         return Picture(pixels, "RGB", pixels.shape[1], pixels.shape[0])
 
 
-def synthetic_flowers(*, seed: int = 0, num_train: int | None = None) -> DrawnSource:
+def synthetic_flowers(*, seed: int = 0, num_train: int | None = None) -> SyntheticSource:
     """Flowers of six species in six colours.
 
     Arguments:
@@ -118,10 +118,10 @@ def synthetic_flowers(*, seed: int = 0, num_train: int | None = None) -> DrawnSo
     from latentbloom.synthetic.flowers import COLOURS, SPECIES
 
     factors = (Factor("species", SPECIES), Factor("colour", COLOURS))
-    return _drawn("synthetic-flowers", factors, _flower, seed, num_train)
+    return _synthetic("synthetic-flowers", factors, _flower, seed, num_train)
 
 
-def synthetic_faces(*, seed: int = 0, num_train: int | None = None) -> DrawnSource:
+def synthetic_faces(*, seed: int = 0, num_train: int | None = None) -> SyntheticSource:
     """Faces that smile or not and wear glasses or not.
 
     Arguments:
@@ -129,14 +129,14 @@ def synthetic_faces(*, seed: int = 0, num_train: int | None = None) -> DrawnSour
         num_train: How many pictures to train on; a fifth as many are kept aside.
     """
     factors = (Factor("smiling", NO_YES), Factor("glasses", NO_YES))
-    return _drawn("synthetic-faces", factors, _face, seed, num_train)
+    return _synthetic("synthetic-faces", factors, _face, seed, num_train)
 
 
-def _drawn(
+def _synthetic(
     name: str, factors: tuple[Factor, ...], draw: Draw, seed: int, num_train: int | None
-) -> DrawnSource:
+) -> SyntheticSource:
     count = NUM_TRAIN if num_train is None else num_train
-    return DrawnSource(
+    return SyntheticSource(
         name=name,
         spec=ConditionSpec(factors),
         draw=draw,

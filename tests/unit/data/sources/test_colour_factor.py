@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latentbloom.config import SourceOptions
 from latentbloom.data.audit.run import audit_source
-from latentbloom.data.sources import colour_factor
-from latentbloom.data.sources.base import Source, open_source
+from latentbloom.data.sources import colour_finds
+from latentbloom.data.sources.base import Source
 from latentbloom.data.sources.colour_factor import colours_found, save_colours
+from latentbloom.data.sources.open import open_source
 from latentbloom.errors import SourceError
 from picture_files import save, tree
 from published_files import flowers102, segmentations
@@ -53,16 +55,18 @@ def words(source: Source, factor: str) -> dict[str, str]:
 
 
 def test_colour_stands_beside_the_labels_in_the_order_asked_for(folder: Path) -> None:
-    source = open_source(folder, factors="label,colour")
+    source = open_source(SourceOptions(source=str(folder), factors="label,colour"))
     assert source.spec.names == ("label", "colour")
     assert source.spec.factor("colour").values == ("red", "yellow", "white")
     for name, word in words(source, "colour").items():
         assert Path(name).name.startswith(word)
     assert set(words(source, "label").values()) == {"rose", "daisy"}
-    turned = open_source(folder, factors=["colour", "label"])
+    turned = open_source(SourceOptions(source=str(folder), factors="colour,label"))
     assert turned.spec.names == ("colour", "label")
     assert words(turned, "colour") == words(source, "colour")
-    assert open_source(folder, factors="colour").spec.names == ("colour",)
+    assert open_source(SourceOptions(source=str(folder), factors="colour")).spec.names == (
+        "colour",
+    )
     first = source.entries[0]
     assert source.read(first).shape == (24, 24, 3)
     train = [e for e in source.entries if e.split == "train"]
@@ -71,7 +75,7 @@ def test_colour_stands_beside_the_labels_in_the_order_asked_for(folder: Path) ->
 
 
 def test_a_colour_that_the_labels_tell_is_taken_from_them(tmp_path: Path) -> None:
-    source = open_source("synthetic-flowers:72", factors="species,colour")
+    source = open_source(SourceOptions(source="synthetic-flowers:72", factors="species,colour"))
     plain = open_source("synthetic-flowers:72")
     assert source.spec == plain.spec
     assert [e.labels for e in source.entries] == [e.labels for e in plain.entries]
@@ -81,22 +85,22 @@ def test_a_colour_that_the_labels_tell_is_taken_from_them(tmp_path: Path) -> Non
     files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
     rows = "".join(f"{name},{'dark' if k % 2 else 'light'}\n" for k, name in enumerate(files))
     (tmp_path / "labels.csv").write_text("file,colour\n" + rows, encoding="utf-8")
-    told = open_source(tmp_path, factors="colour")
+    told = open_source(SourceOptions(source=str(tmp_path), factors="colour"))
     assert told.spec.factor("colour").values == ("dark", "light")
 
 
 def test_what_the_program_draws_has_its_colours_found_too() -> None:
-    source = open_source("synthetic-faces:80", factors="glasses,colour")
+    source = open_source(SourceOptions(source="synthetic-faces:80", factors="glasses,colour"))
     assert source.spec.names == ("glasses", "colour")
     assert len(source.spec.factor("colour").values) >= 2
-    assert source.drawn
+    assert source.synthetic
     assert source.read(source.entries[0], size=32).shape == (32, 32, 3)
 
 
 def test_grey_pictures_are_refused(tmp_path: Path) -> None:
     tree(tmp_path / "grey", {"a": 10, "b": 10}, channels=1)
     with pytest.raises(SourceError) as caught:
-        open_source(tmp_path / "grey", factors="label,colour")
+        open_source(SourceOptions(source=str(tmp_path / "grey"), factors="label,colour"))
     assert str(caught.value) == (
         f"'{tmp_path / 'grey'}': all pictures are grey, and colour can only be found in colour "
         "pictures. Leave colour out of --factors."
@@ -106,12 +110,16 @@ def test_grey_pictures_are_refused(tmp_path: Path) -> None:
 def test_one_colour_alone_is_refused(tmp_path: Path) -> None:
     flowers(tmp_path / "red", {("a", "red"): 10, ("b", "red"): 10})
     with pytest.raises(SourceError, match="the colours found in the training pictures are red 18"):
-        open_source(tmp_path / "red", factors="label,colour")
+        open_source(SourceOptions(source=str(tmp_path / "red"), factors="label,colour"))
 
 
 def test_rare_colours_are_left_open_and_said(tmp_path: Path) -> None:
     counts = {("rose", "red"): 60, ("daisy", "white"): 60, ("tulip", "yellow"): 4}
-    source = open_source(flowers(tmp_path / "f", counts), factors="label,colour", val_share=0.0)
+    source = open_source(
+        SourceOptions(
+            source=str(flowers(tmp_path / "f", counts)), factors="label,colour", val_share=0.0
+        )
+    )
     assert source.spec.factor("colour").values == ("red", "white")
     found = Counter(words(source, "colour").values())
     assert found == {"red": 60, "white": 60, "any": 4}
@@ -124,40 +132,48 @@ def test_rare_colours_are_left_open_and_said(tmp_path: Path) -> None:
 def test_finds_are_kept_and_only_changed_files_looked_at_again(
     folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = open_source(folder, factors="label,colour")
+    before = open_source(SourceOptions(source=str(folder), factors="label,colour"))
     assert len(list((cache / "colours").glob("*.json"))) == 1
     looked = []
-    real = colour_factor.colour_of
-    monkeypatch.setattr(colour_factor, "colour_of", lambda *given: looked.append(1) or real(*given))
-    again = open_source(folder, factors="label,colour")
+    real = colour_finds.colour_of
+    monkeypatch.setattr(colour_finds, "colour_of", lambda *given: looked.append(1) or real(*given))
+    again = open_source(SourceOptions(source=str(folder), factors="label,colour"))
     assert not looked
     assert again.entries == before.entries
     name = before.entries[0].name
     path = folder / name
     save(path, np.full((24, 24, 3), INKS["red"], np.uint8))
-    changed = open_source(folder, factors="label,colour")
+    changed = open_source(SourceOptions(source=str(folder), factors="label,colour"))
     assert len(looked) == 1
     assert words(changed, "colour")[name] == "red" != words(before, "colour")[name]
 
 
 def test_a_broken_cache_is_made_anew(folder: Path, cache: Path) -> None:
-    before = open_source(folder, factors="colour")
+    before = open_source(SourceOptions(source=str(folder), factors="colour"))
     (file,) = (cache / "colours").glob("*.json")
     for text in ("{", "[]", '{"pictures": {"a": ["mauve"]}}'):
         file.write_text(text, encoding="utf-8")
-        assert open_source(folder, factors="colour").entries == before.entries
+        assert (
+            open_source(SourceOptions(source=str(folder), factors="colour")).entries
+            == before.entries
+        )
     assert json.loads(file.read_text(encoding="utf-8"))["pictures"]
 
 
 def test_a_run_keeps_its_own_copy_which_goes_before(folder: Path, tmp_path: Path) -> None:
     """As if a later version of the program named a picture differently."""
     run = tmp_path / "run" / "colours.json"
-    save_colours(open_source(folder, factors="label,colour"), run)
+    save_colours(open_source(SourceOptions(source=str(folder), factors="label,colour")), run)
     kept = json.loads(run.read_text(encoding="utf-8"))
     kept["pictures"]["rose/red3.png"][0] = "white"
     run.write_text(json.dumps(kept), encoding="utf-8")
-    assert words(open_source(folder, factors="colour"), "colour")["rose/red3.png"] == "red"
-    of_run = open_source(folder, factors="colour", colours=run)
+    assert (
+        words(open_source(SourceOptions(source=str(folder), factors="colour")), "colour")[
+            "rose/red3.png"
+        ]
+        == "red"
+    )
+    of_run = open_source(SourceOptions(source=str(folder), factors="colour"), colours=run)
     assert words(of_run, "colour")["rose/red3.png"] == "white"
     save_colours(open_source(folder), tmp_path / "none.json")
     assert not (tmp_path / "none.json").exists()
@@ -165,7 +181,7 @@ def test_a_run_keeps_its_own_copy_which_goes_before(folder: Path, tmp_path: Path
 
 def test_a_file_that_cannot_be_read_is_left_to_the_audit(folder: Path) -> None:
     (folder / "rose" / "red0.png").write_bytes(b"no picture")
-    source = open_source(folder, factors="label,colour")
+    source = open_source(SourceOptions(source=str(folder), factors="label,colour"))
     assert words(source, "colour")["rose/red0.png"] == "any"
     audit = audit_source(source)
     assert [aside.name for aside in audit.broken] == ["rose/red0.png"]
@@ -173,7 +189,7 @@ def test_a_file_that_cannot_be_read_is_left_to_the_audit(folder: Path) -> None:
 
 def test_the_audit_speaks_of_colours_and_of_thin_combinations(folder: Path) -> None:
     flowers(folder, {("rose", "white"): 3})
-    audit = audit_source(open_source(folder, factors="label,colour"))
+    audit = audit_source(open_source(SourceOptions(source=str(folder), factors="label,colour")))
     assert [c.value for c in audit.counts if c.factor == "colour"] == ["red", "yellow", "white"]
     assert any(note.startswith("colour was found by the program") for note in audit.notes)
     thin = "2 of 6 combinations have fewer than 10 pictures to train on (rose white, rose yellow)"
@@ -182,14 +198,14 @@ def test_the_audit_speaks_of_colours_and_of_thin_combinations(folder: Path) -> N
 
 def test_an_unknown_factor_is_told_that_colour_could_be_found(folder: Path) -> None:
     with pytest.raises(SourceError, match=r"colour can be named, too: it is found in the pictures"):
-        open_source(folder, factors="label,size")
+        open_source(SourceOptions(source=str(folder), factors="label,size"))
 
 
 def test_segmentations_say_where_the_flower_is(tmp_path: Path) -> None:
     flowers102(tmp_path)
     segmentations(tmp_path)
-    source = open_source("flowers102", root=tmp_path)
-    assert isinstance(source, colour_factor.KnowsSubject)
+    source = open_source(SourceOptions(source="flowers102", root=str(tmp_path)))
+    assert isinstance(source, colour_finds.KnowsSubject)
     assert source.outlined == len(list((tmp_path / "segmim").iterdir()))
     where = source.subject(source.entries[0])
     assert where is not None

@@ -1,0 +1,62 @@
+"""Small pieces of sentences for messages: lists, counts and suggestions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def close_matches(word: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """The known words that are spelled most like a word, the nearest first; case is ignored.
+
+    Arguments:
+        word: What was written.
+        known: What could have been meant.
+        most: Length of the result at most.
+    """
+    folded: dict[str, str] = {}
+    for name in known:
+        folded.setdefault(name.casefold(), name)
+    close = difflib.get_close_matches(word.casefold(), list(folded), n=most, cutoff=0.6)
+    return [folded[name] for name in close]
+
+
+def did_you_mean(word: str, known: Iterable[str], *, most: int = 3) -> str:
+    """A question such as " Did you mean smiling?", with a space in front; "" if nothing is close.
+
+    Arguments: as in `close_matches`.
+    """
+    close = close_matches(word, known, most=most)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def plural(count: int, noun: str, more: str | None = None) -> str:
+    """A number and its noun: "1 picture", "2,000 pictures".
+
+    Arguments:
+        count: How many.
+        noun: For one of them.
+        more: For several, where it is not the noun and "s".
+    """
+    return f"{count:,} {noun if count == 1 else more or noun + 's'}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """A list in a sentence: "a", "a and b", "a, b and c".
+
+    Arguments:
+        words: What to list.
+        last: Word before the last one.
+    """
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def shortened(words: Sequence[str], most: int = 3) -> str:
+    """The first few of a list: "a, b, c and 12 more".
+
+    Arguments:
+        words: What to list.
+        most: How many to name.
+    """
+    more = len(words) - most
+    return ", ".join(words[:most]) + (f" and {more:,} more" if more > 0 else "")
