@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from latentbloom.train.stage import Stage
 from latentbloom.train.state import Position, save_stage
-
-logger = logging.getLogger(__name__)
 
 
 class EpochEnds:
@@ -54,10 +51,7 @@ class EpochEnds:
             save_stage(self.stage, position, self.run / epoch_folder(self.stage.folder, epoch))
         epoch = _passed(before, after, self.draw_every)
         if epoch is not None and self.draw is not None:
-            try:
-                self.draw(epoch)
-            except Exception as error:  # nothing that is for looking at may stop a training
-                logger.warning("No pictures of epoch %d: %s", epoch, error)
+            self.draw(epoch)
 
 
 def epoch_folder(folder: str, epoch: int) -> str:

@@ -13,9 +13,12 @@ from latentbloom.config import TrainSettings
 from latentbloom.errors import TrainingError
 from latentbloom.runs.checkpoint import checkpoint_exists, save_checkpoint
 from latentbloom.train.budget import Budget, learning_rate_factor
+from latentbloom.train.journal import Journal
 from latentbloom.train.order import Order, seed_step
+from latentbloom.train.pace import Moment, Pace
+from latentbloom.train.processes import everyone, sum_over_processes, unwrap
 from latentbloom.train.stage import Batch, Phase, Progress, Stage
-from latentbloom.train.state import Position, restore_stage, save_stage, unwrap
+from latentbloom.train.state import Position, restore_stage, save_stage
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
 
 MAX_ROLLBACKS = 3
 NUM_VALIDATIONS = 10
-VALIDATION_SHARE = 0.1  # of a budget in seconds; with one in images every validation takes place
 
 
 class NonFiniteLossError(Exception):
@@ -35,19 +37,25 @@ class NonFiniteLossError(Exception):
 class Trainer:
     """Trains one stage to the end of its budget, or until it is told to stop.
 
+    With several processes, each runs this loop. They take the same steps and the same decisions,
+    which the main process makes (`latentbloom.train.pace`); it alone validates, writes and draws.
+
     Arguments:
         stage: What is trained.
         budget: When it ends.
         settings: Pace.
         accelerator: Device, precision and processes.
         run: The run folder.
-        log: Receives a line of numbers now and then.
+        log: Receives losses, scores and phases.
         progress: The bar, or the plain lines.
-        should_stop: Asked after each step; True ends the stage early, saved.
+        should_stop: Asked after each step; True on any process ends the stage early, saved.
         at_epoch: Called on the main process after a step that completes an epoch, with the epochs
             that were complete before it and are now, and the position.
         at_preview: Called on the main process every `preview_seconds`.
-        clock: Seconds, growing.
+        clock: Seconds, increasing.
+
+    Where a callback raises, the loop says so the first time and continues; a checkpoint that cannot
+    be written ends it.
     """
 
     def __init__(
@@ -69,17 +77,13 @@ class Trainer:
         self.settings = settings
         self.accelerator = accelerator
         self.run = run
-        self.log = log
-        self.bar = progress
-        self.should_stop = should_stop
+        self.journal = Journal(stage, budget, log, progress)
         self.at_epoch = at_epoch
         self.at_preview = at_preview
-        self.clock = clock
+        self.pace = Pace(settings, accelerator, should_stop, clock)
         self.order = Order(stage.num_images, settings.seed, stage.weights)
         self.position = Position()
         self.rollbacks = 0
-        self._started = 0.0
-        self._validating = 0.0  # seconds
 
     @property
     def last(self) -> Path:
@@ -93,15 +97,20 @@ class Trainer:
             The position; `done` is False when it was told to stop.
 
         Raises:
+            CheckpointError: A checkpoint cannot be read or written.
             TrainingError: The loss stays not finite after several rollbacks.
         """
-        if checkpoint_exists(self.last):
+        main = self.accelerator.is_main_process
+        # Asked on one process: another may look when the first has already saved.
+        found = main and checkpoint_exists(self.last)
+        resumes = sum_over_processes(self.accelerator, [float(found)])[0] > 0
+        if resumes:
             self.position = restore_stage(self.stage, self.last)
-            self.log.truncate_after(self.position.images, self.stage.name)
-        self._start_clock()
-        if self.position.done and self._progress() >= 1.0:
+            self.journal.forget_after(self.position.images)
+        self.pace.start(self.position.seconds)
+        if self.position.done and self._progress(self.position.seconds) >= 1.0:
             return self.position
-        if not checkpoint_exists(self.last):
+        if not resumes:
             self.save()
         while True:
             try:
@@ -113,37 +122,23 @@ class Trainer:
             return self.position
 
     def _train_until_end(self) -> None:
-        now = self._seconds()
-        next_log, next_save = now, now + self.settings.checkpoint_seconds
-        next_preview = now + self.settings.preview_seconds
-        window_images, window_seconds = self.position.images, now
-        speed = 0.0
-        logs: dict[str, torch.Tensor] = {}
+        position, epochs = self.position, 0
+        losses: dict[str, torch.Tensor] | None = None
+        self.pace.restart()
+        self.journal.start_speed(position.images, self.pace.seconds())
         while True:
-            progress = self._progress()
-            self._pass_milestones(progress)
-            self.position.done = progress >= 1.0
-            if self.position.done or self.should_stop():
-                if logs:
-                    self._report(logs, speed)
+            moment = self.pace.moment()
+            if losses is not None and self._do_what_is_due(moment, epochs, losses):
+                moment = self.pace.moment()  # it took time
+            progress = self._progress(moment.seconds)
+            self.journal.milestones(position, moment.seconds)
+            position.done = progress >= 1.0
+            if position.done or moment.stop:
+                if losses:
+                    self.journal.losses(position, moment.seconds, losses)
                 return
-            epochs = self.position.images // self.stage.num_images
-            logs = self.step(progress)
-            self._maybe_validate()
-            self._end_epochs(epochs)
-            now = self._seconds()
-            if now >= next_log:
-                speed = (self.position.images - window_images) / max(now - window_seconds, 1e-9)
-                window_images, window_seconds = self.position.images, now
-                self._report(logs, speed)
-                next_log = now + self.settings.log_seconds
-            if now >= next_save:
-                self.save()
-                next_save = self._seconds() + self.settings.checkpoint_seconds
-            if now >= next_preview and self.accelerator.is_main_process:
-                if self.at_preview is not None:
-                    self.at_preview()
-                next_preview = self._seconds() + self.settings.preview_seconds
+            epochs = position.images // self.stage.num_images
+            losses = self.step(progress)
 
     def step(self, progress: float) -> dict[str, torch.Tensor]:
         """One step of every phase that is due.
@@ -180,58 +175,69 @@ class Trainer:
         self.accelerator.backward(loss)
         norm = self.accelerator.clip_grad_norm_(phase.module.parameters(), phase.clip)
         finite = torch.isfinite(loss.detach()) & torch.isfinite(torch.as_tensor(norm))
-        if not self._everyone(bool(finite)):
+        if not everyone(self.accelerator, bool(finite)):
             raise NonFiniteLossError(f"the {phase.name} loss after {self.position.images} images")
         phase.optimizer.step()
         return logs
 
     def save(self) -> None:
-        """Write the checkpoint to resume from."""
-        self.position.seconds = self._seconds()
-        self._start_clock()
+        """Write the checkpoint to resume from. A collective."""
         if self.accelerator.is_main_process:
+            self.position.seconds = self.pace.seconds()
             save_stage(self.stage, self.position, self.last)
+            self.pace.saved()
         self.accelerator.wait_for_everyone()
 
-    def _end_epochs(self, before: int) -> None:
-        now = self.position.images // self.stage.num_images
-        if self.at_epoch is None or now == before:
-            return
-        if self.accelerator.is_main_process:
-            self.position.seconds = self._seconds()
-            self._start_clock()
-            self.at_epoch(before, now, self.position)
-        self.accelerator.wait_for_everyone()
+    def _do_what_is_due(self, moment: Moment, epochs: int, losses: dict[str, torch.Tensor]) -> bool:
+        """After a step: validate, end epochs, report, save and preview; whether any was due.
 
-    def _maybe_validate(self) -> None:
-        due = int(self._progress() * NUM_VALIDATIONS)
+        Arguments:
+            moment: What all processes agreed on after the step.
+            epochs: Epochs that were complete before the step.
+            losses: What the step logged.
+        """
+        position, main = self.position, self.accelerator.is_main_process
+        validate = self._validation_is_due(moment)
+        epochs_now = position.images // self.stage.num_images
+        ends_epoch = self.at_epoch is not None and epochs_now > epochs
+        if main and validate:
+            self._validate()
+        if main and ends_epoch:
+            position.seconds = self.pace.seconds()
+            self._call("pictures of an epoch", self.at_epoch, epochs, epochs_now, position)
+        if main and moment.report:
+            now = self.pace.seconds()
+            self.journal.measure_speed(position.images, now)
+            self.journal.losses(position, now, losses)
+            self.pace.reported(now)
+        if moment.save:
+            self.save()
+        if main and moment.preview:
+            self._call("preview", self.at_preview)
+            self.pace.previewed()
+        return validate or ends_epoch or moment.report or moment.save or moment.preview
+
+    def _validation_is_due(self, moment: Moment) -> bool:
+        due = int(self._progress(moment.seconds) * NUM_VALIDATIONS)
         if due <= self.position.validations:
-            return
+            return False
         self.position.validations = due
-        if self.budget.seconds is not None and due < NUM_VALIDATIONS:
-            costly = self._validating > VALIDATION_SHARE * self._seconds()
-            if self._everyone(costly):
-                return
-        began = self.clock()
-        scores, badness = self.stage.validate()
-        self._validating += self.clock() - began
-        self.log.write("val", self.stage.name, self._place() | scores)
+        timed = self.budget.seconds is not None
+        return not (timed and moment.validated_enough and due < NUM_VALIDATIONS)
+
+    def _validate(self) -> None:
+        with self.pace.validating():
+            scores, badness = self.stage.validate()
+        now = self.pace.seconds()
+        self.journal.scores(self.position, now, scores)
         if self.position.best is None or badness < self.position.best:
             self.position.best = badness
-            if self.accelerator.is_main_process:
-                save_checkpoint(
-                    self.run / f"{self.stage.folder}_best",
-                    {"model": self.stage.ema.state_dict()},
-                    {"stage": self.stage.name, **self._place(), **scores, **self.stage.meta()},
-                )
-
-    def _pass_milestones(self, progress: float) -> None:
-        for start, words in self.stage.milestones[self.position.milestones :]:
-            if progress < start:
-                return
-            self.position.milestones += 1
-            self.bar.say(f"{words} (after {self.position.images:,} images)")
-            self.log.write("phase", self.stage.name, self._place() | {"name": words})
+            place = self.journal.place(self.position, now)
+            save_checkpoint(
+                self.run / f"{self.stage.folder}_best",
+                {"model": self.stage.ema.state_dict()},
+                {"stage": self.stage.name, **place, **scores, **self.stage.meta()},
+            )
 
     def _roll_back(self, where: str) -> None:
         self.rollbacks += 1
@@ -242,53 +248,17 @@ class Trainer:
                 "precision fp32 or a smaller learning rate."
             )
         scale = self.position.lr_scale / 2
-        seconds = self._seconds()
         self.position = restore_stage(self.stage, self.last)
         self.position.lr_scale = scale
-        self.position.seconds = seconds
-        self._start_clock()
-        self.log.truncate_after(self.position.images, self.stage.name)
-        self.bar.say(
+        self.journal.forget_after(self.position.images)
+        self.journal.say(
             f"Not finite: {where}. Back to the checkpoint after {self.position.images:,} images, "
             f"learning rate times {scale:g}."
         )
 
-    def _report(self, logs: dict[str, torch.Tensor], speed: float) -> None:
-        numbers = {name: float(value) for name, value in logs.items()}
-        progress = self._progress()
-        lr = self.stage.phases[0].optimizer.param_groups[0]["lr"]
-        self.log.write(
-            "train",
-            self.stage.name,
-            self._place() | {"images_per_second": speed, "lr": lr} | numbers,
-        )
-        left = self.budget.seconds_left(progress, self._seconds())
-        self.bar.update(progress, self.position.images, speed, numbers, left)
+    def _call(self, what: str, callback: Callable[..., object] | None, *arguments: object) -> None:
+        if callback is not None:
+            self.journal.guard(what, lambda: callback(*arguments))
 
-    def _place(self) -> dict[str, float]:
-        return {
-            "images": self.position.images,
-            "epoch": self.position.images / self.stage.num_images,
-            "seconds": self._seconds(),
-            "progress": self._progress(),
-        }
-
-    def _progress(self) -> float:
-        progress = self.budget.progress(self.position.images, self._seconds())
-        if self.budget.seconds is None or self.accelerator.num_processes == 1:
-            return progress
-        from accelerate.utils import broadcast  # the first process's clock is everybody's
-
-        return float(broadcast(torch.tensor(progress, device=self.accelerator.device)))
-
-    def _everyone(self, ok: bool) -> bool:
-        if self.accelerator.num_processes == 1:
-            return ok
-        count = torch.tensor(float(ok), device=self.accelerator.device)
-        return float(self.accelerator.reduce(count)) == self.accelerator.num_processes
-
-    def _start_clock(self) -> None:
-        self._started = self.clock()
-
-    def _seconds(self) -> float:
-        return self.position.seconds + self.clock() - self._started
+    def _progress(self, seconds: float) -> float:
+        return self.budget.progress(self.position.images, seconds)

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from latentbloom.errors import CheckpointError
 from latentbloom.runs.checkpoint import load_checkpoint, save_checkpoint
+from latentbloom.train.processes import unwrap
 from latentbloom.train.stage import Stage
 
 
@@ -99,8 +100,3 @@ def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
         state.setdefault(int(index), {})[key] = laid_out
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def unwrap(module: torch.nn.Module) -> torch.nn.Module:
-    """The module inside a DistributedDataParallel wrapper, or itself."""
-    return getattr(module, "module", module)

@@ -25,9 +25,9 @@ from latentbloom.train.class_terms import ClassTerms
 from latentbloom.train.ema import EMA
 from latentbloom.train.muon import Muon, split_weights
 from latentbloom.train.order import mix
+from latentbloom.train.processes import unwrap
 from latentbloom.train.reconstructions import Reconstructing
 from latentbloom.train.stage import Batch, Phase
-from latentbloom.train.state import unwrap
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -1,0 +1,109 @@
+"""What a stage says of itself while it trains: to metrics.jsonl, and to the progress display."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from latentbloom.errors import CheckpointError
+from latentbloom.train.budget import Budget
+from latentbloom.train.stage import Progress, Stage
+from latentbloom.train.state import Position
+
+if TYPE_CHECKING:
+    from latentbloom.runs.metrics import MetricsLog
+
+
+class Journal:
+    """Writes down how far a stage is. Nothing that fails here ends the training.
+
+    Arguments:
+        stage: What is trained.
+        budget: When it ends.
+        log: Receives losses, scores and phases.
+        display: Shows them to people.
+    """
+
+    def __init__(self, stage: Stage, budget: Budget, log: MetricsLog, display: Progress) -> None:
+        self.stage = stage
+        self.budget = budget
+        self.log = log
+        self.display = display
+        self._said: set[str] = set()
+        self._speed = 0.0  # images a second
+        self._window = (0, 0.0)  # images and seconds at which it was last measured
+
+    def say(self, text: str) -> None:
+        """A line that stays on the display."""
+        self.display.say(text)
+
+    def forget_after(self, images: int) -> None:
+        """Remove the lines of this stage that lie after so many images: they will come again."""
+        self.guard("metrics", lambda: self.log.truncate_after(images, self.stage.name))
+
+    def start_speed(self, images: int, seconds: float) -> None:
+        """Measure the speed from here on."""
+        self._speed, self._window = 0.0, (images, seconds)
+
+    def measure_speed(self, images: int, seconds: float) -> None:
+        """Take the speed since it was last measured."""
+        past_images, past_seconds = self._window
+        self._speed = (images - past_images) / max(seconds - past_seconds, 1e-9)
+        self._window = (images, seconds)
+
+    def milestones(self, position: Position, seconds: float) -> None:
+        """Announce the phases that have begun, each once."""
+        progress = self.budget.progress(position.images, seconds)
+        for start, words in self.stage.milestones[position.milestones :]:
+            if progress < start:
+                return
+            position.milestones += 1
+            self.display.say(f"{words} (after {position.images:,} images)")
+            self._write("phase", position, seconds, {"name": words})
+
+    def losses(self, position: Position, seconds: float, losses: Mapping[str, Tensor]) -> None:
+        """Write and show the losses of the last step."""
+        values = {name: float(value) for name, value in losses.items()}
+        lr = self.stage.phases[0].optimizer.param_groups[0]["lr"]
+        self._write(
+            "train", position, seconds, {"images_per_second": self._speed, "lr": lr} | values
+        )
+        progress = self.budget.progress(position.images, seconds)
+        left = self.budget.seconds_left(progress, seconds)
+        self.display.update(progress, position.images, self._speed, values, left)
+
+    def scores(self, position: Position, seconds: float, scores: Mapping[str, float]) -> None:
+        """Write the scores of a validation."""
+        self._write("val", position, seconds, scores)
+
+    def place(self, position: Position, seconds: float) -> dict[str, float]:
+        """Where the stage is, as every line of metrics.jsonl says it."""
+        return {
+            "images": position.images,
+            "epoch": position.images / self.stage.num_images,
+            "seconds": seconds,
+            "progress": self.budget.progress(position.images, seconds),
+        }
+
+    def guard(self, what: str, run: Callable[[], object]) -> None:
+        """Run something that training can do without; where it fails, say so the first time.
+
+        Raises:
+            CheckpointError: A checkpoint could not be written. Training must not go on without.
+        """
+        try:
+            run()
+        except CheckpointError:
+            raise
+        except Exception as error:  # whatever it is, the training is worth more
+            if what not in self._said:
+                self._said.add(what)
+                self.display.say(f"No {what}: {type(error).__name__}: {error}. Training continues.")
+
+    def _write(
+        self, kind: str, position: Position, seconds: float, values: Mapping[str, object]
+    ) -> None:
+        line = {**self.place(position, seconds), **values}
+        self.guard("metrics", lambda: self.log.write(kind, self.stage.name, line))
