@@ -98,7 +98,8 @@ class ToyStage:
 
     def validate(self) -> tuple[dict[str, float], float]:
         self.validations += 1
-        badness = float((self.ema.module.weight - torch.tensor([[3.0, 0.0]])).norm())
+        averaged = self.ema.module.state_dict()["weight"]
+        badness = float((averaged - torch.tensor([[3.0, 0.0]])).norm())
         return {"badness": badness}, badness
 
     def meta(self) -> dict[str, Any]:

@@ -7,10 +7,11 @@ is recorded; then another process's loop runs, whose collectives are answered wi
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from latentbloom.config import TrainSettings
 from latentbloom.runs.metrics import MetricsLog
@@ -68,7 +69,7 @@ def train(rank: Rank, run: Path, clock: TickingClock, **settings: Any) -> Positi
         stage,
         budget,
         TrainSettings(**settings),
-        rank,  # ty: ignore
+        cast(Accelerator, rank),
         run,
         MetricsLog(run / "metrics.jsonl", enabled=rank.is_main_process),
         SilentProgress(),

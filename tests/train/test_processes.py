@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
         assert all(torch.equal(together[name], weights(2, "images")[name]) for name in together)
 
 
-def words(settings: dict[str, object]) -> list[str]:
+def words(settings: Mapping[str, object]) -> list[str]:
     """Settings as the command line takes them."""
     return [w for name, value in settings.items() for w in (f"--{name}", str(value))]
 
