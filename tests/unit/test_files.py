@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
 
 from latentbloom.files import file_word, file_words
+from latentbloom.model.records import Record
+from latentbloom.runs.folder import default_run
 
 
 def test_words_of_conditions_make_plain_file_names() -> None:
@@ -39,3 +43,15 @@ def test_names_that_differ_in_capitals_or_signs_alone_stay_apart() -> None:
     assert list(words) == ["Rose", "rose", "rose!", "tulip"]
     assert words["Rose"] == "Rose"
     assert len({word.casefold() for word in words.values()}) == 4
+
+
+def test_a_sample_of_forty_conditions_has_a_name_that_a_file_can_have() -> None:
+    cond = {f"attribute {k}": "yes" for k in range(40)}
+    name = Record(np.zeros((2, 2, 3), np.uint8), cond, 0, 3, torch.zeros(1, 1, 1)).name
+    assert len(name.encode()) < 200
+    assert name.endswith("_seed0_0003")
+
+
+def test_a_run_is_named_after_its_source_where_windows_takes_the_name() -> None:
+    assert default_run("pictures/con").name == "con_"
+    assert default_run("pictures/red roses.").name == "red-roses"

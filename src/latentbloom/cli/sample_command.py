@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 
 from latentbloom.cli.settings import find_setting
+from latentbloom.files import file_word
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +95,7 @@ def _quality(args: argparse.Namespace) -> tuple[float | None, int | None, str | 
 
 def _folder_name(words: dict[str, str], seed: int) -> str:
     said = "_".join(f"{name}-{value}" for name, value in words.items()) or "any"
-    return re.sub(r"[^\w.-]+", "-", f"{said}_seed{seed}")
+    return f"{file_word(said)}_seed{seed}"
 
 
 def _count(text: str) -> int:

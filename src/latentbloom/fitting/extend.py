@@ -9,7 +9,7 @@ from typing import Any
 
 from latentbloom.config import RunConfig, parse_config
 from latentbloom.errors import CheckpointError, ConfigError
-from latentbloom.files import write_json
+from latentbloom.files import rename, write_json
 from latentbloom.fitting.planning.planner import Plan
 from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from latentbloom.runs.folder import RunFolder
@@ -97,7 +97,7 @@ def _keep_newest(folder: RunFolder, seen: int, count: int) -> None:
     if newest > seen and not checkpoint_exists(kept):
         save_checkpoint(kept, *load_checkpoint(last))
     if folder.scores.exists():
-        folder.scores.rename(folder.path / f"scores_epoch_{newest // count}.json")
+        rename(folder.scores, folder.path / f"scores_epoch_{newest // count}.json")
 
 
 def _rewrite(

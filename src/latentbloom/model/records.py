@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentbloom.files import write_atomic, write_json
+from latentbloom.files import file_word, write_atomic, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,7 @@ class Record:
     def name(self) -> str:
         """A file name without ending, such as "smiling-yes_seed0_0003"."""
         asked = "_".join(f"{_plain(k)}-{_plain(v)}" for k, v in self.cond.items() if v != "any")
-        return f"{asked or 'any'}_seed{self.seed}_{self.index:04d}"
+        return f"{file_word(asked)}_seed{self.seed}_{self.index:04d}"
 
 
 class Records(Sequence[Record]):

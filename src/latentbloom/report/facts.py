@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,11 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def date_words(when: datetime.datetime) -> str:
+    """A date and time: "5 March 2026, 09:07"."""
+    return f"{when.day} {when.strftime('%B %Y, %H:%M')}"
 
 
 def get(tree: Mapping[str, Any], dotted: str, default: Any = None) -> Any:

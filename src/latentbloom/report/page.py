@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from latentbloom.files import write_atomic
 from latentbloom.report import sections
 from latentbloom.report.data_section import data_section
-from latentbloom.report.facts import state_of
+from latentbloom.report.facts import date_words, state_of
 from latentbloom.report.map_section import map_section
 from latentbloom.report.run_files import RunFiles, read_run
 from latentbloom.report.score_section import score_section
@@ -77,7 +77,7 @@ def render(run: RunFiles) -> str:
         version=__version__,
         state=state,
         state_words=_STATE_WORDS[state],
-        written=datetime.datetime.now().strftime("%-d %B %Y, %H:%M"),
+        written=date_words(datetime.datetime.now()),
         hero=sections.hero(run),
         sections=parts,
         css=_plain(page / "report.css"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from latentbloom.config import RunConfig, load_config
 from latentbloom.errors import RunFolderError
+from latentbloom.files import file_word
 from latentbloom.runs.checkpoint import checkpoint_exists
 
 MARKER = "config.json"
@@ -136,4 +137,4 @@ class RunFolder:
 def default_run(source: str) -> Path:
     """runs/NAME, NAME being the last part of the source's path."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source).resolve().name) or "run"
-    return Path("runs") / name
+    return Path("runs") / file_word(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from functools import partial
@@ -76,7 +77,7 @@ def real_features(
 
 def _load(folder: Path) -> Features | None:
     try:
-        count = json.loads((folder / "features.json").read_text())["count"]
+        count = json.loads((folder / "features.json").read_text(encoding="utf-8"))["count"]
         pooled, grid = (
             np.load(folder / f"{name}-{count}.npy", mmap_mode="r", allow_pickle=False)
             for name in ("pooled", "grid")
@@ -95,4 +96,5 @@ def _save(folder: Path, features: Features) -> None:
     write_atomic(folder / "features.json", json.dumps({"count": count}))
     for old in folder.glob("*-*.npy"):
         if not old.name.startswith(".") and not old.stem.endswith(f"-{count}"):
-            old.unlink(missing_ok=True)
+            with contextlib.suppress(PermissionError):  # Windows holds what is still mapped
+                old.unlink(missing_ok=True)

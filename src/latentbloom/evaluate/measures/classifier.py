@@ -105,7 +105,7 @@ class Judge:
         from safetensors.torch import load_file
 
         try:
-            factors = json.loads((folder / "judge.json").read_text())["factors"]
+            factors = json.loads((folder / "judge.json").read_text(encoding="utf-8"))["factors"]
             tensors = load_file(folder / "judge.safetensors")
         except (OSError, ValueError, KeyError, SafetensorError):
             return None

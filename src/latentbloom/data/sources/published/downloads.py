@@ -12,6 +12,7 @@ from latentbloom.data.reading import is_picture_name
 from latentbloom.data.sources.base import SetAside
 from latentbloom.data.sources.labels import natural_key
 from latentbloom.errors import SourceError
+from latentbloom.files import rename
 
 _SILENCE = 60.0
 """Seconds without an answer after which a server is given up."""
@@ -109,7 +110,7 @@ def unpack(archive: Path, name: str) -> None:
         extract_archive(archive, beside)
         if folder.is_dir():
             folder.rmdir()  # empty, or it would have been used
-        (beside / name).rename(folder)
+        rename(beside / name, folder)
         shutil.rmtree(beside)
     except Exception as error:  # zipfile, tarfile and zlib have many, and all mean the same
         raise SourceError(
