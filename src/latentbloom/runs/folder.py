@@ -41,6 +41,11 @@ class RunFolder:
         return self.path / "audit.json"
 
     @property
+    def pictures(self) -> Path:
+        """The names, splits and labels of the pictures that the run began with."""
+        return self.path / "pictures.json"
+
+    @property
     def colours(self) -> Path:
         """The colours that were found in the data, where they are a condition."""
         return self.path / "colours.json"
