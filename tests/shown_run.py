@@ -24,7 +24,7 @@ from latentbloom.evaluate.scores import (
     ReconstructionScore,
     Scores,
 )
-from latentbloom.model.denoiser import build_denoiser
+from latentbloom.model.build import build_denoiser
 from latentbloom.model.generator import Model
 from latentbloom.nn.autoencoders.base import build_autoencoder
 

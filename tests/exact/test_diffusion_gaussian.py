@@ -7,7 +7,15 @@ import torch
 from torch import nn
 
 from latentbloom.conditions import ConditionSpec, Factor
-from latentbloom.diffusion import Denoiser, Guided, diffusion_loss, make_schedule, sample
+from latentbloom.diffusion import (
+    ClassifierFreeGuidance,
+    Denoiser,
+    GuidanceByAnalogy,
+    diffusion_loss,
+    guide,
+    make_schedule,
+    sample,
+)
 from latentbloom.diffusion.exact import GaussianDenoiser, gaussian_flow_map
 
 MEAN, STD = 0.7, 0.4
@@ -113,7 +121,7 @@ MEANS = torch.tensor([2.0, -1.0, 0.25], dtype=torch.float64)  # rose, tulip, any
 @pytest.mark.parametrize("t", TIMES)
 def test_guidance_of_two_gaussians_is_a_gaussian_with_moved_mean(w, t):
     schedule = make_schedule("flow")
-    guided = Guided(GaussianDenoiser(schedule, MEANS, STD, factor="kind"), SPEC, w)
+    guided = guide(GaussianDenoiser(schedule, MEANS, STD, factor="kind"), SPEC, w)
     x_t = torch.linspace(-2, 2, 6, dtype=torch.float64).reshape(3, 2)
     cond = {"kind": torch.tensor([0, 1, 0])}
 
@@ -128,7 +136,7 @@ def test_guidance_of_two_gaussians_is_a_gaussian_with_moved_mean(w, t):
 @pytest.mark.parametrize("w", [0.0, 1.0, 3.0])
 def test_guided_sampling_ends_in_the_moved_gaussian(w):
     schedule = make_schedule("cosine")
-    guided = Guided(GaussianDenoiser(schedule, MEANS, STD, factor="kind"), SPEC, w)
+    guided = guide(GaussianDenoiser(schedule, MEANS, STD, factor="kind"), SPEC, w)
     x_1 = torch.tensor([[-1.0], [0.0], [1.0]])
     cond = {"kind": torch.tensor([1, 1, 1])}
 
@@ -137,6 +145,61 @@ def test_guided_sampling_ends_in_the_moved_gaussian(w):
     # The start holds a trace of signal that pure noise lacks; it costs up to 2e-3 of the mean.
     expected = MEANS[2] + w * (MEANS[1] - MEANS[2]) + STD * x_1.double()
     torch.testing.assert_close(x0.double(), expected, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("t", TIMES)
+def test_guidance_moves_the_mean_between_two_times_alone(t):
+    schedule = make_schedule("flow")
+    exact = GaussianDenoiser(schedule, MEANS, STD, factor="kind")
+    guided = guide(exact, SPEC, 4.0, interval=(0.3, 0.81))
+    x_t = torch.linspace(-2, 2, 6, dtype=torch.float64).reshape(3, 2)
+    cond = {"kind": torch.tensor([0, 1, 0])}
+
+    x0_hat = guided(x_t, scalar(t).expand(3), cond)
+
+    w = 4.0 if 0.3 <= t <= 0.81 else 1.0
+    moved = (MEANS[2] + w * (MEANS[cond["kind"]] - MEANS[2]))[:, None]
+    expected = GaussianDenoiser(schedule, moved, STD)(x_t, scalar(t).expand(3), {})
+    torch.testing.assert_close(x0_hat, expected, rtol=1e-12, atol=1e-12)
+    if w == 1:  # plain conditional, to the bit
+        assert torch.equal(x0_hat, exact(x_t, scalar(t).expand(3), cond))
+
+
+TWO = ConditionSpec((Factor("kind", ("rose", "tulip")), Factor("colour", ("red", "blue"))))
+PARTS = {
+    "kind": torch.tensor([2.0, -1.0, 0.25], dtype=torch.float64),
+    "colour": torch.tensor([0.5, -3.0, 1.0], dtype=torch.float64),
+}
+
+
+class SumOfGaussians:
+    """Data whose mean is one part of the kind and one of the colour, all of equal variance."""
+
+    def __init__(self, schedule):
+        self.schedule = schedule
+
+    def __call__(self, x_t, t, cond):
+        mean = (PARTS["kind"][cond["kind"]] + PARTS["colour"][cond["colour"]])[:, None]
+        return GaussianDenoiser(self.schedule, mean, STD)(x_t, t, {})
+
+
+@pytest.mark.parametrize("w", [0.0, 1.0, 2.5])
+def test_by_analogy_the_mean_of_an_unseen_combination_is_moved_as_if_it_were_seen(w):
+    schedule = make_schedule("flow")
+    free = guide(SumOfGaussians(schedule), TWO, w)
+    assert isinstance(free, ClassifierFreeGuidance)
+    guided = GuidanceByAnalogy(free, [(0, 0), (0, 1), (1, 1)])  # no red tulip
+    x_t = torch.linspace(-2, 2, 4, dtype=torch.float64).reshape(2, 2)
+    cond = {"kind": torch.tensor([1, 0]), "colour": torch.tensor([0, 0])}
+    t = scalar(0.6).expand(2)
+
+    x0_hat = guided(x_t, t, cond)
+
+    null = float(PARTS["kind"][2] + PARTS["colour"][2])
+    red_tulip = float(PARTS["kind"][1] + PARTS["colour"][0])
+    moved = GaussianDenoiser(schedule, null + w * (red_tulip - null), STD)
+    torch.testing.assert_close(x0_hat[:1], moved(x_t[:1], t[:1], {}), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(x0_hat, free(x_t, t, cond), rtol=1e-12, atol=1e-12)
 
 
 class Constant(nn.Module):

@@ -170,6 +170,9 @@ def _in_words(kind: Any) -> Iterator[str]:
     elif origin in (Union, types.UnionType):
         for part in get_args(kind):
             yield from _in_words(part)
+    elif origin is tuple:  # of numbers of one kind
+        words, _, limits = next(_in_words(get_args(kind)[0])).partition(" ")
+        yield f"{','.join([words] * len(get_args(kind)))} {limits}".strip()
     elif kind is type(None):
         yield "none"
     else:

@@ -144,12 +144,10 @@ def generate_samples_grid(
     """A row of samples of each class, in `save_dir`/vae_samples_grid_subset.png."""
     from latentbloom.figures.condition_words import condition_rows, phrase
     from latentbloom.figures.from_model.samples import save_class_grid
-    from latentbloom.model.requests import ask
 
     _check_same(diffusion.autoencoder, autoencoder, "the diffusion model")
     rows, note = condition_rows(diffusion.spec)
-    noise = range(n_per_class)
-    found = {phrase(words): ask(diffusion, [words] * len(noise), noise) for words in rows}
+    found = {phrase(words): diffusion.sample(words, n_per_class) for words in rows}
     return save_class_grid(found, Path(save_dir), note)
 
 
@@ -204,14 +202,12 @@ def _draw(
     save_path: Path | str | None,
 ) -> Records:
     from latentbloom.figures.condition_words import phrase
-    from latentbloom.model.requests import pixels_of
     from latentbloom.pictures.grids import picture_grid, save_picture
 
     _check_same(diffusion.autoencoder, autoencoder, "the diffusion model")
     records = diffusion.sample(words, n=num_samples)
     if save_path is not None:
-        pixels = pixels_of(list(records))
-        save_picture(Path(save_path), picture_grid(pixels, rows=1, title=phrase(words)))
+        save_picture(Path(save_path), picture_grid(records.pixels, rows=1, title=phrase(words)))
     return records
 
 

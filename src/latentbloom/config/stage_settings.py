@@ -13,6 +13,7 @@ from latentbloom.config.settings_base import (
     Epochs,
     Every,
     Images,
+    Interval,
     Length,
     Rate,
     Seconds,
@@ -124,6 +125,10 @@ class SamplingSettings(Settings):
     num_steps: Annotated[int, Field(ge=1, le=10_000)] = Field(20, description="Solver steps")
     guidance: Weight = Field(
         1.75, description="1 plain conditional, 0 unconditional, above 1 stronger"
+    )
+    guidance_interval: Interval | None = Field(
+        None,
+        description="Times LOW,HIGH between which guidance acts (1 is pure noise); default: always",
     )
     tune_guidance: bool = Field(
         True,

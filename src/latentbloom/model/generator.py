@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.config import DenoiserConfig, DiffusionSettings, RunConfig
-from latentbloom.data.pixels import to_uint8
 from latentbloom.device import default_device, low_precision
-from latentbloom.diffusion import (
-    Denoiser,
-    Guided,
-    State,
-    generators_for,
-    noise_for,
-    sample_states,
-)
-from latentbloom.errors import CheckpointError, ConditionError, ConfigError
+from latentbloom.diffusion import Denoiser, State, X0Denoiser, guide, sample_states
+from latentbloom.errors import CheckpointError, ConfigError, check_count
 from latentbloom.model.autoencoder import CHUNK, AutoencoderModel, load_autoencoder
-from latentbloom.model.denoiser import build_denoiser
-from latentbloom.model.records import Moment, Record, Records
+from latentbloom.model.build import build_denoiser
+from latentbloom.model.records import Record, Records
+from latentbloom.model.request import Asked, Request, records_of
 from latentbloom.nn.autoencoders.base import Autoencoder
 from latentbloom.runs.checkpoint import load_checkpoint
 from latentbloom.runs.folder import RunFolder
-
-if TYPE_CHECKING:
-    from latentbloom.conditions import Cond
-
-Asked = Mapping[str, str] | Sequence[Mapping[str, str]] | None
 
 
 class Model(AutoencoderModel):
     """Autoencoder and denoiser of one run.
 
-    Pictures are always computed in groups of `CHUNK`, filled up where fewer are asked: a picture
-    then is the same to the bit whatever else was asked for with it.
+    Pictures are always computed in groups of `CHUNK`, filled up where there are fewer: a picture
+    is the same to the bit whatever else is asked for with it.
 
     Arguments:
         config: Settings of the run.
@@ -73,10 +60,12 @@ class Model(AutoencoderModel):
     def sample(
         self,
         cond: Asked = None,
-        n: int = 16,
+        n: int | None = None,
         seed: int = 0,
         *,
+        indices: Sequence[int] | None = None,
         guidance: float | None = None,
+        guidance_interval: tuple[float, float] | None = None,
         num_steps: int | None = None,
         sampler: str | None = None,
         batch_size: int = 64,
@@ -88,12 +77,16 @@ class Model(AutoencoderModel):
         Arguments:
             cond: Words by factor, for example {"smiling": "yes"}; or one such dict a picture. A
                 factor left out may be anything.
-            n: How many, at least 1.
-            seed: With a picture's number it decides the picture; nothing else does.
-            guidance: 1 plain conditional, 0 unconditional, above 1 stronger; default as trained.
-            num_steps: Solver steps; default as trained.
+            n: How many, at least 1; default one for each dict or index, else 16.
+            seed: Any integer. With a picture's number it decides the picture; nothing else does.
+            indices: Numbers of the pictures, each in [0, 2^32); default 0, 1, ..., n - 1.
+            guidance: w >= 0: 1 plain conditional, 0 unconditional, above 1 stronger; default as
+                trained.
+            guidance_interval: (low, high), times in [0, 1] between which guidance acts; outside
+                them sampling is plain conditional. Default as trained; (0, 1) is always.
+            num_steps: Solver steps, at least 1; default as trained.
             sampler: Name in `latentbloom.diffusion.SAMPLERS`; default as trained.
-            batch_size: Pictures computed between two reports of progress; changes no picture.
+            batch_size: Pictures between two reports of progress, at least 1; changes no picture.
             path: Keep all states on the way.
             on_progress: Called after each batch with how many are done, and how many there are.
 
@@ -104,129 +97,89 @@ class Model(AutoencoderModel):
             ConditionError: A factor or a value is unknown, or there are not `n` dicts.
             ConfigError: The sampler is unknown, or a number is out of range.
         """
-        asked = self._asked(cond, n)
-        chosen = self.config.sampling.model_copy(
-            update={
-                key: value
-                for key, value in (
-                    ("guidance", guidance),
-                    ("num_steps", num_steps),
-                    ("sampler", sampler),
-                )
-                if value is not None
-            }
-        )
+        usual = self.config.sampling
+        guidance = usual.guidance if guidance is None else guidance
+        interval = usual.guidance_interval if guidance_interval is None else guidance_interval
+        num_steps = usual.num_steps if num_steps is None else num_steps
+        sampler = usual.sampler if sampler is None else sampler
+        check_count("batch_size", batch_size)
+        request = Request(cond, n, seed, indices)
+        request.cond(self.spec)  # unknown words are refused before anything is computed
+        denoiser = self.guided(guidance, interval)
         records: list[Record] = []
-        for start in range(0, n, max(1, batch_size)):
-            part = range(start, min(start + max(1, batch_size), n))
-            for first in range(part.start, part.stop, CHUNK):
-                indices = list(range(first, min(first + CHUNK, part.stop)))
-                rows = [asked[i] for i in indices]
+        for batch in request.split(batch_size):
+            for chunk in batch.split(CHUNK):
                 states = self.states(
-                    rows,
-                    indices,
-                    seed,
-                    guidance=chosen.guidance,
-                    num_steps=chosen.num_steps,
-                    sampler=chosen.sampler,
+                    chunk.filled(CHUNK), denoiser=denoiser, num_steps=num_steps, sampler=sampler
                 )
-                records += self._records(rows, indices, seed, states, path)
+                records += records_of(chunk, states, self.decode, path=path)
             if on_progress is not None:
-                on_progress(len(records), n)
-        return Records(
-            records,
-            {
-                "sampler": chosen.sampler,
-                "num_steps": chosen.num_steps,
-                "guidance": chosen.guidance,
-                "seed": seed,
-            },
-        )
+                on_progress(len(records), len(request))
+        settings = {
+            "sampler": sampler,
+            "num_steps": num_steps,
+            "guidance": guidance,
+            "seed": request.seed,
+        }
+        if interval is not None:
+            settings["guidance_interval"] = ",".join(f"{time:g}" for time in interval)
+        return Records(records, settings)
 
     def states(
         self,
-        asked: Sequence[Mapping[str, str]],
-        indices: Sequence[int],
-        seed: int,
+        request: Request,
         *,
-        guidance: float,
-        num_steps: int,
-        sampler: str,
+        x_1: torch.Tensor | None = None,
+        denoiser: X0Denoiser | None = None,
+        num_steps: int | None = None,
+        sampler: str | None = None,
     ) -> Iterator[State]:
-        """The states of at most `CHUNK` pictures; each has `CHUNK` rows, the first asked for.
+        """The states of a request's pictures on the way from noise, in one batch.
 
         Arguments:
-            asked: What each picture shall show.
-            indices: Numbers of the pictures in the request.
-            seed: Seed of the request.
-            guidance: Strength of the conditions.
-            num_steps: Solver steps.
-            sampler: Name of the solver.
+            request: What the pictures show, and their numbers.
+            x_1: Noise (n, C, h, w) to begin with; default that of the request.
+            denoiser: Takes x_t to x0_hat; default `guided()`.
+            num_steps: Solver steps; default as trained.
+            sampler: Name of the solver; default as trained.
+
+        Returns:
+            An iterator over num_steps + 1 states of the request's n rows.
         """
-        filled = list(indices) + [indices[-1]] * (CHUNK - len(indices))
-        words = list(asked) + [asked[-1]] * (CHUNK - len(asked))
-        x_1 = noise_for(seed, filled, self.autoencoder.latent_shape).to(self.device)
+        usual = self.config.sampling
+        noise = request.noise(self.autoencoder.latent_shape) if x_1 is None else x_1
         return sample_states(
-            self.guided(guidance),
-            x_1,
-            self._cond(words),
-            sampler=sampler,
-            num_steps=num_steps,
-            generators=generators_for(seed, filled),
+            self.guided() if denoiser is None else denoiser,
+            noise.to(self.device),
+            request.cond(self.spec, self.device),
+            sampler=usual.sampler if sampler is None else sampler,
+            num_steps=usual.num_steps if num_steps is None else num_steps,
+            generators=request.generators(),
         )
 
-    def guided(self, guidance: float | torch.Tensor) -> Guided:
-        """The denoiser with guidance, a number or one a row (B,)."""
-        return Guided(self.denoiser, self.spec, guidance, shown=self.shown)
-
-    def _records(
+    def guided(
         self,
-        asked: Sequence[Mapping[str, str]],
-        indices: Sequence[int],
-        seed: int,
-        states: Iterator[State],
-        path: bool,
-    ) -> list[Record]:
-        kept: list[State] = []
-        last: State | None = None
-        for last in states:
-            if path:
-                kept.append(last)
-        assert last is not None
-        z = last.x_t.cpu()
-        pixels = to_uint8(self.decode(last.x_t)).permute(0, 2, 3, 1).numpy()
-        return [
-            Record(
-                pixels[row].copy(),
-                dict(asked[row]),
-                seed,
-                index,
-                z[row].clone(),
-                tuple(Moment(s.t, s.x_t[row].cpu(), s.x0_hat[row].cpu()) for s in kept),
+        guidance: float | torch.Tensor | None = None,
+        interval: tuple[float, float] | None = None,
+    ) -> X0Denoiser:
+        """The denoiser with guidance.
+
+        Arguments:
+            guidance: w >= 0, a number or one a row (B,); default as trained.
+            interval: (low, high), times in [0, 1] between which it acts; default as trained.
+
+        Raises:
+            ConfigError: The guidance is negative or not finite, or the interval is not
+                0 <= low <= high <= 1.
+        """
+        usual = self.config.sampling
+        w = usual.guidance if guidance is None else guidance
+        if not bool((torch.as_tensor(w) >= 0).all()):
+            raise ConfigError(
+                f"guidance is {w}. It must be 0 or more: 1 is plain conditional, 0 unconditional."
             )
-            for row, index in enumerate(indices)
-        ]
-
-    def _asked(self, cond: Asked, n: int) -> list[dict[str, str]]:
-        if n < 1:
-            raise ConfigError(f"n is {n}; at least 1 picture can be asked for.")
-        if cond is None or isinstance(cond, Mapping):
-            asked = [dict(cond or {})] * n
-        else:
-            asked = [dict(one) for one in cond]
-            if len(asked) != n:
-                raise ConditionError(
-                    f"{len(asked)} conditions for n={n} pictures; give one each, or one for all."
-                )
-        for one in {tuple(sorted(a.items())): a for a in asked}.values():
-            self.spec.encode(one, 1)  # refuses unknown words
-        return asked
-
-    def _cond(self, asked: Sequence[Mapping[str, str]]) -> Cond:
-        rows = [self.spec.encode(one, 1) for one in asked]
-        return {
-            name: torch.cat([row[name] for row in rows]).to(self.device) for name in self.spec.names
-        }
+        within = usual.guidance_interval if interval is None else interval
+        return guide(self.denoiser, self.spec, w, interval=within, shown=self.shown)
 
 
 def load(run: Path | str, *, device: str | None = None) -> Model:

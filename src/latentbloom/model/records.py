@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from latentbloom.files import file_word, write_atomic, write_json
 
@@ -64,14 +64,22 @@ class Records(Sequence[Record]):
         settings: How they were made (sampler, steps, guidance), for `records.json`.
     """
 
-    def __init__(self, records: Sequence[Record], settings: dict[str, float | str]) -> None:
+    def __init__(self, records: Sequence[Record], settings: Mapping[str, float | str]) -> None:
         self._records = list(records)
-        self.settings = settings
+        self.settings = dict(settings)
 
     def __len__(self) -> int:
         return len(self._records)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Records: ...
+
+    def __getitem__(self, index: int | slice) -> Record | Records:
+        if isinstance(index, slice):
+            return Records(self._records[index], self.settings)
         return self._records[index]
 
     def __iter__(self) -> Iterator[Record]:

@@ -15,7 +15,7 @@ from latentbloom.device import compile_blocks
 from latentbloom.diffusion.denoiser import Denoiser
 from latentbloom.diffusion.objective import diffusion_loss, drop_conditions, sample_times
 from latentbloom.latents.cache import Latents
-from latentbloom.model.denoiser import build_denoiser
+from latentbloom.model.build import build_denoiser
 from latentbloom.train.ema import EMA
 from latentbloom.train.order import mix, tempered_weights
 from latentbloom.train.stage import Batch, Phase

@@ -1,10 +1,19 @@
-"""Guidance: how often the network is asked, with what, and where it acts."""
+"""Guidance: how often the network is asked, with what, where it acts, and in which order."""
+
+import math
 
 import pytest
 import torch
 
 from latentbloom.conditions import ConditionSpec, Factor
-from latentbloom.diffusion import Guided, make_schedule, sample
+from latentbloom.diffusion import (
+    ClassifierFreeGuidance,
+    GuidanceByAnalogy,
+    GuidanceInterval,
+    guide,
+    make_schedule,
+    sample,
+)
 from latentbloom.errors import ConfigError
 
 SPEC = ConditionSpec((Factor("species", ("rose", "tulip")), Factor("colour", ("red", "blue"))))
@@ -31,7 +40,7 @@ UNCONDITIONAL = torch.tensor([22.0, 22.0, 22.0])
 
 def ask(guidance, t=0.5, interval=None):
     spy = Spy()
-    guided = Guided(spy, SPEC, guidance, interval=interval)
+    guided = guide(spy, SPEC, guidance, interval=interval)
     x0_hat = guided(X_T, torch.full((3,), t), COND)
     assert x0_hat.shape == X_T.shape
     return x0_hat[:, 0], spy.batches
@@ -74,7 +83,7 @@ def test_guidance_acts_inside_its_interval_alone(t, inside):
 
 def test_interval_counts_evaluations_of_a_whole_run():
     spy = Spy()
-    guided = Guided(spy, SPEC, 2.0, interval=(0.3, 0.7))
+    guided = guide(spy, SPEC, 2.0, interval=(0.3, 0.7))
     sample(guided, X_T, COND, sampler="euler", num_steps=10)
     assert spy.batches == [3] * 3 + [6] * 4 + [3] * 3  # t = 0.999, ..., 0.0999
 
@@ -82,19 +91,30 @@ def test_interval_counts_evaluations_of_a_whole_run():
 def test_conditions_that_are_any_already_stay_unguided():
     spy = Spy()
     null = SPEC.null_like(COND)
-    x0_hat = Guided(spy, SPEC, 5.0)(X_T, torch.full((3,), 0.5), null)
+    x0_hat = ClassifierFreeGuidance(spy, SPEC, 5.0)(X_T, torch.full((3,), 0.5), null)
     assert torch.equal(x0_hat[:, 0], UNCONDITIONAL)
 
 
-def test_guided_has_the_schedule_of_what_it_guides():
+def test_each_wrapper_has_the_schedule_of_what_it_guides():
     spy = Spy()
-    assert Guided(spy, SPEC, 2.0).schedule is spy.schedule
+    free = ClassifierFreeGuidance(spy, SPEC, 2.0)
+    analogy = GuidanceByAnalogy(free, [(0, 0)])
+    within = GuidanceInterval(analogy, spy, (0.2, 0.8))
+    assert free.schedule is analogy.schedule is within.schedule is spy.schedule
 
 
-@pytest.mark.parametrize("interval", [(0.7, 0.3), (-0.1, 0.5), (0.2, 1.5)])
+@pytest.mark.parametrize("w", [math.nan, math.inf, torch.tensor([1.0, math.nan])])
+def test_guidance_must_be_finite(w):
+    with pytest.raises(ConfigError, match=r"^guidance is .*\. It must be a finite number\.$"):
+        guide(Spy(), SPEC, w)
+
+
+@pytest.mark.parametrize(
+    "interval", [(0.7, 0.3), (-0.1, 0.5), (0.2, 1.5), (0.2, math.nan), (0.5,), 0.5, ("a", "b")]
+)
 def test_bad_interval(interval):
     with pytest.raises(ConfigError) as error:
-        Guided(Spy(), SPEC, 2.0, interval=interval)
+        guide(Spy(), SPEC, 2.0, interval=interval)
     assert str(error.value) == (
         f"The guidance interval {interval} is not two times between 0 and 1, the smaller one first."
     )
@@ -112,28 +132,30 @@ def times(species, colour):
     return torch.tensor([1.0, 2.0, 3.0])[species] * torch.tensor([1.0, 7.0, 5.0])[colour]
 
 
+def analogy(denoiser, spec, w, shown):
+    return GuidanceByAnalogy(ClassifierFreeGuidance(denoiser, spec, w), shown)
+
+
 def test_a_combination_that_was_not_shown_is_guided_by_its_shown_neighbours():
     # Rows: rose blue, tulip red, any blue. Shown: all but tulip red.
     shown = [(0, 0), (0, 1), (1, 1)]
     spy = Multiply()
-    guided = Guided(spy, SPEC, 1.5, shown=shown)
-    unseen = guided.unseen(COND)
-    assert unseen is not None
-    assert unseen.tolist() == [False, True, False]
+    guided = analogy(spy, SPEC, 1.5, shown)
+    assert guided.unseen(COND).tolist() == [False, True, False]
     x0_hat = guided(X_T, torch.full((3,), 0.5), COND)[:, 0]
     # What a tulip changes is seen in blue, what red changes in roses.
     tulip = times(1, 1) - times(2, 1)
     red = times(0, 0) - times(0, 2)
     nothing = times(2, 2)
     joint = nothing + 1.5 * (times(COND["species"], COND["colour"]) - nothing)
-    analogy = nothing + 1.5 * (tulip + red)
-    torch.testing.assert_close(x0_hat, torch.stack([joint[0], analogy, joint[2]]))
+    by_analogy = nothing + 1.5 * (tulip + red)
+    torch.testing.assert_close(x0_hat, torch.stack([joint[0], by_analogy, joint[2]]))
     assert spy.batches == [5, 4]  # five for the one row, two for each of the others
 
 
 def test_where_factors_add_up_the_neighbours_give_what_was_asked():
     spy = Spy()
-    guided = Guided(spy, SPEC, 1.0, shown=[(0, 0), (0, 1), (1, 1)])
+    guided = analogy(spy, SPEC, 1.0, [(0, 0), (0, 1), (1, 1)])
     rows = {name: values[[1]] for name, values in COND.items()}
     torch.testing.assert_close(guided(X_T[:1], torch.ones(1), rows)[:, 0], CONDITIONAL[[1]])
     assert spy.batches == [5]  # and nothing else
@@ -141,7 +163,7 @@ def test_where_factors_add_up_the_neighbours_give_what_was_asked():
 
 def test_a_value_that_no_combination_shows_is_guided_alone():
     spy = Multiply()
-    guided = Guided(spy, SPEC, 1.0, shown=[(0, 1), (0, 0)])  # no tulips at all
+    guided = analogy(spy, SPEC, 1.0, [(0, 1), (0, 0)])  # no tulips at all
     rows = {name: values[[1]] for name, values in COND.items()}
     tulip = times(1, 2) - times(2, 2)
     red = times(0, 0) - times(0, 2)
@@ -169,7 +191,7 @@ def test_neighbours_have_the_most_in_common_and_take_turns():
     shown = [(0, 1, 0), (0, 2, 0), (0, 3, 1), (1, 0, 0), (2, 3, 1)]
     asked = {"a": torch.tensor([0]), "b": torch.tensor([0]), "c": torch.tensor([0])}
     memory = Remember()
-    guided = Guided(memory, THREE, 2.0, shown=shown)
+    guided = analogy(memory, THREE, 2.0, shown)
     for t in torch.linspace(0, 1, 21):
         guided(X_T[:1], t.reshape(1), asked)
     assert {rows for rows in memory.asked if rows[:2] == (4, 4)} == {(4, 4, 2)}
@@ -191,7 +213,7 @@ def test_the_turn_of_a_neighbour_is_the_same_in_any_batch():
         def __call__(self, x_t, t, cond):
             return x_t * (1 + cond["a"] + 3 * cond["b"] * cond["a"])[:, None]
 
-    guided = Guided(Mixed(), THREE, 2.0, shown=shown)
+    guided = analogy(Mixed(), THREE, 2.0, shown)
     t = torch.tensor([0.31, 0.31, 0.31])
     whole = guided(X_T, t, rows)
     for k in range(3):
@@ -202,5 +224,52 @@ def test_the_turn_of_a_neighbour_is_the_same_in_any_batch():
 def test_when_everything_asked_was_shown_nothing_is_computed_twice():
     spy = Spy()
     rows = {name: values[[0, 2]] for name, values in COND.items()}
-    Guided(spy, SPEC, 1.5, shown=[(0, 1)])(X_T[:2], torch.full((2,), 0.5), rows)
+    analogy(spy, SPEC, 1.5, [(0, 1)])(X_T[:2], torch.full((2,), 0.5), rows)
     assert spy.batches == [4]
+
+
+def test_rows_may_have_a_guidance_each_where_some_are_unseen():
+    w = torch.tensor([3.0, 0.5, 2.0])
+    rows = {name: values[[1, 1, 0]] for name, values in COND.items()}  # tulip red twice, rose blue
+    x0_hat = analogy(Multiply(), SPEC, w, [(0, 0), (0, 1), (1, 1)])(X_T, torch.ones(3), rows)[:, 0]
+    for k in range(3):
+        row = {name: values[[k]] for name, values in rows.items()}
+        one = analogy(Multiply(), SPEC, float(w[k]), [(0, 0), (0, 1), (1, 1)])
+        torch.testing.assert_close(one(X_T[[k]], torch.ones(1), row)[0, 0], x0_hat[k])
+
+
+def test_rows_at_several_times_are_guided_each_by_its_own():
+    spy = Spy()
+    t = torch.tensor([0.1, 0.5, 0.9])
+    x0_hat = guide(spy, SPEC, 3.0, interval=(0.3, 0.7))(X_T, t, COND)[:, 0]
+    middle = 3 * CONDITIONAL - 2 * UNCONDITIONAL
+    torch.testing.assert_close(x0_hat, torch.where(t == 0.5, middle, CONDITIONAL))
+
+
+def test_an_interval_works_around_any_two_denoisers():
+    class Says(Spy):
+        def __init__(self, value):
+            self.value = value
+
+        def __call__(self, x_t, t, cond):
+            return torch.full_like(x_t, self.value)
+
+    within = GuidanceInterval(Says(5.0), Says(-1.0), (0.25, 0.75))
+    for t, value in ((0.2, -1.0), (0.25, 5.0), (0.75, 5.0), (0.8, -1.0)):
+        assert bool((within(X_T, torch.full((3,), t), COND) == value).all())
+
+
+@pytest.mark.parametrize(("t", "w"), [(0.1, 1.0), (0.5, 2.5)])
+def test_the_interval_is_around_the_analogy_which_is_around_classifier_free_guidance(t, w):
+    shown = [(0, 0), (0, 1), (1, 1)]
+    at = torch.full((3,), t)
+    composed = guide(Multiply(), SPEC, 2.5, interval=(0.3, 0.7), shown=shown)
+    by_hand = analogy(Multiply(), SPEC, w, shown)  # outside the interval w is 1, unseen or not
+    assert torch.equal(composed(X_T, at, COND), by_hand(X_T, at, COND))
+
+
+def test_without_unseen_combinations_or_interval_guidance_is_classifier_free_alone():
+    one = ConditionSpec((SPEC.factors[0],))
+    assert isinstance(guide(Spy(), SPEC, 2.0), ClassifierFreeGuidance)
+    assert isinstance(guide(Spy(), one, 2.0, shown=[(0,)]), ClassifierFreeGuidance)
+    assert isinstance(guide(Spy(), SPEC, 2.0, shown=[(0, 0)]), GuidanceByAnalogy)

@@ -19,7 +19,6 @@ from latentbloom.figures.from_pictures.colour_rows import draw_colours
 from latentbloom.figures.scene import AnimationSettings, MissingPiece, Scene
 from latentbloom.figures.sheets import Sheet, make_sheet
 from latentbloom.model.generator import Model
-from latentbloom.model.requests import ask
 from latentbloom.pictures.images import read_picture
 from latentbloom.report.page import write_report
 from picture_files import tree
@@ -28,10 +27,11 @@ from shown_run import make_run, untrained_model
 
 def test_asked_pictures_are_those_of_sample(model: Model) -> None:
     wanted = model.sample(cond={"colour": "red"}, n=4, seed=3)
-    records = ask(model, [{"colour": "red"}] * 2, [2, 1], seed=3)
+    records = model.sample({"colour": "red"}, indices=[2, 1], seed=3)
     assert np.array_equal(records[0].image, wanted[2].image)
     assert np.array_equal(records[1].image, wanted[1].image)
-    assert len(ask(model, [{}], [0], path=True)[0].path) == model.config.sampling.num_steps + 1
+    (one,) = model.sample(n=1, path=True)
+    assert len(one.path) == model.config.sampling.num_steps + 1
 
 
 def test_everything_is_drawn(drawn: Path, not_drawn: dict[str, str]) -> None:

@@ -23,7 +23,7 @@ from latentbloom.figures.sheets import Sheet
 from latentbloom.model.autoencoder import AutoencoderModel
 from latentbloom.model.generator import Model
 from latentbloom.model.records import Moment
-from latentbloom.model.requests import ask, cond_of, decode_pixels, guided
+from latentbloom.model.request import Request
 
 
 def test_the_plane_is_that_of_greatest_variance_and_does_not_flip() -> None:
@@ -74,9 +74,8 @@ def test_slerp_ends_where_it_should_and_keeps_the_norm_of_noise() -> None:
 
 
 def test_a_blend_is_each_condition_at_its_ends_and_their_mean_between(model: Model) -> None:
-    words = [{"colour": "red"}] * 3, [{"colour": "blue"}] * 3
-    red, blue = (cond_of(model, w) for w in words)
-    plain = guided(model, 1.0)
+    red, blue = (Request({"colour": c}, 3).cond(model.spec) for c in ("red", "blue"))
+    plain = model.guided(1.0)
     x = torch.randn(1, *model.autoencoder.latent_shape).expand(3, -1, -1, -1)
     t = torch.full((3,), 0.5)
     shares = torch.tensor([0.0, 0.5, 1.0])
@@ -155,7 +154,7 @@ def test_neighbours_are_the_nearest_by_brute_force(
     sheet = Sheet.load(drawn, "neighbours")
     assert sheet is not None
     words = {"colour": "blue", "height": "high"}
-    record = ask(model, [words], [0], seed=0)[0]
+    record = model.sample(words, n=1, seed=0)[0]
     assert np.array_equal(sheet.row(0)[0], record.image)
     train = splits["train"].images(range(len(splits["train"])))
     z = model.encode(train / 127.5 - 1).mean
@@ -201,13 +200,6 @@ def test_one_condition_asked_for_is_drawn_alone(model: Model, run: Path) -> None
     words = {"colour": "red", "height": "low"}
     files = draw_scene(Scene(run, model, words=words), ["samples", "path"])
     assert [f.name for f in files] == ["samples_by_condition.png", "denoising_path_red-low.png"]
-
-
-def test_decoded_pixels_are_bytes_in_rows(model: Model) -> None:
-    z = torch.zeros(3, *model.autoencoder.latent_shape)
-    pixels = decode_pixels(model, z)
-    assert pixels.shape == (3, 32, 32, 3)
-    assert pixels.dtype == np.uint8
 
 
 def test_without_a_denoiser_only_curves_are_drawn(run: Path) -> None:

@@ -14,7 +14,7 @@ from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, DiffusionSettings, RunConfig
 from latentbloom.errors import ConfigError, RunFolderError
 from latentbloom.fitting.pipeline import fit
-from latentbloom.model.denoiser import build_denoiser
+from latentbloom.model.build import build_denoiser
 from latentbloom.model.warm_start import WarmStart, open_warm_start
 from latentbloom.nn.autoencoders.swift import SwiftAutoencoder
 from latentbloom.presets import build_preset

@@ -12,7 +12,6 @@ import numpy as np
 from latentbloom.figures.condition_words import phrase
 from latentbloom.figures.scene import Scene
 from latentbloom.figures.sheets import make_sheet
-from latentbloom.model.requests import guided, run_from
 from latentbloom.pictures.grids import picture_grid
 from latentbloom.pictures.images import as_uint8, save_picture
 
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from latentbloom.conditions import Cond
     from latentbloom.diffusion import X0Denoiser
     from latentbloom.diffusion.schedule import Schedule
+    from latentbloom.model.generator import Model
+    from latentbloom.model.request import Request
+    from latentbloom.pictures.images import Pixels
 
 BETWEEN = 8
 
@@ -76,7 +78,7 @@ def draw_interpolation(scene: Scene) -> list[Path]:
     import torch
 
     from latentbloom.diffusion import noise_for
-    from latentbloom.model.requests import cond_of
+    from latentbloom.model.request import Request
 
     model = scene.need_model()
     conditions = scene.conditions()
@@ -85,19 +87,20 @@ def draw_interpolation(scene: Scene) -> list[Path]:
     rows, labels = [], []
     for k, words in enumerate(conditions[:2]):
         x_1 = slerp(noise[2 * k], noise[2 * k + 1], shares)
-        rows.append(run_from(model, guided(model), x_1, [words] * BETWEEN, seed=scene.seed))
+        request = Request(words, BETWEEN, scene.seed)
+        rows.append(pixels_from(model, request, x_1, model.guided()))
         labels.append(f"{phrase(words)}, between two seeds")
     for k, (first, second) in enumerate(_pairs(conditions)):
-        other = cond_of(model, [second] * BETWEEN)
-        between = Blended(guided(model), other, shares.to(model.device))
+        other = Request(second, BETWEEN).cond(model.spec, model.device)
+        between = Blended(model.guided(), other, shares.to(model.device))
         x_1 = noise[k : k + 1].expand(BETWEEN, -1, -1, -1)
-        rows.append(run_from(model, between, x_1, [first] * BETWEEN, seed=scene.seed))
+        rows.append(pixels_from(model, Request(first, BETWEEN, scene.seed), x_1, between))
         labels.append(f"{phrase(first)} to {phrase(second)}")
     note = (
         "Between two seeds the noise moves along a great circle. Between two conditions the "
         "noise stays, and the denoiser's two answers are mixed."
     )
-    pixels = np.concatenate([as_uint8(row) for row in rows])
+    pixels = np.concatenate(rows)
     make_sheet("interpolation", pixels, rows=labels, cols=BETWEEN, about={"note": note}).save(
         scene.run
     )
@@ -105,6 +108,21 @@ def draw_interpolation(scene: Scene) -> list[Path]:
         pixels, rows=len(rows), row_labels=labels, title="In between", note=note, gap=2
     )
     return [save_picture(scene.figures / "interpolation.png", grid)]
+
+
+def pixels_from(
+    model: Model,
+    request: Request,
+    x_1: Tensor,
+    denoiser: X0Denoiser,
+    *,
+    num_steps: int | None = None,
+) -> Pixels:
+    """Pictures (B, H, W, 3) that begin with the noise x_1 (B, C, h, w), under any denoiser."""
+    from latentbloom.model.request import records_of
+
+    states = model.states(request, x_1=x_1, denoiser=denoiser, num_steps=num_steps)
+    return as_uint8(np.stack([r.image for r in records_of(request, states, model.decode)]))
 
 
 def _pairs(

@@ -11,7 +11,6 @@ from latentbloom.figures.condition_words import phrase
 from latentbloom.figures.maps.latent_points import real_latents
 from latentbloom.figures.scene import Scene, float_images, spread_indices
 from latentbloom.figures.sheets import make_sheet
-from latentbloom.model.requests import ask
 from latentbloom.pictures.grids import picture_grid
 from latentbloom.pictures.images import as_uint8, save_picture
 
@@ -25,7 +24,7 @@ def draw_neighbours(scene: Scene) -> list[Path]:
     model = scene.need_model()
     conditions = scene.conditions(_SAMPLES)
     asked = [conditions[k % len(conditions)] for k in range(_SAMPLES)]
-    records = ask(model, asked, list(range(len(asked))), seed=scene.seed)
+    records = model.sample(asked, seed=scene.seed)
     z = np.stack([r.z.flatten().float().numpy() for r in records])
     train, indices = _train_latents(scene)
     distances = np.sqrt(np.maximum(_squared(z, train), 0.0) / z.shape[1])

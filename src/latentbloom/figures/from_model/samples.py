@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,11 @@ from latentbloom.figures.paths.states import paths
 from latentbloom.figures.scene import Scene, need_latents
 from latentbloom.figures.sheets import make_sheet
 from latentbloom.files import file_words
-from latentbloom.model.requests import ask, pixels_of
 from latentbloom.pictures.grids import picture_grid
 from latentbloom.pictures.images import as_uint8, save_picture
 
 if TYPE_CHECKING:
-    from latentbloom.model.records import Record
+    from latentbloom.model.records import Records
 
 COLUMNS = 8
 PRIOR = 8
@@ -31,7 +30,7 @@ def draw_samples(scene: Scene) -> list[Path]:
     if scene.words:
         conditions, left_out = [dict(scene.words)], ""
     asked = [words for words in conditions for _ in range(COLUMNS)]
-    records = ask(model, asked, list(range(COLUMNS)) * len(conditions), seed=scene.seed)
+    records = model.sample(asked, indices=list(range(COLUMNS)) * len(conditions), seed=scene.seed)
     labels = [phrase(words) for words in conditions]
     usual = model.config.sampling
     note = (
@@ -39,7 +38,7 @@ def draw_samples(scene: Scene) -> list[Path]:
         f"A column begins with the same noise: only the condition changes. {left_out}".strip()
     )
     grid = picture_grid(
-        pixels_of(records),
+        records.pixels,
         rows=len(conditions),
         row_labels=labels,
         title="Samples by condition",
@@ -48,7 +47,7 @@ def draw_samples(scene: Scene) -> list[Path]:
     known = [{"cond": r.cond, "seed": r.seed, "index": r.index} for r in records]
     make_sheet(
         "samples_by_condition",
-        pixels_of(records),
+        records.pixels,
         rows=labels,
         cols=COLUMNS,
         pictures=known,
@@ -65,13 +64,13 @@ def draw_classes(scene: Scene) -> list[Path]:
     files = []
     names = file_words(found)
     for label, records in found.items():
-        grid = picture_grid(pixels_of(records), rows=1, title=f"Samples of “{label}”", note=how)
+        grid = picture_grid(records.pixels, rows=1, title=f"Samples of “{label}”", note=how)
         name = f"sample_class_{names[label]}.png"
         files.append(save_picture(scene.figures / name, grid))
     return [*files, save_class_grid(found, scene.figures, how)]
 
 
-def save_class_grid(found: Mapping[str, Sequence[Record]], folder: Path, note: str = "") -> Path:
+def save_class_grid(found: Mapping[str, Records], folder: Path, note: str = "") -> Path:
     """A row of samples a class, as vae_samples_grid_subset.png.
 
     Arguments:
@@ -80,7 +79,7 @@ def save_class_grid(found: Mapping[str, Sequence[Record]], folder: Path, note: s
         note: What else is to be said of them.
     """
     grid = picture_grid(
-        np.concatenate([pixels_of(records) for records in found.values()]),
+        np.concatenate([as_uint8(records.pixels) for records in found.values()]),
         rows=len(found),
         row_labels=list(found),
         title="Samples by class",
@@ -99,14 +98,14 @@ def draw_prior(scene: Scene) -> list[Path]:
     need_latents(model)  # bare noise is no news
     z = noise_for(scene.seed, list(range(PRIOR)), model.autoencoder.latent_shape)
     bare = as_uint8(model.decode(z.to(torch.float32)))
-    records = ask(model, [{}] * PRIOR, list(range(PRIOR)), seed=scene.seed, guidance=1.0)
+    records = model.sample(n=PRIOR, seed=scene.seed, guidance=1.0)
     note = (
         "Latents drawn from a normal distribution look like this when they are decoded as they "
         "are. That is no fault: real latents fill a small part of that space, and finding it is "
         "the work of the diffusion model, which begins with the same noise."
     )
     rows = ["noise, decoded", "noise, denoised, decoded"]
-    both = np.concatenate([bare, as_uint8(pixels_of(records))])
+    both = np.concatenate([bare, as_uint8(records.pixels)])
     grid = picture_grid(both, rows=2, row_labels=rows, title="Why diffusion", note=note)
     make_sheet("prior_samples", both, rows=rows, cols=PRIOR, about={"note": note}).save(scene.run)
     return [save_picture(scene.figures / "prior_samples.png", grid)]

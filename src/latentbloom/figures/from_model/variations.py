@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentbloom.figures.condition_words import phrase
+from latentbloom.figures.from_model.interpolation import pixels_from
 from latentbloom.figures.scene import NotApplicable, Scene
 from latentbloom.figures.sheets import make_sheet
 from latentbloom.files import file_word
-from latentbloom.model.requests import ask, guided, pixels_of, run_from
 from latentbloom.pictures.grids import picture_grid
-from latentbloom.pictures.images import as_uint8, save_picture
+from latentbloom.pictures.images import save_picture
 
 if TYPE_CHECKING:
     from latentbloom.conditions import Factor
@@ -50,7 +50,7 @@ def _factor_grid(scene: Scene, down: Factor, across: Factor) -> Path:
                 asked.append({down.name: value, across.name: other})
                 numbers.append(noise)
     heads = [phrase({across.name: other}) for _ in range(noises) for other in cols]
-    records = ask(scene.need_model(), asked, numbers, seed=scene.seed)
+    records = scene.need_model().sample(asked, indices=numbers, seed=scene.seed)
     labels = [phrase({down.name: value}) for value in rows]
     note = "Every picture of a block begins with the same noise: only the conditions change."
     if noises == 2:
@@ -58,14 +58,14 @@ def _factor_grid(scene: Scene, down: Factor, across: Factor) -> Path:
     name = file_word(f"factors_{down.name}_by_{across.name}")
     make_sheet(
         name,
-        pixels_of(records),
+        records.pixels,
         rows=labels,
         cols=len(heads),
         pictures=[{"cond": r.cond, "index": r.index, "seed": r.seed} for r in records],
         about={"note": note, "heads": heads, "title": f"{down.name} by {across.name}"},
     ).save(scene.run)
     grid = picture_grid(
-        pixels_of(records),
+        records.pixels,
         rows=len(rows),
         row_labels=labels,
         col_labels=heads,
@@ -80,6 +80,7 @@ def draw_guidance(scene: Scene) -> list[Path]:
     import torch
 
     from latentbloom.diffusion import noise_for
+    from latentbloom.model.request import Request
 
     model = scene.need_model()
     words = scene.conditions()[-1]
@@ -88,9 +89,9 @@ def draw_guidance(scene: Scene) -> list[Path]:
     x_1 = noise.repeat(len(GUIDANCE), 1, 1, 1)
     cells = []
     for steps in STEPS:
-        denoiser = guided(model, w.to(model.device))
-        made = run_from(model, denoiser, x_1, [words] * len(w), seed=scene.seed, num_steps=steps)
-        cells.append(as_uint8(made).reshape(len(GUIDANCE), _EACH, *made.shape[1:3], 3))
+        request = Request(words, len(w), scene.seed)
+        made = pixels_from(model, request, x_1, model.guided(w), num_steps=steps)
+        cells.append(made.reshape(len(GUIDANCE), _EACH, *made.shape[1:]))
     table = np.stack(cells, axis=1)  # (guidance, steps, each, H, W, 3)
     # The pictures of a cell side by side make one wide tile.
     wide = np.concatenate([table[:, :, k] for k in range(_EACH)], axis=3)

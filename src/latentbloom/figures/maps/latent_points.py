@@ -10,7 +10,6 @@ import numpy as np
 
 from latentbloom.figures.maps.projection import Plane, principal_plane
 from latentbloom.figures.scene import MissingPiece, Scene, float_images, spread_indices
-from latentbloom.model.requests import ask, pixels_of
 from latentbloom.pictures.images import as_uint8, enlarge
 
 if TYPE_CHECKING:
@@ -108,14 +107,14 @@ def generated_latents(scene: Scene) -> LatentPoints:
     if "generated_latents" not in scene.memory:
         model = scene.need_model()
         asked = _asked(scene)
-        records = ask(model, asked, list(range(len(asked))), seed=scene.seed)
+        records = model.sample(asked, seed=scene.seed)
         factors = model.spec.factors
         labels = [[f.index(r.cond.get(f.name, "any")) for f in factors] for r in records]
         z = np.stack([r.z.flatten().float().numpy() for r in records])
         scene.memory["generated_latents"] = LatentPoints(
             z,
             np.array(labels, int).reshape(len(records), len(factors)),
-            _small(as_uint8(pixels_of(records))),
+            _small(as_uint8(records.pixels)),
         )
     return scene.memory["generated_latents"]
 

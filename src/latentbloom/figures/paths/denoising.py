@@ -14,7 +14,6 @@ from latentbloom.figures.paths.states import paths
 from latentbloom.figures.scene import MissingPiece, Scene
 from latentbloom.figures.sheets import make_sheet
 from latentbloom.files import file_words
-from latentbloom.model.requests import decode_pixels
 from latentbloom.pictures.grids import picture_grid
 from latentbloom.pictures.images import as_uint8, save_picture
 from latentbloom.pictures.palette import INK, MUTED, SECOND
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from latentbloom.model.generator import Model
-    from latentbloom.model.records import Moment, Record
+    from latentbloom.model.records import Moment, Records
     from latentbloom.pictures.images import Pixels
 
 _IN_FIGURE = 3
@@ -45,7 +44,7 @@ def draw_denoising_path(scene: Scene) -> list[Path]:
     return files
 
 
-def _rows(scene: Scene, records: Sequence[Record], title: str) -> Pixels:
+def _rows(scene: Scene, records: Records, title: str) -> Pixels:
     model = scene.need_model()
     moments = records[0].path
     shown = np.unique(np.linspace(0, len(moments) - 1, _COLUMNS).round().astype(int)).tolist()
@@ -76,10 +75,10 @@ def _decode(model: Model, moments: Sequence[Moment], what: str) -> Pixels:
     import torch
 
     z = torch.stack([getattr(moment, what) for moment in moments])
-    return as_uint8(decode_pixels(model, z))
+    return as_uint8(model.decode(z))
 
 
-def _path_map(scene: Scene, records: Sequence[Record], width: int) -> Pixels | None:
+def _path_map(scene: Scene, records: Records, width: int) -> Pixels | None:
     """The paths of x_t through the PCA map; None where there are no real latents."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -172,7 +171,7 @@ def _draw_way(axes: Axes, way: np.ndarray, *, main: bool) -> None:
 def _save_steps(scene: Scene) -> None:
     """The first sample of each condition at every step, for the slider of the report."""
     model = scene.need_model()
-    found: Mapping[str, list[Record]] = paths(scene)
+    found: Mapping[str, Records] = paths(scene)
     first = [records[0] for records in found.values()]
     steps = len(first[0].path)
     times = [round(moment.t, 4) for moment in first[0].path]

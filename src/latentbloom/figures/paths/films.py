@@ -13,7 +13,6 @@ from latentbloom.errors import ConfigError
 from latentbloom.figures.paths.states import paths, states_between
 from latentbloom.figures.scene import Scene
 from latentbloom.files import file_words, write_atomic
-from latentbloom.model.requests import decode_pixels
 from latentbloom.pictures.images import as_uint8, enlarge
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def frames_of(model: Model, records: Sequence[Record], count: int) -> Pixels:
     import torch
 
     x = torch.stack([states_between(record.path, count) for record in records], dim=1)
-    pixels = as_uint8(decode_pixels(model, x.flatten(0, 1)))
+    pixels = as_uint8(model.decode(x.flatten(0, 1)))
     return pixels.reshape(count, len(records), *pixels.shape[1:])
 
 

@@ -7,24 +7,23 @@ from typing import TYPE_CHECKING
 
 from latentbloom.figures.condition_words import phrase
 from latentbloom.figures.scene import Scene
-from latentbloom.model.requests import ask
 
 if TYPE_CHECKING:
     import torch
 
-    from latentbloom.model.records import Moment, Record
+    from latentbloom.model.records import Moment, Records
 
 SAMPLES = 5  # of each condition
 MOST_CONDITIONS = 6
 
 
-def paths(scene: Scene) -> dict[str, list[Record]]:
+def paths(scene: Scene) -> dict[str, Records]:
     """For some conditions, samples with all states on their way; the same noise in each."""
     if "paths" not in scene.memory:
         conditions = scene.conditions(MOST_CONDITIONS)
         asked = [words for words in conditions for _ in range(SAMPLES)]
         numbers = list(range(SAMPLES)) * len(conditions)
-        records = ask(scene.need_model(), asked, numbers, seed=scene.seed, path=True)
+        records = scene.need_model().sample(asked, indices=numbers, seed=scene.seed, path=True)
         rows = [records[k : k + SAMPLES] for k in range(0, len(records), SAMPLES)]
         scene.memory["paths"] = dict(zip(map(phrase, conditions), rows, strict=True))
     return scene.memory["paths"]
