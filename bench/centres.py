@@ -21,7 +21,7 @@ from rich.table import Table
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.errors import LatentbloomError
-from latentbloom.evaluate.measures.distances import share_interval
+from latentbloom.evaluate.measures.intervals import share_interval
 from latentbloom.latents.cache import LatentCache
 from latentbloom.model.generator import load
 from latentbloom.runs.folder import RunFolder

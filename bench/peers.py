@@ -34,7 +34,7 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
 from latentbloom.device import default_device
 from latentbloom.errors import LatentbloomError
-from latentbloom.evaluate.requests import in_proportion
+from latentbloom.evaluate.workload import in_proportion
 from latentbloom.fitting.planning.machine import measure_machine
 
 WEIGHTS = "weights.safetensors"

@@ -22,10 +22,11 @@ from bench.score import identity, real_sets
 from bench.tables import SAMPLING_HEADS, sampling_findings, sampling_rows, table
 from latentbloom.diffusion.solvers import SAMPLERS
 from latentbloom.errors import LatentbloomError
+from latentbloom.evaluate.picture_scores import score_pictures
 from latentbloom.evaluate.reference import Reference, prepare_reference
-from latentbloom.evaluate.requests import in_proportion, known_words
-from latentbloom.evaluate.score import score_pictures
-from latentbloom.evaluate.speed_map import FILE_NAME, MAPPED, Setting, SpeedMap, map_speed
+from latentbloom.evaluate.speed_map import FILE_NAME, Setting, SpeedMap
+from latentbloom.evaluate.speed_search import MAPPED, map_speed
+from latentbloom.evaluate.workload import in_proportion, known_words
 from latentbloom.model.generator import Model, load
 
 ANCESTRAL = "ancestral"

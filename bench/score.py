@@ -30,10 +30,10 @@ from latentbloom.data.pixels import Fit, fit_square, with_channels
 from latentbloom.data.reading import read_picture
 from latentbloom.data.sources.open import open_source
 from latentbloom.errors import LatentbloomError, SourceError
+from latentbloom.evaluate.picture_scores import score_pictures
 from latentbloom.evaluate.reference import prepare_reference
 from latentbloom.evaluate.run_scores import evaluate_run
-from latentbloom.evaluate.score import score_pictures
-from latentbloom.evaluate.table import rows_table, score_rows
+from latentbloom.evaluate.score_table import rows_table, score_rows
 from latentbloom.runs.folder import RunFolder
 
 

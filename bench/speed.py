@@ -71,7 +71,7 @@ def stage_speed(stage: Stage, config: RunConfig) -> tuple[float, float]:
 def vae_gan_stage(config: RunConfig, run: Path) -> Stage:
     """Stage 1 with the run's pictures and settings."""
     from latentbloom.device import make_accelerator
-    from latentbloom.evaluate.sets import sets_of_run
+    from latentbloom.evaluate.run_sets import sets_of_run
     from latentbloom.runs.folder import RunFolder
     from latentbloom.train.vae_gan import VaeGanStage
 
@@ -85,7 +85,7 @@ def vae_gan_stage(config: RunConfig, run: Path) -> Stage:
 def diffusion_stage(config: RunConfig, run: Path) -> Stage:
     """Stage 2 with the run's latents and settings."""
     from latentbloom.device import make_accelerator
-    from latentbloom.evaluate.sets import sets_of_run
+    from latentbloom.evaluate.run_sets import sets_of_run
     from latentbloom.latents.cache import LatentCache
     from latentbloom.runs.folder import RunFolder
     from latentbloom.train.latent_diffusion import LatentDiffusionStage

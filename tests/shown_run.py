@@ -13,7 +13,7 @@ from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig, Sam
 from latentbloom.data.audit.run import audit_source
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
-from latentbloom.evaluate.measures.distances import Interval
+from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.evaluate.scores import (
     CombinationScore,
     ControlScore,

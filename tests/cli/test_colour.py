@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentbloom.evaluate.sets import sets_of_run
+from latentbloom.evaluate.run_sets import sets_of_run
 from latentbloom.runs.folder import RunFolder
 from tests.cli.conftest import CommandLine
 from tests.picture_files import save

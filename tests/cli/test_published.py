@@ -11,7 +11,7 @@ import pytest
 import latentbloom
 from latentbloom.data.sources.published import celeba as celeba_module
 from latentbloom.data.sources.published import flowers102 as flowers_module
-from latentbloom.evaluate.sets import sets_of_run
+from latentbloom.evaluate.run_sets import sets_of_run
 from latentbloom.runs.folder import RunFolder
 from tests.cli.conftest import CommandLine
 from tests.published_files import celeba, face, flowers102, segmentations

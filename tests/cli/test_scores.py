@@ -64,7 +64,7 @@ def test_evaluate_writes_what_it_prints(call: CommandLine, runs: list[Path]) -> 
 def test_a_map_of_settings_is_kept_and_used(
     call: CommandLine, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("latentbloom.evaluate.speed_map.MAPPED", ("dpm++",))
+    monkeypatch.setattr("latentbloom.evaluate.speed_search.MAPPED", ("dpm++",))
     outcome = call("evaluate", runs[0], "-n", 16, "--per-label", 0, "--map")
     assert (outcome.code, outcome.err) == (0, "")
     found = SpeedMap.load(runs[0] / "quality.json")

@@ -80,7 +80,7 @@ def test_a_run_without_latents_is_scored_and_its_nearest_pairs_are_drawn(
 def test_a_label_that_training_lacks_costs_nothing_else(
     call: CommandLine, run: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    # Training shows one height, val both: heights cannot be judged, colours can.
+    # Training shows one height, val both: heights cannot be classified, colours can.
     one_height = {"train,blue,high": "train,blue,low", "train,red,high": "train,red,low"}
     other = relabelled(pictures, tmp_path / "other", one_height)
     out = tmp_path / "scores.json"
@@ -88,8 +88,8 @@ def test_a_label_that_training_lacks_costs_nothing_else(
     assert (outcome.code, outcome.err) == (0, "")
     scores = Scores.load(out).pictures
     notes = " ".join(scores.notes)
-    assert "val has height=high, which no training picture shows" in notes
-    assert "No judge for 'height': the training pictures show 1 of its values" in notes
+    assert "val has height=high, which no training picture has" in notes
+    assert "No classifier for 'height': the training pictures show 1 of its values" in notes
     assert [control.factor for control in scores.control] == ["colour"]
     assert scores.copying is not None
     assert scores.manifold.keys() == {"precision", "recall", "density", "coverage"}
@@ -102,5 +102,5 @@ def test_too_few_pictures_say_how_many_are_needed(
     other = relabelled(pictures, tmp_path / "other", few_aside)
     outcome = call("evaluate", run, *FEW, "--against", other)
     assert outcome.code == 2
-    assert f"'{other}' keeps 6 pictures aside; scores need 16 or more" in outcome.err
+    assert f"'{other}' has 6 held-out pictures; scores need 16 or more" in outcome.err
     assert not (run / "scores.json").exists()

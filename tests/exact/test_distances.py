@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from latentbloom.evaluate.measures.distances import (
+from latentbloom.evaluate.measures import kernels, neighbours
+from latentbloom.evaluate.measures.distances import frechet_distance, frechet_interval
+from latentbloom.evaluate.measures.intervals import (
     Interval,
     bootstrap,
-    frechet_distance,
-    frechet_interval,
+    random_halves,
+    share_interval,
+)
+from latentbloom.evaluate.measures.kernels import (
     kernel_distance,
     kernel_interval,
-    share_interval,
+    labelled_kernel_distance,
+    labelled_kernel_witness,
 )
 from latentbloom.evaluate.measures.neighbours import Manifolds, copying, nearest, spread
 
@@ -40,7 +47,7 @@ class TestFrechet:
         std_a, std_b = np.array([1.0, 2.0, 0.5]), np.array([0.5, 2.0, 3.0])
         a = with_moments(mean_a, np.diag(std_a**2), 50, rng)
         b = with_moments(mean_b, np.diag(std_b**2), 40, rng)
-        # 9 + 0 + 4 for the means, 0.25 + 0 + 6.25 for the deviations
+        # 9 + 0 + 4 for the means, 0.25 + 0 + 6.25 for the standard deviations
         assert_allclose(frechet_distance(a, b), 19.5, rtol=1e-10)
 
     def test_covariances_that_do_not_commute(self, rng: np.random.Generator) -> None:
@@ -160,6 +167,82 @@ class TestIntervals:
         truth = float(np.mean([kernel_distance(*draw()) for _ in range(2000)]))
         cases = [kernel_interval(*draw(), repeats=60, seed=seed) for seed in range(200)]
         assert 180 <= coverage(cases, truth) <= 199
+
+
+def dense_kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """By the definition, from whole matrices."""
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return (x @ y.T / x.shape[1] + 1.0) ** 3
+
+    def pairs(x: np.ndarray) -> float:
+        k = kernel(x, x)
+        return (k.sum() - np.trace(k)) / (len(x) * (len(x) - 1))
+
+    return pairs(a) + pairs(b) - 2.0 * kernel(a, b).mean()
+
+
+class TestBlocks:
+    """Many pictures: the same values, without a matrix of all pairs."""
+
+    @pytest.mark.parametrize("values", [1, 700, 2**23])
+    def test_kernel_distances_are_exact(
+        self, values: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        a, b = rng.normal(size=(61, 7)), rng.normal(size=(83, 7)) + 0.4
+        monkeypatch.setattr(kernels, "BLOCK_VALUES", values)
+        expected = dense_kernel_distance(a, b)
+        assert kernel_distance(a, b) == pytest.approx(expected, abs=1e-10, rel=0)
+        found = kernel_interval(a, b, repeats=5, seed=3)
+        assert found.value == pytest.approx(expected, abs=1e-10, rel=0)
+        halves = random_halves(61, 83, 5, 3)
+        draws = np.array([dense_kernel_distance(a[i], b[j]) for i, j in halves])
+        by_hand = Interval.from_draws(expected, draws)
+        assert found.low == pytest.approx(by_hand.low, abs=1e-10, rel=0)
+
+    def test_labelled_distances_are_exact(
+        self, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        a, b = rng.normal(size=(40, 5)), rng.normal(size=(50, 5)) + 0.4
+        labels = [rng.integers(0, 3, (len(x), 2)) for x in (a, b)]
+        whole = labelled_kernel_distance(a, labels[0], b, labels[1])
+        witness = labelled_kernel_witness(a, labels[0], b, labels[1])
+        monkeypatch.setattr(kernels, "BLOCK_VALUES", 300)
+        blocked = labelled_kernel_distance(a, labels[0], b, labels[1])
+        assert blocked == pytest.approx(whole, abs=1e-10, rel=0)
+        assert_allclose(labelled_kernel_witness(a, labels[0], b, labels[1]), witness, atol=1e-10)
+
+    def test_memory_does_not_grow_with_the_square_of_the_pictures(
+        self, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        a, b = rng.normal(size=(3000, 4)), rng.normal(size=(3000, 4))
+        monkeypatch.setattr(kernels, "BLOCK_VALUES", 2**17)  # 1 MiB
+        tracemalloc.start()
+        try:
+            kernel_interval(a, b, repeats=20)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 16 * 2**20  # a matrix of all pairs has 69 MiB
+
+    def test_neighbours(self, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+        a, b = (rng.normal(size=(n, 6)) for n in (70, 90))
+        whole = Manifolds.of(a, b).scores(), nearest(a, b), copying(a, b, b[:40])
+        shapes: list[tuple[int, int]] = []
+        cdist = torch.cdist
+
+        def recorded(x: torch.Tensor, y: torch.Tensor, **how: str) -> torch.Tensor:
+            shapes.append((len(x), len(y)))
+            return cdist(x, y, **how)
+
+        monkeypatch.setattr(torch, "cdist", recorded)
+        monkeypatch.setattr(neighbours, "BLOCK", 16)
+        assert Manifolds.of(a, b).scores() == whole[0]
+        distances, which = nearest(a, b)
+        assert_allclose(distances, whole[1][0], rtol=1e-5)
+        assert which.tolist() == whole[1][1].tolist()
+        assert copying(a, b, b[:40]).threshold == pytest.approx(whole[2].threshold, abs=1e-3)
+        assert max(n * m for n, m in shapes) <= 16 * 16
 
 
 class TestNeighbours:

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from latentbloom.errors import ConfigError, LatentbloomError
-    from latentbloom.evaluate.compare import compare_table
+    from latentbloom.evaluate.comparison import compare_table
     from latentbloom.evaluate.scores import Scores
     from latentbloom.figures.from_model.side_by_side import compare_picture
     from latentbloom.runs.folder import RunFolder

@@ -13,49 +13,54 @@ from latentbloom.cli.settings import add_source_settings, overrides_of
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from latentbloom.evaluate.reference import Reference
+    from latentbloom.model.generator import Model
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = (
-        "Distances are measured on EfficientNet-Lite2 features at 112 pixels and carry that in "
-        "their names; real pictures are looked at once and remembered."
+        "Distances are measured on EfficientNet-Lite2 features at 112 pixels, and their names say "
+        "so. Features of real pictures are computed once and stored."
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder that `fit` made")
     parser.add_argument(
         "-n",
         type=_at_least(16),
         metavar="N",
-        help="samples in the distances (default: as many as pictures were kept aside, "
+        help="samples in the distances (default: as many as there are held-out pictures, "
         "from 256 to 2000)",
     )
     parser.add_argument(
         "--against",
         metavar="SOURCE",
-        help="compare with these pictures (default: those that the run kept aside)",
+        help="compare with these pictures (default: the held-out pictures of the run)",
     )
     parser.add_argument(
         "--per-label",
         type=_at_least(0),
         default=200,
         metavar="N",
-        help="ask for each label at least so often (default: 200)",
+        help="least number of samples of each label (default: 200)",
     )
     parser.add_argument(
         "--features",
         default="efficientnet-lite2",
         metavar="NAME",
-        help="network that distances are measured with: efficientnet-lite2 (default), inception, "
+        help="feature extractor for the distances: efficientnet-lite2 (default), inception, "
         "dinov2, or the path of an ONNX model",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--map",
         action="store_true",
-        help="then try samplers, steps and guidance on small samples, and keep the best as "
+        help="then try samplers, steps and guidance on small samples, and save the best as "
         "draft, balanced and best for `sample --quality` (some minutes)",
     )
     add_source_settings(parser)
-    parser.add_argument("--no-cache", action="store_true", help="look at real pictures anew")
+    parser.add_argument(
+        "--no-cache", action="store_true", help="compute the features of real pictures again"
+    )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="default: scores.json in the run folder"
     )
@@ -66,10 +71,11 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from latentbloom.evaluate.features.networks import extractor_for
-    from latentbloom.evaluate.progress import shown_on
+    from latentbloom.evaluate.reference import prepare_reference
     from latentbloom.evaluate.run_scores import evaluate_run
-    from latentbloom.evaluate.sets import sets_of_run
-    from latentbloom.evaluate.table import score_table
+    from latentbloom.evaluate.run_sets import sets_of_run
+    from latentbloom.evaluate.score_table import score_table
+    from latentbloom.evaluate.scoring_progress import shown_on
     from latentbloom.figures.from_pictures.copies import draw_copies
     from latentbloom.model.generator import load
     from latentbloom.runs.folder import RunFolder
@@ -81,6 +87,13 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     copies = folder.path / "figures" / "copies.png" if args.out is None else None
     with shown_on(console) as on_progress:
+        reference = prepare_reference(
+            train,
+            val,
+            extractor=extractor,
+            cache=None if args.no_cache else "user",
+            on_progress=on_progress,
+        )
         scores = evaluate_run(
             model,
             train,
@@ -88,8 +101,7 @@ def run(args: argparse.Namespace) -> int:
             n=args.n,
             per_label=args.per_label,
             seed=args.seed,
-            extractor=extractor,
-            cache=None if args.no_cache else "user",
+            reference=reference,
             on_copies=None if copies is None else partial(draw_copies, train=train, path=copies),
             on_progress=on_progress,
         )
@@ -102,28 +114,22 @@ def run(args: argparse.Namespace) -> int:
         text = f"Samples nearest to training pictures: {copies}"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     if args.map:
-        _map(args, console)
+        _map(args, model, reference, console)
     return 0
 
 
-def _map(args: argparse.Namespace, console: Console) -> None:
-    """Try settings of the sampler, print them, and keep the chosen ones in the run folder."""
+def _map(args: argparse.Namespace, model: Model, reference: Reference, console: Console) -> None:
+    """Try settings of the sampler, print them, and save the chosen ones in the run folder."""
     from latentbloom.diffusion.solvers import SAMPLERS
-    from latentbloom.evaluate.progress import shown_on
-    from latentbloom.evaluate.reference import prepare_reference
-    from latentbloom.evaluate.sets import sets_of_run
-    from latentbloom.evaluate.speed_map import FILE_NAME, MAP_SAMPLES, MAPPED, map_speed
-    from latentbloom.evaluate.table import speed_table
-    from latentbloom.model.generator import load
-    from latentbloom.runs.folder import RunFolder
+    from latentbloom.evaluate.score_table import speed_table
+    from latentbloom.evaluate.scoring_progress import shown_on
+    from latentbloom.evaluate.speed_map import FILE_NAME
+    from latentbloom.evaluate.speed_search import MAP_SAMPLES, MAPPED, map_speed
 
-    train, val = sets_of_run(
-        RunFolder(args.run), against=args.against, overrides=overrides_of(args)
-    )
     with shown_on(console) as on_progress:
         found = map_speed(
-            load(args.run),
-            prepare_reference(train, val, cache=None if args.no_cache else "user"),
+            model,
+            reference,
             samplers={name: SAMPLERS[name].evaluations for name in MAPPED},
             n=min(args.n or MAP_SAMPLES, MAP_SAMPLES),
             seed=args.seed,

@@ -214,7 +214,7 @@ def _draw(
 def _figure(
     autoencoder: Autoencoder, run: Path | str, what: str, save_path: Path | str | None
 ) -> Path:
-    from latentbloom.evaluate.sets import sets_of_run
+    from latentbloom.evaluate.run_sets import sets_of_run
     from latentbloom.model.autoencoder import load_autoencoder_model
     from latentbloom.runs.folder import RunFolder
 

@@ -16,11 +16,8 @@ import torch
 
 from latentbloom.evaluate.features.extractor import FeatureExtractor, in_batches
 from latentbloom.evaluate.features.stored import real_features
-from latentbloom.evaluate.measures.distances import (
-    labelled_kernel_distance,
-    labelled_kernel_witness,
-)
-from latentbloom.evaluate.requests import in_proportion
+from latentbloom.evaluate.measures.kernels import labelled_kernel_distance, labelled_kernel_witness
+from latentbloom.evaluate.workload import in_proportion
 from latentbloom.files import cache_folder
 
 if TYPE_CHECKING:

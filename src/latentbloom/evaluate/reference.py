@@ -1,7 +1,8 @@
-"""The real side of every comparison: features, a judge and floors, prepared once."""
+"""The real side of every comparison: features, a classifier and floors, prepared once."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,13 +14,20 @@ from latentbloom.data.sources.holdout import HeldOutSource
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.features.extractor import FeatureExtractor, Features, Progress
 from latentbloom.evaluate.features.stored import real_features, set_key
-from latentbloom.evaluate.measures.classifier import RECIPE, Judge, train_judge, untaught
-from latentbloom.evaluate.measures.distances import Interval, frechet_distance, kernel_distance
+from latentbloom.evaluate.measures.classifier import (
+    RECIPE,
+    ConditionClassifier,
+    train_classifier,
+    unlearnable,
+)
+from latentbloom.evaluate.measures.distances import frechet_distance
+from latentbloom.evaluate.measures.intervals import Interval
+from latentbloom.evaluate.measures.kernels import kernel_distance
 from latentbloom.evaluate.measures.neighbours import Manifolds
 from latentbloom.files import cache_folder
 
 MAX_TRAIN = 20_000
-"""More training pictures than this are not looked at: they cost minutes and change little."""
+"""The most training pictures that are used: more cost minutes and change little."""
 
 MIN_VAL = 16
 FLOOR_DRAWS = 4
@@ -32,14 +40,15 @@ class Reference:
     Arguments:
         extractor: The network.
         spec: The factors.
-        val: Features of kept-aside pictures, in shuffled order.
-        val_indices: Which pictures of the set they are.
+        val: Features of held-out pictures, in shuffled order.
+        val_indices: Their indices in the set.
         val_labels: int64 (N, factors).
         train: Features of training pictures, in shuffled order.
         train_names: Their names.
-        judge: None where the labels teach none.
-        seen: Combinations of labels that training shows.
-        notes: What could not be had, in sentences.
+        classifier: None where the labels cannot be learned.
+        seen: Combinations of labels that training pictures have.
+        notes: What is missing, in sentences.
+        seconds: How long it took to prepare this.
     """
 
     extractor: FeatureExtractor
@@ -49,17 +58,18 @@ class Reference:
     val_labels: np.ndarray
     train: Features
     train_names: tuple[str, ...]
-    judge: Judge | None
+    classifier: ConditionClassifier | None
     seen: frozenset[tuple[int, ...]] = frozenset()
     notes: tuple[str, ...] = ()
+    seconds: float = 0.0
     _floors: dict[tuple[str, int], Interval] = field(default_factory=dict)
 
     def floor(self, kind: str, n: int) -> Interval:
-        """Distance of n real training pictures to val: mean, least and most of some draws.
+        """Distance of n real training pictures to val: mean, minimum and maximum of some draws.
 
         Arguments:
             kind: "frechet" or "kernel".
-            n: How many; all there are when there are fewer.
+            n: How many; all of them when there are fewer.
         """
         n = min(n, len(self.train))
         if (kind, n) not in self._floors:
@@ -90,29 +100,30 @@ def prepare_reference(
     cache: Path | str | None = "user",
     on_progress: Progress | None = None,
 ) -> Reference:
-    """Look at the real pictures and teach the judge.
+    """Extract the features of real pictures and train the classifier.
 
-    The judge learns from combinations that are held out of training, too: else it would be as
-    unsure of them as the model that it is to judge.
+    The classifier also learns from the combinations that were left out of the model's training.
+    Else it would know them as little as the model that it checks.
 
     Arguments:
         train: Training pictures.
-        val: Kept-aside pictures.
-        max_train: How many training pictures to look at.
-        max_val: How many kept-aside pictures to look at; None means all.
+        val: Held-out pictures.
+        max_train: How many training pictures to use.
+        max_val: How many held-out pictures to use; None means all.
         extractor: The network; made when left out.
-        cache: Folder of kept features and judges; "user" is the user's cache folder, None
-            keeps nothing.
-        on_progress: Called with what is being done, how much is done and how much there is.
+        cache: Folder of stored features and classifiers; "user" is the user's cache folder, None
+            stores nothing.
+        on_progress: Called with the name of a part, how much of it is done, and its total.
 
     Raises:
-        LatentbloomError: There are too few kept-aside pictures to compare with.
+        LatentbloomError: There are too few held-out pictures to compare with.
     """
     if len(val) < MIN_VAL:
         raise LatentbloomError(
-            f"'{val.source.name}' keeps {len(val)} pictures aside; scores need {MIN_VAL} or more. "
-            "Give a source with a val folder, or with more pictures."
+            f"'{val.source.name}' has {len(val)} held-out pictures; scores need {MIN_VAL} or more. "
+            "Use a source with a val folder, or with more pictures."
         )
+    began = time.perf_counter()
     folder = cache_folder() if cache == "user" else (None if cache is None else Path(cache))
     extractor = extractor or FeatureExtractor()
     val_features, val_rows = real_features(
@@ -131,32 +142,32 @@ def prepare_reference(
         text="features of train",
         on_progress=on_progress,
     )
-    lessons, labels, taught_on = train_features, train.labels[train_rows], set_key(train, extractor)
-    held_out = _held_out(train)
-    if held_out is not None:
+    learned, labels, key = train_features, train.labels[train_rows], set_key(train, extractor)
+    left_out = _left_out(train)
+    if left_out is not None:
         more, rows = real_features(
-            held_out,
+            left_out,
             extractor,
             limit=MAX_TRAIN,
             cache=folder,
-            text="features of what is held out",
+            text="features of left-out combinations",
             on_progress=on_progress,
         )
-        lessons = Features.cat([lessons, more])
-        labels = np.concatenate([labels, held_out.labels[rows]])
-        taught_on += f"-{set_key(held_out, extractor)}"
+        learned = Features.cat([learned, more])
+        labels = np.concatenate([labels, left_out.labels[rows]])
+        key += f"-{set_key(left_out, extractor)}"
     notes = list(_label_notes(train, val, train_rows, val_rows))
-    judge = None
-    where = None
+    classifier = None
+    place = None
     if folder is not None:
-        where = folder / "judges" / f"{taught_on}-{len(lessons)}-{RECIPE}"
-        judge = Judge.load(where)
-    unknown = untaught(labels, train.spec)
+        place = folder / "classifiers" / f"{key}-{len(learned)}-{RECIPE}"
+        classifier = ConditionClassifier.load(place)
+    unknown = unlearnable(labels, train.spec)
     notes += unknown.values()
-    if judge is None and len(unknown) < len(train.spec.factors):
-        judge = train_judge(lessons, labels, train.spec, on_progress=on_progress)
-        if where is not None:
-            judge.save(where)
+    if classifier is None and len(unknown) < len(train.spec.factors):
+        classifier = train_classifier(learned, labels, train.spec, on_progress=on_progress)
+        if place is not None:
+            classifier.save(place)
     return Reference(
         extractor=extractor,
         spec=train.spec,
@@ -165,14 +176,15 @@ def prepare_reference(
         val_labels=val.labels[val_rows],
         train=train_features,
         train_names=tuple(train.entries[row].name for row in train_rows),
-        judge=judge,
+        classifier=classifier,
         seen=frozenset(tuple(row) for row in np.unique(train.labels, axis=0).tolist()),
         notes=tuple(notes),
+        seconds=time.perf_counter() - began,
     )
 
 
-def _held_out(train: ImageSet) -> ImageSet | None:
-    """Real pictures that the model is not shown, and that are not val either."""
+def _left_out(train: ImageSet) -> ImageSet | None:
+    """Real pictures of the combinations that the model is not trained on; they are not in val."""
     if not isinstance(train.source, HeldOutSource):
         return None
     entries = train.source.left_out
@@ -182,7 +194,7 @@ def _held_out(train: ImageSet) -> ImageSet | None:
 def _label_notes(
     train: ImageSet, val: ImageSet, train_rows: np.ndarray, val_rows: np.ndarray
 ) -> list[str]:
-    """Sentences about labels of val that training does not show."""
+    """Sentences about labels of val that no training picture has."""
     notes = []
     for column, factor in enumerate(train.spec.factors):
         shown = set(train.labels[train_rows, column].tolist())
@@ -190,7 +202,7 @@ def _label_notes(
         if missing := sorted(asked - shown):
             words = ", ".join(factor.word(index) for index in missing)
             notes.append(
-                f"val has {factor.name}={words}, which no training picture shows: the judge "
-                "cannot know it."
+                f"val has {factor.name}={words}, which no training picture has: the "
+                "classifier cannot know it."
             )
     return notes

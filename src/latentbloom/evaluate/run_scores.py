@@ -1,4 +1,4 @@
-"""Scores of a whole run: reconstructions, samples, control, copying."""
+"""Scores of a whole run: reconstructions, samples, condition accuracy, copying."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from latentbloom.data.pixels import to_float, to_uint8
 from latentbloom.evaluate.features.extractor import BATCH, FeatureExtractor, Features, Progress
 from latentbloom.evaluate.measures.combinations import unseen_combinations
 from latentbloom.evaluate.measures.fidelity import map_distance, psnr, ssim
-from latentbloom.evaluate.measures.neighbours import mean_interval
+from latentbloom.evaluate.measures.intervals import mean_interval
+from latentbloom.evaluate.picture_scores import frechet_score, score_pictures
 from latentbloom.evaluate.reference import MAX_TRAIN, MIN_VAL, Reference, prepare_reference
-from latentbloom.evaluate.requests import (
+from latentbloom.evaluate.scores import CopyingScore, ReconstructionScore, Scores
+from latentbloom.evaluate.workload import (
     Amounts,
     Generator,
     affordable,
@@ -26,8 +28,6 @@ from latentbloom.evaluate.requests import (
     known_words,
     top_up,
 )
-from latentbloom.evaluate.score import frechet_score, score_pictures
-from latentbloom.evaluate.scores import CopyingScore, ReconstructionScore, Scores
 
 FEWEST = 256
 MOST = 2000
@@ -46,40 +46,41 @@ def evaluate_run(
     seed: int = 0,
     short: bool = False,
     budget_seconds: float | None = None,
+    reference: Reference | None = None,
     extractor: FeatureExtractor | None = None,
     cache: Path | str | None = "user",
     on_copies: Callable[[Tensor, CopyingScore], object] | None = None,
     on_progress: Progress | None = None,
 ) -> Scores:
-    """Score a model. One that learns the pixels themselves has no reconstructions to score.
+    """Score a model. A pixel model has no autoencoder, so no scores of reconstructions.
 
     Arguments:
         model: Reconstructs and samples.
         train: The pictures that it was trained on.
-        val: Pictures that it was not trained on.
-        n: Samples drawn in val's proportions; default as many as val has, from 256 to 2,000.
-        per_label: Ask for each value of each factor at least this often.
+        val: Held-out pictures.
+        n: Samples in val's proportions of labels; default as many as val has, from 256 to 2,000.
+        per_label: Generate at least this many samples for each value of each factor.
         seed: Of the samples.
-        short: Save on pictures so that it takes about `budget_seconds`.
+        short: Use fewer pictures, so that it takes about `budget_seconds`.
         budget_seconds: Only for short scores; default 45.
-        extractor: The network that looks; made when left out.
+        reference: The real side of `train` and `val`; prepared when left out.
+        extractor: The feature extractor, unless a reference is given; made when left out.
         cache: As in `prepare_reference`.
-        on_copies: Receives the samples uint8 (N, C, H, W) and which of them come nearest to
+        on_copies: Called with the samples, uint8 (N, C, H, W), and which of them are nearest to
             training pictures.
-        on_progress: Called with what is being done, how much is done and how much there is.
+        on_progress: Called with the name of a part, how much of it is done, and its total.
 
     Raises:
-        LatentbloomError: There are too few kept-aside pictures to compare with.
+        LatentbloomError: There are too few held-out pictures to compare with.
     """
-    clock = _Clock()
-    extractor = extractor or FeatureExtractor()
     wanted = n or min(max(len(val), FEWEST), MOST)
     amounts = Amounts(wanted, per_label, len(val), MAX_TRAIN)
+    extractor = reference.extractor if reference else extractor or FeatureExtractor()
     if short and len(val) >= MIN_VAL:
         amounts = affordable(
             model, extractor, train, val, budget_seconds or SHORT_BUDGET, wanted=wanted
         )
-    reference = prepare_reference(
+    reference = reference or prepare_reference(
         train,
         val,
         max_train=amounts.train,
@@ -88,7 +89,7 @@ def evaluate_run(
         cache=cache,
         on_progress=on_progress,
     )
-    clock.lap("real pictures")
+    clock = _Clock({"real pictures": round(reference.seconds, 1)})
     repeats = 6 if short else 16
     reconstruction = None
     if model.reconstructs:
@@ -107,25 +108,25 @@ def evaluate_run(
     }
     words, notes = known_words(reference.spec.words(cond), model.spec)
     show = None if on_progress is None else partial(on_progress, "samples")
-    drawn = model.sample(cond=words, n=len(words), seed=seed, on_progress=show)
+    samples = model.sample(cond=words, n=len(words), seed=seed, on_progress=show)
     clock.lap("sampling")
     scores = score_pictures(
-        drawn.pixels,
+        samples.pixels,
         cond,
         reference,
         in_distances=amounts.samples,
         repeats=repeats,
-        teach=not short,
+        train_on_samples=not short,
         on_progress=on_progress,
     )
     scores = scores.model_copy(update={"notes": (*scores.notes, *notes)})
     if on_copies is not None and scores.copying is not None:
-        on_copies(drawn.pixels, scores.copying)
+        on_copies(samples.pixels, scores.copying)
     clock.lap("scores of samples")
     return Scores(
         short=short,
         seed=seed,
-        settings=drawn.settings,
+        settings=samples.settings,
         reconstruction=reconstruction,
         pictures=scores,
         seconds=clock.laps,
@@ -141,14 +142,14 @@ def score_reconstructions(
     perceptual: bool = True,
     on_progress: Progress | None = None,
 ) -> ReconstructionScore:
-    """Kept-aside pictures through the autoencoder and back, against themselves.
+    """Compare held-out pictures with their reconstructions.
 
     Arguments:
         model: Reconstructs.
-        val: The pictures; those of the reference are used.
+        val: The pictures; those in the reference are used.
         reference: The real side.
-        repeats: Halves behind the interval of the distance.
-        perceptual: Measure the distance in feature maps, too, on the first 256.
+        repeats: Random halves behind the interval of the distance.
+        perceptual: Also measure the distance in feature maps, on the first 256.
         on_progress: Called after each batch.
     """
     rows, extractor = reference.val_indices, reference.extractor
@@ -174,8 +175,8 @@ def score_reconstructions(
 
 
 class _Clock:
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
+    def __init__(self, laps: dict[str, float]) -> None:
+        self.laps = laps
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:

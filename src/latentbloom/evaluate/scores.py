@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from latentbloom.errors import RunFolderError
 from latentbloom.evaluate import FEW
-from latentbloom.evaluate.measures.distances import Interval
+from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.files import write_atomic
 
 
@@ -18,7 +18,7 @@ class _Frozen(BaseModel):
 
 
 class DistanceScore(_Frozen):
-    """A distance to kept-aside real pictures, beside what real pictures have.
+    """A distance to held-out real pictures, beside what real training pictures have.
 
     Arguments:
         name: What was measured, for example "FD@1317/efficientnet-lite2/112".
@@ -32,19 +32,19 @@ class DistanceScore(_Frozen):
 
     @property
     def over_floor(self) -> float:
-        """How many times the floor; 1 is as good as real."""
+        """The distance in multiples of its floor; 1 is as good as real pictures."""
         return self.value.value / max(self.floor.value, 1e-12)
 
 
 class ReconstructionScore(_Frozen):
-    """How well the autoencoder brings back kept-aside pictures: a bound on what samples reach.
+    """How well the autoencoder reconstructs held-out pictures: samples cannot be better.
 
     Arguments:
         count: Pictures.
         psnr: Mean peak signal-to-noise ratio, in decibels.
         ssim: Mean structural similarity, at most 1.
         perceptual: Mean distance in the feature maps of the scoring network; None in short
-            scores. It is no LPIPS, which has other features and learned weights.
+            scores. It is not LPIPS, which has other features and learned weights.
         frechet: Distance of reconstructions to the pictures.
     """
 
@@ -56,20 +56,21 @@ class ReconstructionScore(_Frozen):
 
 
 class ControlScore(_Frozen):
-    """How often a factor comes out as asked, by a judge that saw only real pictures.
+    """Condition accuracy of a factor, by a classifier that was trained on real pictures alone.
 
     Arguments:
         factor: Its name.
         values: Its values.
         asked: How many samples were asked for each value.
-        met: Share that the judge agrees with, a value; None where none was asked.
+        met: For each value, the share of these that the classifier recognises; None where the
+            value was not asked for.
         mean: Mean of `met` over the values.
-        real: What the judge reaches on real kept-aside pictures, a value: the ceiling.
+        real: The same share of real held-out pictures, a value: the ceiling.
         real_mean: Mean of `real`.
-        confusion: Counts; row is what was asked, column what the judge sees.
-        real_confusion: The same for real pictures; row is the label.
-        taught_by_samples: What a judge that was taught by the samples alone reaches on real
-            kept-aside pictures, mean over the values; None where it was not tried.
+        confusion: Counts; the row is what was asked for, the column what the classifier sees.
+        real_confusion: The same for real pictures; the row is the label.
+        trained_on_samples: Mean recall on real held-out pictures of a classifier that was trained
+            on the samples alone; None where none was trained.
     """
 
     factor: str
@@ -81,7 +82,9 @@ class ControlScore(_Frozen):
     real_mean: Interval
     confusion: tuple[tuple[int, ...], ...]
     real_confusion: tuple[tuple[int, ...], ...]
-    taught_by_samples: Interval | None = None
+    trained_on_samples: Interval | None = Field(
+        default=None, validation_alias=AliasChoices("trained_on_samples", "taught_by_samples")
+    )  # the second name is that of earlier files
 
 
 class DiversityScore(_Frozen):
@@ -99,15 +102,15 @@ class DiversityScore(_Frozen):
 
 
 class CombinationScore(_Frozen):
-    """Samples of combinations of labels that training showed, or of those that it did not.
+    """Samples of combinations of labels that training pictures have, or that they lack.
 
     Arguments:
-        which: "seen" or "unseen".
-        combinations: Which they are, in words.
-        asked: Samples.
-        met: Share in which the judge sees every factor as asked.
-        real: The same of real kept-aside pictures of these combinations; None without any.
-        kernel: Kernel distance to those; None with too few of either.
+        which: "seen" in training, or "unseen".
+        combinations: The combinations, in words.
+        asked: How many samples were asked for them.
+        met: Share of these in which the classifier sees every factor as asked for.
+        real: The same for real held-out pictures of these combinations; None without any.
+        kernel: Kernel distance to these pictures; None with too few of either.
     """
 
     which: Literal["seen", "unseen"]
@@ -136,10 +139,10 @@ class CopyingScore(_Frozen):
     """Whether samples are copies.
 
     Arguments:
-        share: Samples nearer to a training picture than 99 % of kept-aside pictures are. New
-            real pictures have 0.01.
+        share: Share of samples that are nearer to a training picture than 99 % of held-out
+            pictures are. Of new real pictures it is 0.01.
         threshold: That distance.
-        searched: Training pictures looked through.
+        searched: How many training pictures were searched.
         worst: The nearest pairs.
     """
 
@@ -154,16 +157,16 @@ class PictureScores(_Frozen):
 
     Arguments:
         features: Network and size.
-        samples: Pictures in the distances.
-        val: Real kept-aside pictures compared with.
+        samples: How many of the pictures enter the distances.
+        val: How many real held-out pictures they are compared with.
         frechet: Fréchet distance.
         kernel: Kernel distance (KID).
         manifold: Precision, recall, density and coverage.
         manifold_floor: The same of real training pictures.
-        control: One a factor.
-        combinations: Where val has combinations that training lacks: seen ones, and unseen ones.
+        control: Condition accuracy, one a factor.
+        combinations: Seen and unseen ones, where val has combinations that training lacks.
         diversity: One a label.
-        copying: None where there were no training pictures to search.
+        copying: None without training pictures.
         notes: What a reader should know, in sentences.
     """
 
@@ -182,21 +185,21 @@ class PictureScores(_Frozen):
 
     @property
     def few(self) -> bool:
-        """Whether pictures are so few that KID comes before the Fréchet distance."""
+        """Whether there are so few pictures that KID is shown before the Fréchet distance."""
         return min(self.samples, self.val) < FEW
 
 
 class Scores(_Frozen):
-    """Everything that is known about how good a run is.
+    """All scores of a run.
 
     Arguments:
         version: Of this format.
-        short: Whether pictures were saved on for the sake of time.
+        short: Whether fewer pictures were used to save time.
         seed: Of the samples.
-        settings: How the samples were drawn: sampler, steps, guidance.
+        settings: How the samples were generated: sampler, steps, guidance.
         reconstruction: None where there is no autoencoder.
         pictures: Scores of the samples.
-        seconds: What took how long.
+        seconds: Duration of each part.
     """
 
     version: int = 1
@@ -208,15 +211,15 @@ class Scores(_Frozen):
     seconds: dict[str, float]
 
     def save(self, path: Path) -> None:
-        """Write them as JSON, beside the place first, so that a reader never sees half."""
+        """Write them as JSON, atomically."""
         write_atomic(path, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Scores:
-        """Read what `save` wrote.
+        """Read scores that `save` wrote.
 
         Raises:
-            RunFolderError: There is no such file, or it was written by something else.
+            RunFolderError: There is no such file, or it cannot be read as scores.
         """
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))

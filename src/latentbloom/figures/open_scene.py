@@ -42,7 +42,7 @@ def open_scene(
     Raises:
         ConditionError: A condition is unknown.
     """
-    from latentbloom.evaluate.sets import sets_of_run
+    from latentbloom.evaluate.run_sets import sets_of_run
     from latentbloom.runs.folder import RunFolder
 
     needs = frozenset().union(*(DRAWINGS[name].needs for name in names))

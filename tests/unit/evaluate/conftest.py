@@ -14,8 +14,8 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.data.reading import Picture
 from latentbloom.data.sources.base import Entry, SetAside, Split
 from latentbloom.evaluate.features.extractor import FeatureExtractor
+from latentbloom.evaluate.picture_scores import score_pictures
 from latentbloom.evaluate.reference import Reference, prepare_reference
-from latentbloom.evaluate.score import score_pictures
 from latentbloom.evaluate.scores import PictureScores
 
 Shapes = Callable[..., ImageSet]

@@ -1,4 +1,4 @@
-"""Combinations that training did not show are asked for, and judged on their own."""
+"""Combinations that training pictures lack are asked for, and scored on their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.evaluate.features.extractor import FeatureExtractor, Features
-from latentbloom.evaluate.measures.classifier import train_judge
+from latentbloom.evaluate.measures.classifier import train_classifier
 from latentbloom.evaluate.measures.combinations import combination_scores, unseen_combinations
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.scores import CombinationScore
@@ -17,7 +17,7 @@ GRID = 6656
 
 
 def features_of(labels: np.ndarray, seed: int) -> Features:
-    """Features in which factor a moves one half of each view of the judge, b the other."""
+    """Features in which factor a moves one half of each view of the classifier, b the other."""
     rng = np.random.default_rng(seed)
     grid = rng.normal(0, 1, (len(labels), GRID))
     grid[:, ::2] += 0.5 * labels[:, :1]
@@ -43,7 +43,7 @@ def reference() -> Reference:
         val_labels=val,
         train=train,
         train_names=tuple(map(str, range(len(train)))),
-        judge=train_judge(train, shown, SPEC),
+        classifier=train_classifier(train, shown, SPEC),
         seen=frozenset({(0, 0), (0, 1), (1, 0)}),
     )
 

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from latentbloom.cli.main import main
 from latentbloom.errors import RunFolderError
-from latentbloom.evaluate.compare import compare_table, measures
-from latentbloom.evaluate.measures.distances import Interval
+from latentbloom.evaluate.comparison import compare_table, measures
+from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.evaluate.scores import DistanceScore, PictureScores, Scores
 
 

@@ -14,7 +14,7 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
 from latentbloom.evaluate.features.extractor import FeatureExtractor, Features
 from latentbloom.evaluate.guidance_choice import Tried, choose_guidance, strongest
-from latentbloom.evaluate.measures.distances import (
+from latentbloom.evaluate.measures.kernels import (
     kernel_distance,
     labelled_kernel_distance,
     labelled_kernel_witness,

@@ -1,4 +1,4 @@
-"""What the judge is taught when combinations are held out of a model's training."""
+"""What the classifier learns from when combinations are left out of a model's training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
 from latentbloom.evaluate import reference as module
 from latentbloom.evaluate.features.extractor import FeatureExtractor
-from latentbloom.evaluate.measures.classifier import Judge
+from latentbloom.evaluate.measures.classifier import ConditionClassifier
 from latentbloom.evaluate.reference import prepare_reference
 
 PAIR = "species=rose,colour=red"
@@ -34,42 +34,42 @@ def sets(hold_out: str) -> tuple[ImageSet, ImageSet]:
     return train, val
 
 
-def lessons(
+def prepared(
     hold_out: str, extractor: FeatureExtractor, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[module.Reference, list[np.ndarray]]:
-    """The reference, and the labels that a judge was taught with, if one was."""
-    taught: list[np.ndarray] = []
+    """The reference, and the labels that a classifier was trained with, if one was."""
+    learned: list[np.ndarray] = []
 
-    def teach(features, labels, spec, **_):
+    def train(features, labels, spec, **_):
         assert len(features) == len(labels)
-        taught.append(labels)
-        return Judge(spec, {"weight": torch.zeros(1)})
+        learned.append(labels)
+        return ConditionClassifier(spec, {"weight": torch.zeros(1)})
 
-    monkeypatch.setattr(module, "train_judge", teach)
-    return prepare_reference(*sets(hold_out), extractor=extractor, cache=folder), taught
+    monkeypatch.setattr(module, "train_classifier", train)
+    return prepare_reference(*sets(hold_out), extractor=extractor, cache=folder), learned
 
 
-def test_the_judge_knows_what_the_model_is_not_shown(
+def test_the_classifier_learns_combinations_that_the_model_does_not(
     extractor: FeatureExtractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        whole, everything = lessons("", extractor, tmp_path, patch)
-    reference, taught = lessons(PAIR, extractor, tmp_path, monkeypatch)
+        whole, everything = prepared("", extractor, tmp_path, patch)
+    reference, learned = prepared(PAIR, extractor, tmp_path, monkeypatch)
     rose_red = tuple(whole.spec.factor(n).index(v) for n, v in whole.spec.parse(PAIR).items())
-    assert rose_red in {tuple(row) for row in taught[0].tolist()}
-    assert sorted(taught[0].tolist()) == sorted(everything[0].tolist())  # the same pictures
+    assert rose_red in {tuple(row) for row in learned[0].tolist()}
+    assert sorted(learned[0].tolist()) == sorted(everything[0].tolist())  # the same pictures
     # What the model is compared with does not have them.
     assert rose_red in whole.seen
     assert rose_red not in reference.seen
     assert len(reference.train) == len(reference.train_names) < len(whole.train)
 
 
-def test_judges_of_other_lessons_are_not_mistaken_for_each_other(
+def test_classifiers_of_other_pictures_are_not_mistaken_for_each_other(
     extractor: FeatureExtractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for hold_out in (PAIR, "species=daisy,colour=white"):
         with monkeypatch.context() as patch:
-            assert len(lessons(hold_out, extractor, tmp_path, patch)[1]) == 1
+            assert len(prepared(hold_out, extractor, tmp_path, patch)[1]) == 1
     with monkeypatch.context() as patch:
-        assert lessons(PAIR, extractor, tmp_path, patch)[1] == []  # kept
-    assert len(list((tmp_path / "judges").iterdir())) == 2
+        assert prepared(PAIR, extractor, tmp_path, patch)[1] == []  # kept
+    assert len(list((tmp_path / "classifiers").iterdir())) == 2

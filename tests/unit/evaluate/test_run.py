@@ -16,11 +16,11 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.evaluate.features.stored import real_features
+from latentbloom.evaluate.picture_scores import score_pictures
 from latentbloom.evaluate.reference import prepare_reference
-from latentbloom.evaluate.requests import in_proportion, known_words, top_up
 from latentbloom.evaluate.run_scores import evaluate_run
-from latentbloom.evaluate.score import score_pictures
-from latentbloom.evaluate.table import score_rows
+from latentbloom.evaluate.score_table import score_rows
+from latentbloom.evaluate.workload import in_proportion, known_words, top_up
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,13 @@ def test_every_score_is_there(
     assert control.asked == (40, 40)
     assert control.mean.value > 0.9
     assert any("below 2048" in note for note in scores.pictures.notes)
-    assert {"samples", "features of val", "features of train", "reconstructions", "judge"} <= set(
-        said
-    )
+    assert {
+        "samples",
+        "features of val",
+        "features of train",
+        "reconstructions",
+        "classifier",
+    } <= set(said)
     scores.save(tmp_path / "scores.json")
     assert scores.load(tmp_path / "scores.json") == scores
 
@@ -187,8 +191,8 @@ def test_a_broken_cache_is_made_anew(shapes, extractor: FeatureExtractor, tmp_pa
     np.testing.assert_array_equal(again.pooled, expected)
 
 
-def test_too_few_kept_aside_pictures(shapes, train: ImageSet) -> None:
-    with pytest.raises(LatentbloomError, match="keeps 9 pictures aside; scores need 16 or more"):
+def test_too_few_held_out_pictures(shapes, train: ImageSet) -> None:
+    with pytest.raises(LatentbloomError, match="has 9 held-out pictures; scores need 16 or more"):
         prepare_reference(train, shapes("val", (5, 4)), cache=None)
 
 
@@ -198,8 +202,8 @@ def test_a_label_that_training_lacks_is_said_and_the_rest_is_scored(
     discs: ImageSet = shapes("train", (80, 0))
     scores = evaluate_run(oracle, discs, val, n=40, cache=None, extractor=FeatureExtractor(size=48))
     notes = " ".join(scores.pictures.notes)
-    assert "val has shape=square, which no training picture shows" in notes
-    assert "No judge for 'shape'" in notes
+    assert "val has shape=square, which no training picture has" in notes
+    assert "No classifier for 'shape'" in notes
     assert scores.pictures.control == ()
     assert scores.pictures.frechet.value.value > 0
     assert scores.pictures.copying is not None
@@ -242,4 +246,4 @@ def test_scores_against_remembered_pictures_are_the_same(
         for _ in range(2)
     )
     assert first == second
-    assert list(tmp_path.rglob("judge.safetensors"))
+    assert list(tmp_path.rglob("classifier.safetensors"))

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from latentbloom.data.imageset import ImageSet
+from latentbloom.evaluate.picture_scores import score_pictures
 from latentbloom.evaluate.reference import Reference
-from latentbloom.evaluate.score import score_pictures
 from latentbloom.evaluate.scores import PictureScores
 from score_parts import copied, met
 
@@ -120,11 +120,15 @@ def test_grey_pictures_are_scored_as_equal_channels(fresh, reference: Reference)
     )
 
 
-def test_samples_teach_a_judge_where_their_labels_are_right(fresh, reference: Reference) -> None:
+def test_samples_train_a_classifier_where_their_labels_are_right(
+    fresh, reference: Reference
+) -> None:
     pictures, cond = fresh
-    right = score_pictures(pictures, cond, reference, teach=True).control[0].taught_by_samples
-    wrong = score_pictures(pictures, {"shape": 1 - cond["shape"]}, reference, teach=True)
-    assert right is not None
-    assert right.value > 0.85
-    assert wrong.control[0].taught_by_samples is not None
-    assert wrong.control[0].taught_by_samples.value < 0.15
+    right, wrong = (
+        score_pictures(pictures, {"shape": asked}, reference, train_on_samples=True).control[0]
+        for asked in (cond["shape"], 1 - cond["shape"])
+    )
+    assert right.trained_on_samples is not None
+    assert right.trained_on_samples.value > 0.85
+    assert wrong.trained_on_samples is not None
+    assert wrong.trained_on_samples.value < 0.15

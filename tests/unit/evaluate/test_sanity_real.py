@@ -16,8 +16,8 @@ from latentbloom.config import SourceOptions
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
 from latentbloom.evaluate.features.extractor import FeatureExtractor
+from latentbloom.evaluate.picture_scores import score_pictures
 from latentbloom.evaluate.reference import Reference, prepare_reference
-from latentbloom.evaluate.score import score_pictures
 from latentbloom.evaluate.scores import PictureScores
 from score_parts import copied, met
 

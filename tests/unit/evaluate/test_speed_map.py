@@ -12,16 +12,16 @@ import torch
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.data.imageset import ImageSet
-from latentbloom.evaluate.measures.distances import Interval
+from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.speed_map import (
     Point,
     Setting,
     SpeedMap,
     choose,
-    map_speed,
     with_costs,
 )
+from latentbloom.evaluate.speed_search import map_speed
 
 
 def point(kid: float, evaluations: int, *, met: float | None = 0.9, reach: float = 0.001) -> Point:

@@ -1,7 +1,8 @@
-"""What a frozen network sees in pictures: the numbers that distances are measured on.
+"""Features of pictures from a frozen network: distances and classifiers work on them.
 
 The network is EfficientNet-Lite2, whose ImageNet weights are part of the installation. The
-perceptual loss trains against another one, so that no model is scored by its own teacher.
+perceptual loss uses another network: a model must not be scored by a network that it was trained
+against.
 """
 
 from __future__ import annotations
@@ -18,28 +19,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from latentbloom.device import default_device
 from latentbloom.losses.perceptual import load_efficientnet_lite
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done and how much there is."""
+"""Called with the name of a part, how much of it is done, and its total."""
 
 BATCH = 64
 FEW_AT_A_TIME = 16
-"""Pictures that go through the network at once: more fall out of a processor's cache."""
+"""Pictures that go through the network at once on a CPU: more do not fit its cache."""
 
 GRID = 4
 GRID_BLOCKS = (10, 14, 19)
-"""Blocks whose maps are kept on a coarse grid: between a mouth and a kind of flower."""
+"""Blocks whose maps are kept on a coarse grid: fine enough for a mouth or the kind of a flower."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What the network saw in N pictures.
+    """Features of N pictures.
 
     Arguments:
         pooled: float32 (N, D): the last map averaged over places. Distances are measured on it.
-        grid: float16 (N, G): maps of the middle on a 4 x 4 grid. Classifiers read them, because
-            where something is has been averaged away in `pooled`.
+        grid: float16 (N, G): middle maps on a 4 x 4 grid. Classifiers read them, because `pooled`
+            no longer says where something is.
     """
 
     pooled: np.ndarray
@@ -53,49 +55,65 @@ class Features:
 
     @staticmethod
     def cat(parts: Sequence[Features]) -> Features:
-        """Several sets, one after the other."""
+        """Several sets in one, in order."""
         return Features(
             np.concatenate([p.pooled for p in parts]), np.concatenate([p.grid for p in parts])
         )
 
 
 class FeatureExtractor:
-    """A frozen network, the size that it looks at, and the name that scores carry.
+    """A frozen network, the size of its input, and the name that scores carry.
 
-    Pictures are resized (bilinear, antialiased), grey is shown as three equal
-    channels, and bytes become (x - 127) / 128, as the network was trained. Float32: bfloat16
-    would be twice as quick, but moves the features by 6 %, a tenth of the distance between two
-    real samples.
+    Pictures are resized (bilinear, antialiased), grey ones get three equal channels, and bytes
+    become (x - 127) / 128, as in the network's training. Computed in float32: bfloat16 would be
+    twice as fast, but moves the features by 6 %, a tenth of the distance between two real samples.
 
     Arguments:
-        device: Where to compute.
-        size: Height and width that pictures are brought to, in pixels, at least 32.
+        device: Where to compute; default the device that runs use, or the CPU where the network
+            does not run on that.
+        size: Height and width of the network's input, in pixels, at least 32.
         measure: Another network for `pooled`, from uint8 (B, 3, H, W) to float (B, D).
-        measure_tag: What scores call it.
+        measure_tag: Its name in scores.
     """
 
     network = "efficientnet-lite2"
 
     def __init__(
         self,
-        device: torch.device | str = "cpu",
+        device: torch.device | str | None = None,
         *,
         size: int = 112,
-        measure: Callable[[Tensor], Tensor] | None = None,
+        measure: nn.Module | None = None,
         measure_tag: str = "",
     ) -> None:
         self.size = size
-        self._measure = measure
+        self._measure = None if measure is None else measure.eval()
         self._measure_tag = measure_tag
-        self.device = torch.device(device)
         net: Any = load_efficientnet_lite(self.network)
         stem = nn.Sequential(fuse_conv_bn_eval(net._conv_stem, net._bn0), nn.ReLU6())
         head = nn.Sequential(fuse_conv_bn_eval(net._conv_head, net._bn1), nn.ReLU6())
         blocks = [_fold_norms(block) for block in net._blocks]
         self.net = nn.ModuleList([stem, *blocks, head])
         _quicken(self.net)
-        self.net.to(memory_format=torch.channels_last).to(self.device)
+        self.net.to(memory_format=torch.channels_last)
         self.net.eval().requires_grad_(False)
+        self._move(default_device() if device is None else torch.device(device))
+        if device is None and self.device.type != "cpu" and not self._runs():
+            self._move(torch.device("cpu"))
+
+    def _move(self, device: torch.device) -> None:
+        self.device = device
+        self.net.to(device)
+        if self._measure is not None:
+            self._measure.to(device)
+
+    def _runs(self) -> bool:
+        """Whether the device has every operation that is needed, and the memory for it."""
+        try:
+            self(torch.zeros(BATCH, 3, self.size, self.size, dtype=torch.uint8))
+        except RuntimeError:
+            return False
+        return True
 
     @property
     def tag(self) -> str:
@@ -103,13 +121,13 @@ class FeatureExtractor:
         return self._measure_tag or f"{self.network}/{self.size}"
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
-        """The kept maps of the middle, then the last one.
+        """The maps of the blocks in `GRID_BLOCKS`, then the last one.
 
         Arguments:
             pictures: uint8 (B, C, H, W), C in {1, 3}.
 
         Returns:
-            Maps (B, channels, places, places), one a block of `GRID_BLOCKS`, and the head's.
+            Maps (B, channels, places, places).
         """
         x = pictures.to(self.device).float()
         if x.shape[-2:] != (self.size, self.size):
@@ -126,8 +144,9 @@ class FeatureExtractor:
 
     @torch.inference_mode()
     def __call__(self, pictures: Tensor) -> Features:
-        """Features of pictures, uint8 (B, C, H, W), computed a few at a time."""
-        return Features.cat([self._few(part) for part in pictures.split(FEW_AT_A_TIME)])
+        """Features of pictures, uint8 (B, C, H, W)."""
+        few = FEW_AT_A_TIME if self.device.type == "cpu" else BATCH
+        return Features.cat([self._few(part) for part in pictures.split(few)])
 
     def _few(self, pictures: Tensor) -> Features:
         *middle, last = self.maps(pictures)
@@ -135,7 +154,7 @@ class FeatureExtractor:
         if self._measure is None:
             pooled = last.mean(dim=(2, 3))
         else:
-            pooled = self._measure(pictures.expand(-1, 3, -1, -1)).float()
+            pooled = self._measure(pictures.to(self.device).expand(-1, 3, -1, -1)).float()
         return Features(pooled.cpu().numpy(), grid.half().cpu().numpy())
 
     def extract(
@@ -151,8 +170,8 @@ class FeatureExtractor:
         Arguments:
             batches: uint8 tensors (B, C, H, W); one tensor of all pictures goes through
                 `in_batches` first.
-            total: How many pictures there will be, for the progress.
-            text: What they are, for the progress.
+            total: How many pictures there are, for the progress.
+            text: Name of the part, for the progress.
             on_progress: Called after each batch.
         """
         parts: list[Features] = []
@@ -165,7 +184,7 @@ class FeatureExtractor:
         return Features.cat(parts)
 
     def pictures_per_second(self, example: Tensor) -> float:
-        """Measured on a batch of uint8 pictures, after one that warms up."""
+        """Speed on a batch of uint8 pictures, after a warm-up."""
         self(example[:8])
         start = time.perf_counter()
         self(example)
@@ -179,7 +198,7 @@ def in_batches(pictures: Tensor, size: int = BATCH) -> Iterable[Tensor]:
 
 
 def _fold_norms(block: nn.Module) -> nn.Module:
-    """Fold each batch normalisation into the convolution before it: same result, quicker."""
+    """Fold each batch normalisation into the convolution before it: same result, faster."""
     pairs = [("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
     for conv, norm in pairs:
         if hasattr(block, conv):
@@ -189,7 +208,7 @@ def _fold_norms(block: nn.Module) -> nn.Module:
 
 
 def _quicken(net: nn.Module) -> None:
-    """The same numbers in two thirds of the time: no copies for clipping and for padding."""
+    """The same values in two thirds of the time: no copies for clipping and padding."""
     for module in net.modules():
         if isinstance(module, nn.ReLU6):
             module.inplace = True

@@ -1,27 +1,26 @@
-"""Other networks to measure distances with than the packaged one.
+"""Other feature extractors to measure distances with than the packaged one.
 
-What cannot be had is refused, never replaced by something else: a number under a wrong name is
-worse than none.
+A network that is not available is refused, never replaced by another one: a score under the wrong
+name is worse than none.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from latentbloom.errors import ConfigError
 from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.losses.perceptual import load_efficientnet_lite
 
-RULERS = ("efficientnet-lite2", "inception", "dinov2")
+NETWORKS = ("efficientnet-lite2", "inception", "dinov2")
 INCEPTION_WEIGHTS = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
     "weights-inception-2015-12-05-6726825d.pth"
@@ -31,148 +30,166 @@ ANY_SIZE = 224
 """Side of the pictures for an ONNX model that takes any."""
 
 
-@dataclass(frozen=True)
-class Ruler:
-    """A network that turns pictures into features.
-
-    Arguments:
-        tag: Network and size, as scores carry it: "inception-v3/299".
-        measure: From uint8 (B, 3, H, W) to float (B, D).
-    """
-
-    tag: str
-    measure: Callable[[Tensor], Tensor]
-
-
 def extractor_for(
-    features: str, *, perceptual: str = "none", device: torch.device | str = "cpu"
+    features: str, *, perceptual: str = "none", device: torch.device | str | None = None
 ) -> FeatureExtractor:
-    """The extractor whose distances are measured on features of that name.
+    """The feature extractor of a name.
 
-    The judge always reads the packaged network, which is the one that it was tried on.
+    The classifier always reads the packaged network, which is the one that it was tested on.
 
     Arguments:
-        features: One of `RULERS`, or the path of an ONNX model that takes RGB pictures
+        features: One of `NETWORKS`, or the path of an ONNX model that takes RGB pictures
             (B, 3, h, w) in [-1, 1] and whose first output is (B, D) or (B, D, h', w').
-        perceptual: The network that the perceptual loss of the run trained against.
-        device: Where to compute.
+        perceptual: The network of the run's perceptual loss.
+        device: Where to compute; default as for `FeatureExtractor`.
 
     Raises:
-        ConfigError: There is no such network, it cannot be had, or the run was trained against it.
+        ConfigError: There is no such network, it is not available, or the run was trained
+            against it.
     """
     if features == perceptual:
         raise ConfigError(
-            f"The run was trained to look good to {perceptual}, so that network cannot score it. "
-            f"Use another: {', '.join(name for name in RULERS if name != perceptual)}."
+            f"The run was trained with {perceptual} as its perceptual loss, so that network cannot "
+            f"score it. Use another: {', '.join(name for name in NETWORKS if name != perceptual)}."
         )
     if features == "efficientnet-lite0" and perceptual != "none":
         raise ConfigError(
-            f"The run asked for {perceptual} as its perceptual network, in whose place "
-            "efficientnet-lite0 is trained against where its weights cannot be had, so that "
-            "network cannot score it. Use another: " + ", ".join(RULERS) + "."
+            f"The run asked for {perceptual} as its perceptual loss. Without the weights for it "
+            "it was trained with efficientnet-lite0, so that network cannot score it. Use another: "
+            f"{', '.join(NETWORKS)}."
         )
     if features == FeatureExtractor.network:
         return FeatureExtractor(device)
-    if features == "inception":
-        ruler = _inception(device)
-    elif features == "dinov2":
-        ruler = _dinov2(device)
-    elif features == "efficientnet-lite0":
-        ruler = _lite0(device)
-    elif features.endswith(".onnx"):
-        ruler = _onnx(Path(features))
-    else:
-        raise ConfigError(
-            f"'{features}' is no network for scores. Known: {', '.join(RULERS)}, or the path of "
-            "an ONNX model (its name ends with .onnx)."
-        )
-    return FeatureExtractor(device, measure=ruler.measure, measure_tag=ruler.tag)
+    if features in _KNOWN:
+        tag, build = _KNOWN[features]
+        return FeatureExtractor(device, measure=build(), measure_tag=tag)
+    if features.endswith(".onnx"):
+        network = _Onnx(Path(features))
+        return FeatureExtractor(device, measure=network, measure_tag=network.tag)
+    raise ConfigError(
+        f"'{features}' is no network for scores. Known: {', '.join(NETWORKS)}, or the path of "
+        "an ONNX model (its name ends with .onnx)."
+    )
 
 
-def _inception(device: torch.device | str) -> Ruler:
+class _Inception(nn.Module):
     """The network of the official FID, with its own way of resizing."""
-    from torch.hub import get_dir, load_state_dict_from_url
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    try:
-        # Proves that the file is the right one and holds tensors alone, before anything else
-        # reads it.
-        load_state_dict_from_url(
-            INCEPTION_WEIGHTS, progress=False, check_hash=True, weights_only=True
+    def __init__(self) -> None:
+        super().__init__()
+        theirs = _optional(
+            "torch_fidelity.feature_extractor_inceptionv3", "Inception", "'latentbloom[scores]'"
         )
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(_not_here("Inception's official weights", error)) from None
-    path = Path(get_dir()) / "checkpoints" / INCEPTION_WEIGHTS.rsplit("/", 1)[-1]
-    net = FeatureExtractorInceptionV3(
-        "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path)
-    ).to(device)
+        from torch.hub import get_dir, load_state_dict_from_url
 
-    def measure(pictures: Tensor) -> Tensor:
-        return net(pictures.to(device))[0]
+        try:
+            # Checks the file's hash and that it holds tensors only, before anything else reads it.
+            load_state_dict_from_url(
+                INCEPTION_WEIGHTS, progress=False, check_hash=True, weights_only=True
+            )
+        except (OSError, RuntimeError) as error:
+            raise ConfigError(_not_here("Inception's official weights", error)) from None
+        path = Path(get_dir()) / "checkpoints" / INCEPTION_WEIGHTS.rsplit("/", 1)[-1]
+        self.net = theirs.FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path)
+        )
 
-    return Ruler("inception-v3/299", measure)
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.net(pictures)[0]
 
 
-def _dinov2(device: torch.device | str) -> Ruler:
+class _DinoV2(nn.Module):
     """DINOv2, small, the class token; safetensors by way of transformers."""
-    try:
-        transformers: Any = import_module("transformers")
-    except ImportError:
-        raise ConfigError(
-            "Features of DINOv2 need transformers, which is not installed: "
-            "pip install transformers. Or use --features efficientnet-lite2."
-        ) from None
-    try:
-        net = transformers.AutoModel.from_pretrained(
-            DINO, use_safetensors=True, trust_remote_code=False
-        )
-    except (OSError, ValueError) as error:
-        raise ConfigError(_not_here(f"The weights of {DINO}", error)) from None
-    net = net.to(device).eval()
-    mean = torch.tensor([0.485, 0.456, 0.406], device=device)[:, None, None]
-    std = torch.tensor([0.229, 0.224, 0.225], device=device)[:, None, None]
 
-    def measure(pictures: Tensor) -> Tensor:
-        x = (_resized(pictures.to(device), 224) / 255.0 - mean) / std
-        return net(pixel_values=x).pooler_output
+    mean: Tensor
+    std: Tensor
 
-    return Ruler("dinov2-small/224", measure)
+    def __init__(self) -> None:
+        super().__init__()
+        transformers = _optional("transformers", "DINOv2", "transformers")
+        try:
+            self.net = transformers.AutoModel.from_pretrained(
+                DINO, use_safetensors=True, trust_remote_code=False
+            ).eval()
+        except (OSError, ValueError) as error:
+            raise ConfigError(_not_here(f"The weights of {DINO}", error)) from None
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = (_resized(pictures, 224) / 255.0 - self.mean) / self.std
+        return self.net(pixel_values=x).pooler_output
 
 
-def _lite0(device: torch.device | str) -> Ruler:
-    net: Any = load_efficientnet_lite("efficientnet-lite0").to(device)
+class _Lite0(nn.Module):
+    """EfficientNet-Lite0, its last map averaged over places."""
 
-    def measure(pictures: Tensor) -> Tensor:
-        x = (_resized(pictures.to(device), 112) - 127.0) / 128.0
-        return net.extract_features(x).mean(dim=(2, 3))
+    def __init__(self) -> None:
+        super().__init__()
+        self.net: Any = load_efficientnet_lite("efficientnet-lite0")
 
-    return Ruler("efficientnet-lite0/112", measure)
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = (_resized(pictures, 112) - 127.0) / 128.0
+        return self.net.extract_features(x).mean(dim=(2, 3))
 
 
-def _onnx(path: Path) -> Ruler:
-    if not path.is_file():
-        raise ConfigError(f"There is no file {path}. Give the path of an ONNX model.")
-    try:
-        onnxruntime: Any = import_module("onnxruntime")
-    except ImportError:
-        raise ConfigError(
-            f"Features of {path.name} need onnxruntime, which is not installed: "
-            "pip install 'latentbloom[export]'."
-        ) from None
-    try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has a class of its own for each way to fail
-        raise ConfigError(f"{path} cannot be read as an ONNX model: {error}") from None
-    entry = session.get_inputs()[0]
-    side = entry.shape[-1] if isinstance(entry.shape[-1], int) else ANY_SIZE
-    mark = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+class _Onnx(nn.Module):
+    """A model of the user's, run by ONNX Runtime on the CPU.
 
-    def measure(pictures: Tensor) -> Tensor:
-        x = _resized(pictures.cpu(), side) / 127.5 - 1.0
-        found = torch.from_numpy(session.run(None, {entry.name: x.numpy()})[0])
+    Arguments:
+        path: Its file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        if not path.is_file():
+            raise ConfigError(f"There is no file {path}. Give the path of an ONNX model.")
+        onnxruntime = _optional("onnxruntime", path.name, "'latentbloom[export]'")
+        try:
+            self.session = onnxruntime.InferenceSession(
+                str(path), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has a class of its own for each way to fail
+            raise ConfigError(f"{path} cannot be read as an ONNX model: {error}") from None
+        self.input = self.session.get_inputs()[0]
+        side = self.input.shape[-1]
+        self.side = side if isinstance(side, int) else ANY_SIZE
+        mark = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+        self.tag = f"{path.stem}-{mark}/{self.side}"
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = _resized(pictures.cpu(), self.side) / 127.5 - 1.0
+        found = torch.from_numpy(self.session.run(None, {self.input.name: x.numpy()})[0])
         return found.flatten(2).mean(dim=2) if found.ndim > 2 else found
 
-    return Ruler(f"{path.stem}-{mark}/{side}", measure)
+
+_KNOWN: dict[str, tuple[str, Callable[[], nn.Module]]] = {
+    "inception": ("inception-v3/299", _Inception),
+    "dinov2": ("dinov2-small/224", _DinoV2),
+    "efficientnet-lite0": ("efficientnet-lite0/112", _Lite0),
+}
+"""Name in scores and network, by the word of the command line."""
+
+
+def _optional(module: str, what: str, install: str) -> Any:
+    """Import a module that not every installation has.
+
+    Arguments:
+        module: Its name.
+        what: Whose features need it.
+        install: What to install, as `pip install` takes it.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        name = module.partition(".")[0].replace("_", "-")
+        raise ConfigError(
+            f"Features of {what} need {name}, which is not installed: pip install {install}. "
+            f"Or use --features {FeatureExtractor.network}."
+        ) from None
 
 
 def _resized(pictures: Tensor, side: int) -> Tensor:
@@ -184,6 +201,6 @@ def _resized(pictures: Tensor, side: int) -> Tensor:
 def _not_here(what: str, error: Exception) -> str:
     reason = str(getattr(error, "reason", error)).splitlines()[0] or type(error).__name__
     return (
-        f"{what} are not on this disk and cannot be fetched ({reason}). Nothing was put in their "
-        "place: use --features efficientnet-lite2, which is part of the installation."
+        f"{what} are not on this disk and cannot be downloaded ({reason}). They were not replaced. "
+        f"Use --features {FeatureExtractor.network}, which is part of the installation."
     )

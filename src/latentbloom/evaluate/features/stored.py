@@ -1,4 +1,4 @@
-"""Features of real pictures, kept on disk: they cost a minute and never change."""
+"""Features of real pictures, stored on disk: they take a minute and never change."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from latentbloom.evaluate.features.extractor import BATCH, FeatureExtractor, Fea
 from latentbloom.files import write_atomic
 
 _PROBES = 16
-"""Pictures whose bytes enter the key: names alone would confuse two folders."""
+"""Pictures whose bytes enter the key: two folders may have the same names."""
 
 
 def order_of(count: int) -> np.ndarray:
-    """The fixed shuffled order in which a set's pictures are looked at.
+    """The fixed random order in which the features of a set are extracted.
 
-    The first n of it are a random sample for every n, so that a longer look goes on where a
-    shorter one ended.
+    Its first n are a random sample for every n, so that more features can be added later.
     """
     return np.random.default_rng(0).permutation(count)
 
 
 def set_key(images: ImageSet, extractor: FeatureExtractor) -> str:
-    """A name for "these pictures through this network": 24 hexadecimal digits."""
+    """A name for these pictures and this network: 24 hexadecimal digits."""
     digest = hashlib.sha256(f"{images.fingerprint} {extractor.tag} grid-3".encode())
     probes = np.linspace(0, len(images) - 1, min(_PROBES, len(images))).astype(int)
     digest.update(images.images(probes.tolist()).numpy().tobytes())
@@ -50,8 +49,8 @@ def real_features(
         images: The real pictures.
         extractor: The network.
         limit: How many at most; None means all.
-        cache: Folder of kept features; None means neither read nor written.
-        text: For the progress.
+        cache: Folder of stored features; None neither reads nor writes.
+        text: Name of the part, for the progress.
         on_progress: Called after each batch.
 
     Returns:
@@ -60,16 +59,16 @@ def real_features(
     order = order_of(len(images))
     wanted = len(images) if limit is None else min(limit, len(images))
     folder = None if cache is None else cache / "features" / set_key(images, extractor)
-    kept = None if folder is None else _load(folder)
-    known = 0 if kept is None else len(kept)
-    if kept is not None and known >= wanted:
-        return kept[:wanted], order[:wanted]
+    stored = None if folder is None else _load(folder)
+    known = 0 if stored is None else len(stored)
+    if stored is not None and known >= wanted:
+        return stored[:wanted], order[:wanted]
     batches = (
         images.images(order[start : min(start + BATCH, wanted)].tolist())
         for start in range(known, wanted, BATCH)
     )
     fresh = extractor.extract(batches, total=wanted - known, text=text, on_progress=on_progress)
-    features = fresh if kept is None else Features.cat([kept, fresh])
+    features = fresh if stored is None else Features.cat([stored, fresh])
     if folder is not None:
         _save(folder, features)
     return features, order[:wanted]
@@ -88,7 +87,7 @@ def _load(folder: Path) -> Features | None:
 
 
 def _save(folder: Path, features: Features) -> None:
-    """Arrays first, the file that points at them last: a killed run leaves the old ones."""
+    """Write the arrays, then the file that names them: a killed run leaves the old ones."""
     count = len(features)
     for name, array in (("pooled", features.pooled), ("grid", features.grid)):
         save = partial(np.save, arr=array, allow_pickle=False)

@@ -1,12 +1,11 @@
-"""A judge: says what a picture shows, taught by real training pictures alone.
+"""A classifier of conditions, trained on real pictures: does a sample show what was asked for?
 
-It decides whether a sample meets what was asked. No generator is ever trained with it.
+No generator is ever trained with it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,21 +27,21 @@ LEARNING_RATE = 1e-3
 FEATURE_DROPOUT = 0.3
 LABEL_SMOOTHING = 0.05
 RECIPE = 2
-"""Number of this way to teach: a judge that was taught in another way is taught anew."""
+"""Version of the training below: a stored classifier of another version is trained again."""
 
 CHANNELS = {10: 88, 14: 120, 19: 208}
 """Channels of the blocks in `GRID_BLOCKS`."""
 
 
 def _views() -> tuple[slice, slice]:
-    """The earlier maps together and the last one alone: two opinions, averaged."""
+    """Columns of the two inputs: the earlier maps together, and the last one alone."""
     cells = [CHANNELS[block] * 16 for block in GRID_BLOCKS]
     return slice(0, sum(cells[:-1])), slice(sum(cells[:-1]), sum(cells))
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a judge says about N pictures under one factor.
+class Prediction:
+    """What a classifier says about N pictures under one factor.
 
     Arguments:
         factor: Name of the factor.
@@ -53,29 +52,29 @@ class Verdict:
     probabilities: np.ndarray
 
     @property
-    def answer(self) -> np.ndarray:
-        """int64 (N,): index of the likeliest value."""
+    def index(self) -> np.ndarray:
+        """int64 (N,): index of the most likely value."""
         return self.probabilities.argmax(axis=1)
 
 
-class Judge:
+class ConditionClassifier:
     """Linear classifiers on frozen features: for each factor, the mean of two views.
 
-    Each view is scaled by its training mean and deviation. Classes weigh the same, however
-    many pictures they have, so that accuracy is fair to the rare ones.
+    Each view is scaled by its mean and standard deviation in training. Classes weigh the same,
+    however many pictures they have, so that the accuracy is fair to the rare ones.
 
     Arguments:
         spec: The factors.
-        tensors: For each factor and view, "weight", "bias", "mean" and "deviation".
+        tensors: For each factor and view, "weight", "bias", "mean" and "std".
     """
 
     def __init__(self, spec: ConditionSpec, tensors: dict[str, Tensor]) -> None:
         self.spec = spec
         self.tensors = tensors
 
-    def judge(self, features: Features) -> dict[str, Verdict]:
-        """A verdict a factor."""
-        verdicts = {}
+    def predict(self, features: Features) -> dict[str, Prediction]:
+        """A prediction for each factor, by its name."""
+        predictions = {}
         for factor in self.spec.factors:
             total = torch.zeros(len(features), len(factor.values))
             for index, view in enumerate(_views()):
@@ -83,37 +82,39 @@ class Judge:
                 x = _scale(
                     torch.from_numpy(np.array(features.grid[:, view])),
                     self.tensors[f"{key}/mean"],
-                    self.tensors[f"{key}/deviation"],
+                    self.tensors[f"{key}/std"],
                 )
                 logits = F.linear(x, self.tensors[f"{key}/weight"], self.tensors[f"{key}/bias"])
                 total += logits.softmax(dim=1)
-            verdicts[factor.name] = Verdict(factor.name, (total / len(_views())).numpy())
-        return verdicts
+            predictions[factor.name] = Prediction(factor.name, (total / len(_views())).numpy())
+        return predictions
 
     def save(self, folder: Path) -> None:
-        """Write judge.safetensors and judge.json."""
+        """Write classifier.safetensors and classifier.json."""
         from safetensors.torch import save_file
 
         tensors = {k: v.contiguous() for k, v in self.tensors.items()}
-        write_atomic(folder / "judge.safetensors", partial(save_file, tensors))
-        write_atomic(folder / "judge.json", json.dumps({"factors": self.spec.to_json()}))
+        write_atomic(folder / "classifier.safetensors", partial(save_file, tensors))
+        write_atomic(folder / "classifier.json", json.dumps({"factors": self.spec.to_json()}))
 
     @classmethod
-    def load(cls, folder: Path) -> Judge | None:
-        """The judge of a folder, or None when there is none that can be read."""
+    def load(cls, folder: Path) -> ConditionClassifier | None:
+        """The classifier in a folder, or None when there is none that can be read."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
-            factors = json.loads((folder / "judge.json").read_text(encoding="utf-8"))["factors"]
-            tensors = load_file(folder / "judge.safetensors")
+            factors = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))[
+                "factors"
+            ]
+            tensors = load_file(folder / "classifier.safetensors")
         except (OSError, ValueError, KeyError, SafetensorError):
             return None
         return cls(ConditionSpec.from_json(factors), tensors)
 
 
-def untaught(labels: np.ndarray, spec: ConditionSpec) -> dict[str, str]:
-    """For each factor that pictures show fewer than two values of, why it cannot be judged.
+def unlearnable(labels: np.ndarray, spec: ConditionSpec) -> dict[str, str]:
+    """Why a factor cannot be classified, for each whose pictures show fewer than two values.
 
     Arguments:
         labels: int64 (N, factors), an index a factor, `null_index` where unknown.
@@ -124,43 +125,43 @@ def untaught(labels: np.ndarray, spec: ConditionSpec) -> dict[str, str]:
         for column, factor in enumerate(spec.factors)
     }
     return {
-        factor.name: f"No judge for '{factor.name}': the training pictures show "
-        f"{shown[factor.name]} of its values ({', '.join(factor.values)}), and telling them apart "
-        "takes two or more."
+        factor.name: f"No classifier for '{factor.name}': the training pictures show "
+        f"{shown[factor.name]} of its values ({', '.join(factor.values)}), and a classifier needs "
+        "two or more."
         for factor in spec.factors
         if shown[factor.name] < 2
     }
 
 
-def train_judge(
+def train_classifier(
     features: Features,
     labels: np.ndarray,
     spec: ConditionSpec,
     *,
     seed: int = 0,
     on_progress: Progress | None = None,
-) -> Judge:
-    """Teach a judge those factors that can be taught; see `untaught` for the others.
+) -> ConditionClassifier:
+    """Train a classifier of the factors that can be learned; `unlearnable` lists the others.
 
     Arguments:
-        features: Of N real training pictures.
+        features: Of the N pictures to train on.
         labels: int64 (N, factors), an index a factor, `null_index` where unknown.
         spec: The factors.
         seed: Of batches and dropout.
-        on_progress: Called with each finished classifier.
+        on_progress: Called when a factor's view is trained.
 
     Raises:
-        LatentbloomError: Each factor has labelled pictures of fewer than two values.
+        LatentbloomError: No factor has labelled pictures of two values.
     """
-    unknown = untaught(labels, spec)
+    unknown = unlearnable(labels, spec)
     factors = tuple(factor for factor in spec.factors if factor.name not in unknown)
     if not factors:
-        raise LatentbloomError(" ".join(unknown.values()) or "No judge: there are no labels.")
+        raise LatentbloomError(" ".join(unknown.values()) or "No classifier: there are no labels.")
     tensors: dict[str, Tensor] = {}
     total = len(factors) * len(_views())
     generator = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # for the weights' first values
+        torch.manual_seed(seed)  # for the initial weights
         for number, factor in enumerate(factors):
             column = spec.names.index(factor.name)
             known = labels[:, column] != factor.null_index
@@ -172,29 +173,29 @@ def train_judge(
                     tensors[f"{factor.name}/{index}/{name}"] = tensor
                 if on_progress is not None:
                     done = number * len(_views()) + index + 1
-                    on_progress("judge", done, total)
-    return Judge(ConditionSpec(factors), tensors)
+                    on_progress("classifier", done, total)
+    return ConditionClassifier(ConditionSpec(factors), tensors)
 
 
-def _scale(x: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
-    """Zero mean and unit deviation in training; what lies far out is pulled in."""
-    return x.float().sub_(mean).div_(deviation).clamp_(-6.0, 6.0)
+def _scale(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Zero mean and unit standard deviation in training; outliers are clamped to 6 of these."""
+    return x.float().sub_(mean).div_(std).clamp_(-6.0, 6.0)
 
 
 def _fit_linear(
     x: Tensor, y: Tensor, values: int, generator: np.random.Generator
 ) -> dict[str, Tensor]:
-    """Weighted logistic regression by AdamW with dropped features and a one-cycle rate.
+    """Weighted logistic regression by AdamW, with dropout and a one-cycle learning rate.
 
     Arguments:
         x: float16 (N, G).
         y: int64 (N,).
         values: How many values there are.
-        generator: Of batches and dropped features.
+        generator: Of batches and dropout.
     """
     n, width = x.shape
-    deviation, mean = torch.std_mean(x.float(), dim=0)
-    deviation = deviation + 1e-4
+    std, mean = torch.std_mean(x.float(), dim=0)
+    std = std + 1e-4
     counts = torch.bincount(y, minlength=values).float()
     weight = torch.where(counts > 0, n / (values * counts.clamp(min=1.0)), 0.0)
     layer = nn.Linear(width, values)
@@ -203,7 +204,7 @@ def _fit_linear(
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
     for _ in range(steps):
         rows = torch.from_numpy(generator.integers(0, n, min(BATCH, n)))
-        batch = _scale(x[rows], mean, deviation)
+        batch = _scale(x[rows], mean, std)
         logits = layer(_drop(batch, generator))
         loss = F.cross_entropy(logits, y[rows], weight=weight, label_smoothing=LABEL_SMOOTHING)
         optimiser.zero_grad()
@@ -211,39 +212,12 @@ def _fit_linear(
         optimiser.step()
         rate.step()
     state = {name: tensor.detach().clone() for name, tensor in layer.state_dict().items()}
-    return {**state, "mean": mean, "deviation": deviation}
+    return {**state, "mean": mean, "std": std}
 
 
 def _drop(x: Tensor, generator: np.random.Generator) -> Tensor:
-    """Dropout in place. Random bytes are ten times as quick as PyTorch's Bernoulli on a CPU."""
+    """Dropout in place. Random bytes are ten times faster than PyTorch's Bernoulli on a CPU."""
     threshold = round(256 * FEATURE_DROPOUT)
     noise = np.frombuffer(bytearray(generator.bytes(x.numel())), np.uint8)
     kept = torch.from_numpy(noise >= threshold).view_as(x)
     return x.mul_(kept).mul_(256 / (256 - threshold))
-
-
-def recalls(answer: np.ndarray, truth: np.ndarray, values: int) -> list[float]:
-    """For each value, the share of its pictures that are recognised; NaN where there are none.
-
-    Arguments:
-        answer: int64 (N,).
-        truth: int64 (N,), each in [0, values).
-        values: How many values.
-    """
-    return [
-        float((answer[truth == value] == value).mean()) if (truth == value).any() else float("nan")
-        for value in range(values)
-    ]
-
-
-def confusion(answer: np.ndarray, truth: np.ndarray, values: int) -> list[list[int]]:
-    """Counts: row is the truth (what was asked), column what the judge sees."""
-    table = np.zeros((values, values), np.int64)
-    np.add.at(table, (truth, answer), 1)
-    return table.tolist()
-
-
-def mean_of_known(shares: Sequence[float]) -> float:
-    """Mean of the values that are there; NaN when none is."""
-    there = [s for s in shares if not np.isnan(s)]
-    return float(np.mean(there)) if there else float("nan")

@@ -1,8 +1,7 @@
-"""Does a model paint the colour that it is asked for? Judged as the training labels were found.
+"""Does a sample have the colour that was asked for? Found by the rule that labels pictures.
 
-The judge of `evaluate` is a classifier that was taught the labels; this here looks at the pixels
-with the very function that named the training pictures, and can also answer with a colour that
-the model was never asked for.
+`evaluate` uses a trained classifier. This module reads the pixels, with the function that gave the
+training pictures their labels, and may find a colour that the model was never asked for.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from latentbloom.conditions import ConditionSpec
 from latentbloom.data.colour import COLOURS, colour_of
 from latentbloom.data.sources.options import COLOUR
 from latentbloom.errors import ConditionError
-from latentbloom.evaluate.measures.distances import Interval, share_interval
-from latentbloom.evaluate.requests import Generator
+from latentbloom.evaluate.measures.intervals import Interval, share_interval
+from latentbloom.evaluate.workload import Generator
 
 
 @dataclass(frozen=True)
 class ColourAgreement:
-    """Colour asked against colour found in the samples.
+    """The colour asked for against the colour found in the samples.
 
     Arguments:
         pairs: How often (asked, found) occurred.
@@ -33,7 +32,7 @@ class ColourAgreement:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The colours asked for, in the order of `COLOURS` as far as they are of them."""
+        """The colours asked for, in the order of `COLOURS`, other words last."""
         words = dict.fromkeys(asked for asked, _ in self.pairs)
         return tuple(sorted(words, key=_place))
 
@@ -44,20 +43,20 @@ class ColourAgreement:
         return tuple(sorted(words, key=_place))
 
     def agreement(self, asked: str | None = None) -> Interval:
-        """Share of samples that show the colour asked for, with Wilson's interval.
+        """Share of samples that have the colour asked for, with Wilson's interval.
 
         Arguments:
-            asked: Of the samples asked for this colour; None for all samples.
+            asked: Count only samples that were to have this colour; None counts all.
         """
         rows = [(a == f, n) for (a, f), n in self.pairs.items() if asked in (None, a)]
         return share_interval(np.repeat([same for same, _ in rows], [n for _, n in rows]))
 
 
 def agreement_of(asked: Sequence[str], pictures: np.ndarray) -> ColourAgreement:
-    """Look at pictures that exist already.
+    """Find the colours of pictures.
 
     Arguments:
-        asked: The colour that each was to show.
+        asked: The colour that each was to have.
         pictures: uint8 (n, H, W, C), C in {1, 3}.
     """
     found = [colour_of(picture) for picture in pictures]
@@ -71,26 +70,26 @@ def colour_agreement(
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ColourAgreement:
-    """Sample every colour equally often, in all combinations where they are few, and look.
+    """Sample every colour equally often and find the colours of the samples.
 
     Arguments:
         model: Has the condition "colour".
         n: How many samples; at least one a colour.
         seed: Of the samples.
-        on_progress: Called now and then with how many of how many are sampled.
+        on_progress: Called from time to time with the samples done and their total.
 
     Raises:
         ConditionError: The model has no such condition.
     """
     asked = conditions_of_colour(model.spec, n)
-    drawn = model.sample(cond=asked, n=len(asked), seed=seed, on_progress=on_progress)
+    samples = model.sample(cond=asked, n=len(asked), seed=seed, on_progress=on_progress)
     return agreement_of(
-        [words[COLOUR] for words in asked], drawn.pixels.permute(0, 2, 3, 1).numpy()
+        [words[COLOUR] for words in asked], samples.pixels.permute(0, 2, 3, 1).numpy()
     )
 
 
 def conditions_of_colour(spec: ConditionSpec, n: int) -> list[dict[str, str]]:
-    """What to ask for, the colours taking turns.
+    """What to ask for: one dict of words a sample, the colours in turn.
 
     Every combination equally often where there are at most `n`; else the colours alone.
 

@@ -1,23 +1,27 @@
-"""Pairs of labels that training never showed together: does the model put them together?"""
+"""Combinations of labels that no training picture has: can the model generate them?"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.evaluate.features.extractor import Features
-from latentbloom.evaluate.measures.distances import Interval, kernel_interval, share_interval
+from latentbloom.evaluate.measures.classifier import Prediction
+from latentbloom.evaluate.measures.intervals import Interval, share_interval
+from latentbloom.evaluate.measures.kernels import kernel_interval
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.scores import CombinationScore
 
 FEWEST_PICTURES = 16
-"""Below this number of samples or real pictures no distance is given."""
+"""With fewer samples or real pictures than this, no distance is given."""
 
 Combination = tuple[int, ...]
 
 
 def combinations_of(labels: np.ndarray, spec: ConditionSpec) -> set[Combination]:
-    """The combinations that occur, rows with an unknown value left out.
+    """The combinations that occur, without rows that have an unknown value.
 
     Arguments:
         labels: int64 (N, factors).
@@ -38,29 +42,22 @@ def unseen_combinations(reference: Reference) -> list[Combination]:
 def combination_scores(
     features: Features, labels: np.ndarray, reference: Reference
 ) -> tuple[CombinationScore, ...]:
-    """Scores of combinations that training showed, and of those that it did not.
+    """Scores of combinations that training pictures have, and of those that they lack.
 
     Arguments:
         features: Of N samples.
-        labels: int64 (N, factors): what was asked.
+        labels: int64 (N, factors): what was asked for.
         reference: The real side.
 
     Returns:
-        "seen" and "unseen"; nothing where there is one factor, no judge, or nothing unseen.
+        "seen" and "unseen"; nothing where there is one factor, no classifier, or nothing unseen.
     """
-    spec, judge = reference.spec, reference.judge
+    spec, classifier = reference.spec, reference.classifier
     unseen = set(unseen_combinations(reference))
-    if judge is None or not unseen:
+    if classifier is None or not unseen:
         return ()
-    answers = judge.judge(features)
-    all_met = np.ones(len(labels), bool)
-    judged = [(column, name) for column, name in enumerate(spec.names) if name in answers]
-    for column, name in judged:
-        all_met &= answers[name].answer == labels[:, column]
-    on_real = judge.judge(reference.val)
-    real_met = np.ones(len(reference.val_labels), bool)
-    for column, name in judged:
-        real_met &= on_real[name].answer == reference.val_labels[:, column]
+    all_met = _all_right(classifier.predict(features), labels, spec)
+    real_met = _all_right(classifier.predict(reference.val), reference.val_labels, spec)
     scores = []
     for which, wanted in (("seen", reference.seen), ("unseen", unseen)):
         mine, real = _rows_of(labels, wanted), _rows_of(reference.val_labels, wanted)
@@ -80,6 +77,17 @@ def combination_scores(
             )
         )
     return tuple(scores)
+
+
+def _all_right(
+    predictions: Mapping[str, Prediction], labels: np.ndarray, spec: ConditionSpec
+) -> np.ndarray:
+    """Mask (N,): every factor that the classifier knows is predicted as labelled."""
+    right = np.ones(len(labels), bool)
+    for column, name in enumerate(spec.names):
+        if name in predictions:
+            right &= predictions[name].index == labels[:, column]
+    return right
 
 
 def _rows_of(labels: np.ndarray, wanted: set[Combination] | frozenset[Combination]) -> np.ndarray:

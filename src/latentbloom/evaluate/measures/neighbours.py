@@ -1,15 +1,20 @@
-"""Who lies near whom in feature space: copying, diversity, precision and recall."""
+"""Nearest neighbours in feature space: copying, diversity, precision, recall and coverage.
+
+Distances are computed in blocks, so that memory does not grow with the square of the pictures.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from latentbloom.evaluate.measures.distances import Interval
+from latentbloom.evaluate.measures.intervals import Interval, mean_interval
 
-_CHUNK = 4096
+BLOCK = 4096
+"""Rows of either side whose distances are in memory at once: 64 MiB in float32."""
 
 
 def nearest(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -22,20 +27,25 @@ def nearest(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         float32 (N,) and int64 (N,).
     """
-    x = torch.from_numpy(np.array(a, np.float32))
-    best = torch.full((len(x),), torch.inf)
-    which = torch.zeros(len(x), dtype=torch.long)
-    for start in range(0, len(b), _CHUNK):
-        y = torch.from_numpy(np.array(b[start : start + _CHUNK], np.float32))
-        values, places = _distances(x, y).min(dim=1)
-        closer = values < best
-        best = torch.where(closer, values, best)
-        which = torch.where(closer, places + start, which)
+    best = torch.full((len(a),), torch.inf)
+    which = torch.zeros(len(a), dtype=torch.long)
+    for rows, columns, distances in _blocks(a, b):
+        values, places = distances.min(dim=1)
+        closer = values < best[rows]
+        best[rows] = torch.where(closer, values, best[rows])
+        which[rows] = torch.where(closer, places + columns.start, which[rows])
     return best.numpy(), which.numpy()
 
 
-def _distances(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return torch.cdist(x, y, compute_mode="use_mm_for_euclid_dist")
+def _blocks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, slice, torch.Tensor]]:
+    """Rows of a, rows of b, and the Euclidean distances between them, block by block."""
+    for top in range(0, len(a), BLOCK):
+        rows = slice(top, min(top + BLOCK, len(a)))
+        x = torch.from_numpy(np.array(a[rows], np.float32))
+        for left in range(0, len(b), BLOCK):
+            columns = slice(left, min(left + BLOCK, len(b)))
+            y = torch.from_numpy(np.array(b[columns], np.float32))
+            yield rows, columns, torch.cdist(x, y, compute_mode="use_mm_for_euclid_dist")
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class Copying:
     """How near samples come to training pictures.
 
     Arguments:
-        threshold: 99 % of kept-aside real pictures are farther than this from training.
+        threshold: 99 % of held-out real pictures are farther than this from training.
         distances: float32 (N,): of samples to their nearest training pictures.
         partners: int64 (N,): rows of those training pictures.
     """
@@ -59,7 +69,7 @@ class Copying:
 
 
 def copying(samples: np.ndarray, val: np.ndarray, train: np.ndarray) -> Copying:
-    """Compare the samples' nearest training pictures with those of kept-aside pictures.
+    """Compare the samples' nearest training pictures with those of held-out pictures.
 
     Arguments:
         samples: (N, D).
@@ -72,7 +82,7 @@ def copying(samples: np.ndarray, val: np.ndarray, train: np.ndarray) -> Copying:
 
 
 def spread(features: np.ndarray) -> float:
-    """Mean distance between two different pictures.
+    """Mean distance between two different pictures, of the first 2,000.
 
     Arguments:
         features: (N, D), N >= 2.
@@ -83,7 +93,7 @@ def spread(features: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Manifolds:
-    """Distances between samples and real pictures, from which the four scores follow.
+    """Which samples lie near real pictures, and which real pictures near samples.
 
     A ball around a picture reaches to its k-th neighbour of the same set. Precision: share of
     samples in a real ball. Recall: share of real pictures in a sample's ball. Density: real
@@ -92,51 +102,57 @@ class Manifolds:
     Source: Kynkäänniemi et al. 2019, arXiv:1904.06991; Naeem et al. 2020, arXiv:2002.09797.
 
     Arguments:
-        between: (N, M), sample to real.
-        reach_samples: (N,), radius of each sample's ball.
-        reach_real: (M,), radius of each real picture's ball.
+        real_balls: int64 (N,): in how many real balls each sample lies.
+        in_samples: bool (M,): whether each real picture lies in a sample's ball.
+        covered: bool (M,): whether each real picture's ball holds a sample.
         k: Which neighbour the balls reach to.
     """
 
-    between: np.ndarray
-    reach_samples: np.ndarray
-    reach_real: np.ndarray
+    real_balls: np.ndarray
+    in_samples: np.ndarray
+    covered: np.ndarray
     k: int
 
     @classmethod
     def of(cls, samples: np.ndarray, real: np.ndarray, *, k: int = 3) -> Manifolds:
         """Measure sets (N, D) and (M, D), both larger than k."""
-        x = torch.from_numpy(np.array(samples, np.float32))
-        y = torch.from_numpy(np.array(real, np.float32))
-        if min(len(x), len(y)) <= k:
-            raise ValueError(f"{len(x)} samples and {len(y)} real pictures; more than {k} needed")
-
-        def reach(z: torch.Tensor) -> np.ndarray:
-            within = _distances(z, z)
-            within.fill_diagonal_(0.0)
-            return within.kthvalue(k + 1, dim=1).values.numpy()
-
-        return cls(_distances(x, y).numpy(), reach(x), reach(y), k)
+        if min(len(samples), len(real)) <= k:
+            raise ValueError(
+                f"{len(samples)} samples and {len(real)} real pictures; more than {k} needed"
+            )
+        reach_samples, reach_real = _reach(samples, k), _reach(real, k)
+        real_balls = torch.zeros(len(samples), dtype=torch.long)
+        in_samples = torch.zeros(len(real), dtype=torch.bool)
+        covered = torch.zeros(len(real), dtype=torch.bool)
+        for rows, columns, distances in _blocks(samples, real):
+            inside = distances <= reach_real[columns]
+            real_balls[rows] += inside.sum(dim=1)
+            covered[columns] |= inside.any(dim=0)
+            in_samples[columns] |= (distances <= reach_samples[rows, None]).any(dim=0)
+        return cls(real_balls.numpy(), in_samples.numpy(), covered.numpy(), k)
 
     def scores(self) -> dict[str, Interval]:
-        """Precision, recall, density and coverage, with a bootstrap over pictures.
+        """Precision, recall, density and coverage, each a mean over pictures with its interval.
 
-        The balls stay as they are and pictures are drawn with repeats: those whose share is
-        taken, that is samples for precision and density, real ones for recall and coverage.
+        The balls are taken as given. The mean is over samples for precision and density, over real
+        pictures for recall and coverage.
         """
-        in_real = self.between <= self.reach_real[None, :]
-        in_samples = self.between <= self.reach_samples[:, None]
-        rows: dict[str, np.ndarray] = {
-            "precision": np.asarray(in_real.any(axis=1)),
-            "recall": np.asarray(in_samples.any(axis=0)),
-            "density": in_real.sum(axis=1) / self.k,
-            "coverage": np.asarray(in_real.any(axis=0)),
+        rows = {
+            "precision": self.real_balls > 0,
+            "recall": self.in_samples,
+            "density": self.real_balls / self.k,
+            "coverage": self.covered,
         }
         return {name: mean_interval(values) for name, values in rows.items()}
 
 
-def mean_interval(values: np.ndarray) -> Interval:
-    """A mean of independent numbers, give or take 1.96 standard errors."""
-    numbers = np.asarray(values, np.float64)
-    error = float(numbers.std(ddof=1) / np.sqrt(len(numbers))) if len(numbers) > 1 else 0.0
-    return Interval.around(float(numbers.mean()), error)
+def _reach(features: np.ndarray, k: int) -> torch.Tensor:
+    """Distance of each row to its k-th neighbour among the others, float32 (N,)."""
+    # The nearest k + 1 so far: a row itself is one of them, at distance 0.
+    nearest_ones = torch.full((len(features), k + 1), torch.inf)
+    for rows, columns, distances in _blocks(features, features):
+        if rows == columns:
+            distances.fill_diagonal_(0.0)
+        candidates = torch.cat([nearest_ones[rows], distances], dim=1)
+        nearest_ones[rows] = candidates.topk(k + 1, dim=1, largest=False).values
+    return nearest_ones[:, k]

@@ -1,4 +1,4 @@
-"""Runs side by side: which is better, where that is more than chance."""
+"""Scores of runs side by side, and which run is better by more than chance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latentbloom.errors import ConfigError
-from latentbloom.evaluate.measures.distances import Interval
+from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.evaluate.scores import DistanceScore, Scores
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ class Measure:
 
     Arguments:
         what: Its name.
-        values: One a run; None where a run has not got it.
-        form: How a value is written.
-        higher: Whether more is better.
-        comparable: Whether it was measured in the same way everywhere.
+        values: One a run; None where a run lacks it.
+        form: Format of a value.
+        higher: Whether higher is better.
+        comparable: Whether every run was measured in the same way.
     """
 
     what: str
@@ -36,8 +36,8 @@ class Measure:
     def best(self) -> int | None:
         """The run that is better than every other by more than chance; None if there is none.
 
-        Two values differ when their distance is more than the root of the sum of squares of the
-        halves of their intervals.
+        Two values differ when they are farther apart than the root of the sum of squares of
+        their intervals' half-widths.
         """
         if not self.comparable:
             return None
@@ -57,7 +57,7 @@ class Measure:
 
 
 def measures(scores: Sequence[Scores]) -> list[Measure]:
-    """The scores that runs are compared in, the ones to look at first in front."""
+    """The scores to compare, the most important ones first."""
 
     def one(
         what: str, get: Callable[[Scores], Interval | None], form: str, higher: bool
@@ -118,7 +118,7 @@ def _asked(scores: Scores, factor: str) -> Interval | None:
 
 
 def compare_table(names: Sequence[str], scores: Sequence[Scores]) -> RenderableType:
-    """One column a run; the last says who is better, or that nobody is.
+    """One column a run; the last one names the better run, or says that there is none.
 
     Arguments:
         names: Of the runs.

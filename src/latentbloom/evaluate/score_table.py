@@ -1,11 +1,11 @@
-"""Scores as rows to read: what, how much, give or take, and what real pictures have."""
+"""Scores as rows of a table: name, value, interval, and the value of real pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from latentbloom.evaluate.measures.distances import Interval
+from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.evaluate.scores import DistanceScore, PictureScores, ReconstructionScore, Scores
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ class Row(NamedTuple):
     Arguments:
         what: Name of the score.
         value: The score, with its unit.
-        interval: Where 95 % of repetitions lie; empty where that is not known.
-        real: The same of real pictures: floor or ceiling; empty where there is none.
-        note: A remark; empty where there is none.
+        interval: 95 % confidence interval; may be empty.
+        real: The same score of real pictures, a floor or a ceiling; may be empty.
+        note: A remark; may be empty.
     """
 
     what: str
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 def score_rows(
     pictures: PictureScores, reconstruction: ReconstructionScore | None = None
 ) -> list[Row]:
-    """All scores, the ones to look at first in front."""
+    """All scores, the most important ones first."""
     rows: list[Row] = []
     if reconstruction is not None:
         psnr, ssim = reconstruction.psnr, reconstruction.ssim
@@ -85,7 +85,7 @@ def score_table(scores: Scores, *, title: str = "Scores") -> RenderableType:
 
 
 def rows_table(rows: list[Row], *, title: str) -> RenderableType:
-    """Rows as a table for the terminal; a column that is empty throughout is left out."""
+    """Rows as a table for the terminal, without empty columns."""
     from rich.table import Table
     from rich.text import Text
 
@@ -105,7 +105,7 @@ def _perceptual(reconstruction: ReconstructionScore) -> Iterator[Row]:
 
 
 def speed_table(found: SpeedMap) -> RenderableType:
-    """Settings of the sampler, cheapest in the mixed cost first, with what they were chosen for."""
+    """Settings of the sampler, the best first, with the qualities that they were chosen for."""
     from rich.table import Table
     from rich.text import Text
 
@@ -139,15 +139,15 @@ def _control(pictures: PictureScores) -> Iterator[Row]:
             _percent(control.mean.value),
             _percents(control.mean),
             _percent(control.real_mean.value),
-            "of the labels, by a judge taught on real pictures",
+            "mean over values, by a classifier trained on real pictures",
         )
-        if (taught := control.taught_by_samples) is not None:
+        if (trained := control.trained_on_samples) is not None:
             yield Row(
-                "  judge taught by samples",
-                _percent(taught.value),
-                _percents(taught),
+                "  classifier trained on samples",
+                _percent(trained.value),
+                _percents(trained),
                 _percent(control.real_mean.value),
-                "right about real pictures",
+                "accuracy on real pictures",
             )
         lines = zip(control.values, control.asked, control.met, control.real, strict=True)
         for value, asked, met, real in lines:

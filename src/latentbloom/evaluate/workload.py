@@ -1,4 +1,4 @@
-"""How many pictures to look at, and what to ask a model for."""
+"""How many pictures to score, and what to ask a model for."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from latentbloom.conditions import ANY, ConditionSpec
 from latentbloom.data.imageset import ImageSet
 from latentbloom.evaluate.features.extractor import FeatureExtractor
 
-SECONDS_A_JUDGED_PICTURE = 0.0015
-"""Of teaching the judge, for each training picture and factor; one core."""
+CLASSIFIER_SECONDS = 0.0015
+"""Seconds to train the classifier, for each training picture and factor, on one core."""
 
 
-class Drawn(Protocol):
+class Samples(Protocol):
     """What sampling returns."""
 
     @property
     def settings(self) -> dict[str, float | str]:
-        """How they were drawn, for the reader of the scores."""
+        """How they were generated: sampler, steps, guidance."""
         ...
 
     @property
@@ -33,13 +33,13 @@ class Drawn(Protocol):
 
 
 class Generator(Protocol):
-    """What can be scored."""
+    """A model that can be scored."""
 
     spec: ConditionSpec
 
     @property
     def reconstructs(self) -> bool:
-        """Whether there is an autoencoder to be scored."""
+        """Whether there is an autoencoder to score."""
         ...
 
     def reconstruct(self, images: Tensor) -> Tensor:
@@ -53,19 +53,19 @@ class Generator(Protocol):
         seed: int,
         *,
         on_progress: Callable[[int, int], None] | None = None,
-    ) -> Drawn:
-        """One picture a dict of words; tells now and then how many of how many are done."""
+    ) -> Samples:
+        """One picture a dict of words; `on_progress` gets the pictures done and their total."""
         ...
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """How many pictures a score looks at.
+    """How many pictures enter a score.
 
     Arguments:
-        samples: Drawn in val's proportions.
-        per_label: Each value of each factor is asked for at least this often.
-        val: Kept-aside pictures.
+        samples: Samples in val's proportions of labels.
+        per_label: The least number of samples for each value of each factor.
+        val: Held-out pictures.
         train: Training pictures.
     """
 
@@ -76,7 +76,7 @@ class Amounts:
 
 
 def in_proportion(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """`n` rows in the proportions of `labels`, which are met to within one row a combination.
+    """`n` rows in the proportions of `labels`, to within one row for each combination.
 
     Arguments:
         labels: int64 (M, factors), M >= 1.
@@ -92,7 +92,7 @@ def in_proportion(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
 
 
 def top_up(labels: np.ndarray, spec: ConditionSpec, per_label: int) -> np.ndarray:
-    """Further rows, so that each value is asked `per_label` times; other factors are left open."""
+    """More rows, so that each value occurs `per_label` times; other factors are left open."""
     nothing = [factor.null_index for factor in spec.factors]
     rows = []
     for column, factor in enumerate(spec.factors):
@@ -105,7 +105,7 @@ def top_up(labels: np.ndarray, spec: ConditionSpec, per_label: int) -> np.ndarra
 def known_words(
     asked: Sequence[Mapping[str, str]], spec: ConditionSpec
 ) -> tuple[list[dict[str, str]], list[str]]:
-    """What a model can be asked, and sentences about what it cannot.
+    """What the model can be asked for, and sentences about what it cannot.
 
     Arguments:
         asked: A dict a picture, in the words of the pictures compared with.
@@ -114,8 +114,8 @@ def known_words(
     known = {(factor.name, value) for factor in spec.factors for value in (*factor.values, ANY)}
     unknown = sorted({item for one in asked for item in one.items()} - known)
     notes = [
-        f"The model knows no {name}={value}, which the pictures compared with have: where it was "
-        "wanted, that was left open."
+        f"The model knows no {name}={value}, which the pictures compared with have. That condition "
+        "was left open in its place."
         for name, value in unknown
     ]
     return [{k: v for k, v in one.items() if (k, v) in known} for one in asked], notes
@@ -130,14 +130,14 @@ def affordable(
     *,
     wanted: int,
 ) -> Amounts:
-    """How many pictures can be looked at in some seconds, from a measurement of both networks.
+    """How many pictures can be scored in some seconds, from a measurement of both networks.
 
-    As many samples as kept-aside pictures and twice as many training pictures; what is left
-    over goes to training pictures, which teach the judge.
+    As many samples as held-out pictures, and twice as many training pictures. Time that is left
+    goes to more training pictures, which the classifier learns from.
 
     Arguments:
-        model: Sampled from for the measurement.
-        extractor: Measured, too.
+        model: Measured on 32 samples.
+        extractor: Measured on 32 pictures.
         train: Training pictures.
         val: Kept-aside pictures.
         seconds: The budget, measurement included.
@@ -145,16 +145,16 @@ def affordable(
     """
     began = time.perf_counter()
     probe = val.images(range(min(32, len(val))))
-    a_look = 1.0 / extractor.pictures_per_second(probe)
+    per_picture = 1.0 / extractor.pictures_per_second(probe)
     start = time.perf_counter()
     model.sample(cond=[{}] * 32, n=32, seed=0)
-    a_sample = (time.perf_counter() - start) / 32
+    per_sample = (time.perf_counter() - start) / 32
     left = 0.8 * seconds - (time.perf_counter() - began)
-    a_lesson = a_look + SECONDS_A_JUDGED_PICTURE * len(train.spec.factors)
-    # Each unit is a sample, a kept-aside picture, its reconstruction and two training pictures.
-    units = int(left / (3 * a_look + a_sample + 2 * a_lesson))
+    per_learned = per_picture + CLASSIFIER_SECONDS * len(train.spec.factors)
+    # Each unit is a sample, a held-out picture, its reconstruction and two training pictures.
+    units = int(left / (3 * per_picture + per_sample + 2 * per_learned))
     samples = max(64, min(units, wanted))
-    looked = max(64, min(units, len(val)))
-    spent = samples * (a_look + a_sample) + looked * 2 * a_look
-    lessons = int(max(2 * samples, (left - spent) / a_lesson))
-    return Amounts(samples, 0, looked, min(lessons, len(train)))
+    compared = max(64, min(units, len(val)))
+    spent = samples * (per_picture + per_sample) + compared * 2 * per_picture
+    learned = int(max(2 * samples, (left - spent) / per_learned))
+    return Amounts(samples, 0, compared, min(learned, len(train)))

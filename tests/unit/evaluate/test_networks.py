@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from latentbloom.errors import ConfigError
+from latentbloom.evaluate.features import extractor as extractor_module
 from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.evaluate.features.networks import extractor_for
 
@@ -27,9 +28,11 @@ def no_network(*args: object, **kwargs: object) -> dict[str, torch.Tensor]:
 
 
 def test_the_network_of_the_perceptual_loss_is_refused() -> None:
-    with pytest.raises(ConfigError, match="trained to look good to efficientnet-lite0"):
+    with pytest.raises(ConfigError, match="trained with efficientnet-lite0 as its perceptual loss"):
         extractor_for("efficientnet-lite0", perceptual="efficientnet-lite0")
-    with pytest.raises(ConfigError, match="asked for vgg16 .* in whose place efficientnet-lite0"):
+    with pytest.raises(
+        ConfigError, match="asked for vgg16 .* it was trained with efficientnet-lite0"
+    ):
         extractor_for("efficientnet-lite0", perceptual="vgg16")
     assert extractor_for("efficientnet-lite0").tag == "efficientnet-lite0/112"
 
@@ -41,9 +44,17 @@ def test_unknown_names_are_refused_with_the_known_ones() -> None:
         extractor_for("vgg")
 
 
+def test_inception_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
+    with pytest.raises(
+        ConfigError, match=r"need torch-fidelity, .*pip install 'latentbloom\[scores\]'"
+    ):
+        extractor_for("inception")
+
+
 def test_inception_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.hub.load_state_dict_from_url", no_network)
-    with pytest.raises(ConfigError, match=r"cannot be fetched \(no route to host\)\. Nothing was"):
+    with pytest.raises(ConfigError, match=r"downloaded \(no route to host\)\. They were not"):
         extractor_for("inception")
 
 
@@ -125,8 +136,41 @@ def test_a_model_of_ones_own(
     np.testing.assert_allclose(found.pooled, seen[0].mean(axis=(2, 3)), rtol=1e-5, atol=1e-6)
     assert extractor.tag.startswith("mine-")
     assert extractor.tag.endswith("/16")
-    # The judge reads the packaged network all the same.
+    # The classifier still reads the packaged network.
     np.testing.assert_array_equal(found.grid, FeatureExtractor()(pictures).grid)
+
+
+def test_the_device_of_runs_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extractor_module, "default_device", lambda: torch.device("meta"))
+    monkeypatch.setattr(FeatureExtractor, "_runs", lambda self: True)
+    assert extractor_for("efficientnet-lite2").device.type == "meta"
+    lite0 = extractor_for("efficientnet-lite0")
+    assert lite0._measure is not None
+    assert {p.device.type for p in lite0._measure.parameters()} == {"meta"}
+    assert extractor_for("efficientnet-lite2", device="cpu").device.type == "cpu"
+
+
+def test_a_device_that_lacks_an_operation_gives_way_to_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, pictures: torch.Tensor
+) -> None:
+    expected = FeatureExtractor("cpu")(pictures)
+    maps, move = FeatureExtractor.maps, FeatureExtractor._move
+
+    def lacking(self: FeatureExtractor, pictures: torch.Tensor) -> list[torch.Tensor]:
+        if self.device.type != "cpu":
+            raise NotImplementedError("adaptive pooling is not implemented here")
+        return maps(self, pictures)
+
+    def pretend(self: FeatureExtractor, device: torch.device) -> None:
+        move(self, torch.device("cpu"))  # this machine may have no other
+        self.device = device
+
+    monkeypatch.setattr(extractor_module, "default_device", lambda: torch.device("mps"))
+    monkeypatch.setattr(FeatureExtractor, "maps", lacking)
+    monkeypatch.setattr(FeatureExtractor, "_move", pretend)
+    extractor = FeatureExtractor()
+    assert extractor.device.type == "cpu"
+    np.testing.assert_array_equal(extractor(pictures).pooled, expected.pooled)
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Scores of pictures, and of a whole run."""
+"""Scores of generated pictures."""
 
 from __future__ import annotations
 
@@ -10,21 +10,12 @@ from torch import Tensor
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate import FEW
 from latentbloom.evaluate.features.extractor import Features, Progress, in_batches
-from latentbloom.evaluate.measures.classifier import (
-    Verdict,
-    confusion,
-    mean_of_known,
-    recalls,
-    train_judge,
-)
+from latentbloom.evaluate.measures.accuracy import confusion, mean_recall, recall_intervals
+from latentbloom.evaluate.measures.classifier import Prediction, train_classifier
 from latentbloom.evaluate.measures.combinations import combination_scores
-from latentbloom.evaluate.measures.distances import (
-    Interval,
-    bootstrap,
-    frechet_interval,
-    kernel_interval,
-    share_interval,
-)
+from latentbloom.evaluate.measures.distances import frechet_interval
+from latentbloom.evaluate.measures.intervals import share_interval
+from latentbloom.evaluate.measures.kernels import kernel_interval
 from latentbloom.evaluate.measures.neighbours import Manifolds, copying, spread
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.scores import (
@@ -50,19 +41,20 @@ def score_pictures(
     *,
     in_distances: int | None = None,
     repeats: int = 16,
-    teach: bool = False,
+    train_on_samples: bool = False,
     on_progress: Progress | None = None,
 ) -> PictureScores:
     """Compare generated pictures with real ones.
 
     Arguments:
         pictures: uint8 (N, C, H, W).
-        cond: What was asked of each, (N,) a factor; `null_index` where nothing was.
+        cond: What each was asked to show, (N,) a factor; `null_index` where nothing was asked.
         reference: The real side, from `prepare_reference`.
         in_distances: How many of the pictures, from the first, enter the distances; they
-            should come in val's proportions. The others count for control alone. None: all.
-        repeats: Halves behind the interval of the Fréchet distance.
-        teach: Teach a judge with the samples, too, and test it on real pictures.
+            should have val's proportions of labels. The others count for condition accuracy
+            alone. None: all.
+        repeats: Random halves behind the interval of the Fréchet distance.
+        train_on_samples: Also train a classifier on the samples, and test it on real pictures.
         on_progress: Called after each batch.
     """
     features = reference.extractor.extract(
@@ -72,7 +64,12 @@ def score_pictures(
         on_progress=on_progress,
     )
     return score_features(
-        features, cond, reference, in_distances=in_distances, repeats=repeats, teach=teach
+        features,
+        cond,
+        reference,
+        in_distances=in_distances,
+        repeats=repeats,
+        train_on_samples=train_on_samples,
     )
 
 
@@ -83,9 +80,9 @@ def score_features(
     *,
     in_distances: int | None = None,
     repeats: int = 16,
-    teach: bool = False,
+    train_on_samples: bool = False,
 ) -> PictureScores:
-    """`score_pictures` for pictures whose features are there already."""
+    """`score_pictures` for pictures whose features are known."""
     labels = np.stack([cond[name].numpy() for name in reference.spec.names], axis=1)
     count = len(features) if in_distances is None else min(in_distances, len(features))
     near = features.pooled[:count]
@@ -93,9 +90,8 @@ def score_features(
     notes = list(reference.notes)
     if min(count, len(val)) < FEW:
         notes.append(
-            f"{count} samples and {len(val)} real pictures: below {FEW} a Fréchet distance is "
-            "biased upwards by small numbers. Read it beside its floor, and trust the kernel "
-            "distance first."
+            f"{count} samples and {len(val)} real pictures: below {FEW}, a Fréchet distance "
+            "is biased upwards. Compare it with its floor, and trust the kernel distance first."
         )
     if count > len(reference.train):
         notes.append(
@@ -114,7 +110,7 @@ def score_features(
         ),
         manifold=Manifolds.of(near, val).scores(),
         manifold_floor=reference.manifold_floor(count),
-        control=control_scores(features, labels, reference, teach=teach),
+        control=control_scores(features, labels, reference, train_on_samples=train_on_samples),
         combinations=combination_scores(features, labels, reference),
         diversity=diversity_scores(features, labels, reference),
         copying=copying_score(near, reference),
@@ -123,7 +119,7 @@ def score_features(
 
 
 def frechet_score(features: np.ndarray, reference: Reference, *, repeats: int) -> DistanceScore:
-    """Fréchet distance of features (N, D) to val, beside the floor of as many real ones."""
+    """Fréchet distance of features (N, D) to val, beside its floor: that of as many real ones."""
     return DistanceScore(
         name=f"FD@{len(features)}/{reference.extractor.tag}",
         value=frechet_interval(features, reference.val.pooled, repeats=repeats),
@@ -132,21 +128,25 @@ def frechet_score(features: np.ndarray, reference: Reference, *, repeats: int) -
 
 
 def control_scores(
-    features: Features, labels: np.ndarray, reference: Reference, *, teach: bool = False
+    features: Features,
+    labels: np.ndarray,
+    reference: Reference,
+    *,
+    train_on_samples: bool = False,
 ) -> tuple[ControlScore, ...]:
-    """How often the judge sees what was asked, a factor.
+    """Condition accuracy: how often the classifier sees what was asked for, for each factor.
 
     Arguments:
         features: Of N samples.
-        labels: int64 (N, factors): what was asked.
+        labels: int64 (N, factors): what was asked for.
         reference: The real side.
-        teach: Teach a judge with the samples, too.
+        train_on_samples: Also train a classifier on the samples.
     """
-    if reference.judge is None:
+    if reference.classifier is None:
         return ()
-    pupil = _pupil(features, labels, reference) if teach else None
-    on_samples = reference.judge.judge(features)
-    on_real = reference.judge.judge(reference.val)
+    from_samples = _predict_from_samples(features, labels, reference) if train_on_samples else {}
+    on_samples = reference.classifier.predict(features)
+    on_real = reference.classifier.predict(reference.val)
     scores = []
     for column, factor in enumerate(reference.spec.factors):
         values = len(factor.values)
@@ -154,58 +154,43 @@ def control_scores(
         known = reference.val_labels[:, column] != factor.null_index
         if factor.name not in on_samples or not asked.any() or not known.any():
             continue
-        seen, wanted = on_samples[factor.name].answer[asked], labels[asked, column]
-        real_seen = on_real[factor.name].answer[known]
-        real_label = reference.val_labels[known, column]
+        samples = on_samples[factor.name].index[asked], labels[asked, column], values
+        label = reference.val_labels[known, column]
+        real = on_real[factor.name].index[known], label, values
+        trained_on_samples = None
+        if factor.name in from_samples:
+            trained_on_samples = mean_recall(from_samples[factor.name].index[known], label, values)
         scores.append(
             ControlScore(
                 factor=factor.name,
                 values=factor.values,
-                asked=tuple(np.bincount(wanted, minlength=values).tolist()),
-                met=_met(seen, wanted, values),
-                mean=_mean_recall(seen, wanted, values),
-                real=_met(real_seen, real_label, values),
-                real_mean=_mean_recall(real_seen, real_label, values),
-                confusion=_rows(confusion(seen, wanted, values)),
-                real_confusion=_rows(confusion(real_seen, real_label, values)),
-                taught_by_samples=None
-                if pupil is None or factor.name not in pupil
-                else _mean_recall(pupil[factor.name].answer[known], real_label, values),
+                asked=tuple(np.bincount(labels[asked, column], minlength=values).tolist()),
+                met=recall_intervals(*samples),
+                mean=mean_recall(*samples),
+                real=recall_intervals(*real),
+                real_mean=mean_recall(*real),
+                confusion=confusion(*samples),
+                real_confusion=confusion(*real),
+                trained_on_samples=trained_on_samples,
             )
         )
     return tuple(scores)
 
 
-def _pupil(
+def _predict_from_samples(
     features: Features, labels: np.ndarray, reference: Reference
-) -> dict[str, Verdict] | None:
-    """What a judge that was taught by samples says about real pictures."""
+) -> dict[str, Prediction]:
+    """What a classifier that was trained on the samples says about real pictures."""
     try:
-        return train_judge(features, labels, reference.spec).judge(reference.val)
+        return train_classifier(features, labels, reference.spec).predict(reference.val)
     except LatentbloomError:  # nothing to tell apart: a single value was asked for
-        return None
-
-
-def _rows(table: list[list[int]]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(row) for row in table)
-
-
-def _met(seen: np.ndarray, wanted: np.ndarray, values: int) -> tuple[Interval | None, ...]:
-    hits = [seen[wanted == value] == value for value in range(values)]
-    return tuple(share_interval(h) if len(h) else None for h in hits)
-
-
-def _mean_recall(seen: np.ndarray, wanted: np.ndarray, values: int) -> Interval:
-    def statistic(rows: np.ndarray) -> float:
-        return mean_of_known(recalls(seen[rows], wanted[rows], values))
-
-    return bootstrap(statistic, len(seen))
+        return {}
 
 
 def diversity_scores(
     features: Features, labels: np.ndarray, reference: Reference
 ) -> tuple[DiversityScore, ...]:
-    """Spread of the samples of each label over the spread of real pictures with it."""
+    """Spread of the samples of each label, divided by that of real pictures of the label."""
     scores = []
     for column, factor in enumerate(reference.spec.factors):
         for value, word in enumerate(factor.values):
@@ -221,7 +206,7 @@ def diversity_scores(
 
 
 def copying_score(features: np.ndarray, reference: Reference) -> CopyingScore | None:
-    """Share of samples that come suspiciously near to a training picture, and the worst."""
+    """Share of samples that are suspiciously near to a training picture, and the nearest."""
     if len(reference.train) == 0:
         return None
     found = copying(features, reference.val.pooled, reference.train.pooled)

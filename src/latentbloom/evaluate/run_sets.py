@@ -1,4 +1,4 @@
-"""The pictures that a run was trained on, and those that it was not."""
+"""The pictures that a run was trained on, and its held-out pictures."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 def sets_of_run(
     folder: RunFolder, *, against: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> tuple[ImageSet, ImageSet]:
-    """Training and kept-aside pictures, at the size and in the colours of the run.
+    """Training and held-out pictures, at the size and with the channels of the run.
 
     Arguments:
         folder: The run.
         against: Another source to compare with; default the one that the run was trained on,
             without the pictures that its audit set aside.
-        overrides: What is said about the source, for example {"data.root": "elsewhere"}. What is
-            not said is as in the run for the run's own source, and the default for another one.
+        overrides: Settings of the source, for example {"data.root": "elsewhere"}. The others are
+            those of the run for its own source, and the defaults for another source.
 
     Raises:
-        RunFolderError: The run does not know its source, or is no run.
-        SourceError: The source is not there any more.
+        RunFolderError: The run does not name its source, or the folder holds no run.
+        SourceError: The source is gone.
     """
     from latentbloom.data.audit.run import Audit
     from latentbloom.data.imageset import ImageSet

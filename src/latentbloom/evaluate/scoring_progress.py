@@ -1,4 +1,4 @@
-"""Progress of scoring: a bar for each part in a terminal, else a line for each."""
+"""Progress of scoring: a bar for each part in a terminal, else a line for each finished part."""
 
 from __future__ import annotations
 
@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def shown_on(console: Console) -> Iterator[Progress]:
-    """A callback (what, done, total) that shows how far scoring has come.
-
-    Arguments:
-        console: Where to.
-    """
+    """A callback (part, done, total) that shows the progress on a console."""
     if not console.is_terminal:
         yield _Lines(console)
         return
