@@ -7,6 +7,8 @@ factor, written "any", is the index after its last value. Only this module knows
 from __future__ import annotations
 
 import itertools
+import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -92,23 +94,66 @@ class ConditionSpec:
         )
 
     def parse(self, texts: str | Sequence[str]) -> dict[str, str]:
-        """Read "smiling=yes,glasses=no", or several such pieces, into words.
+        """Read "smiling=yes,glasses=no", or several such texts, into words.
+
+        Values may contain commas and equals signs: where several known values fit, the longest
+        one is taken.
 
         Raises:
-            ConditionError: A piece is not NAME=VALUE, or names something unknown.
+            ConditionError: A part is not NAME=VALUE, names something unknown, or names a factor
+                for the second time.
         """
-        pieces = [texts] if isinstance(texts, str) else list(texts)
+        texts = [texts] if isinstance(texts, str) else texts
         words: dict[str, str] = {}
-        for piece in itertools.chain.from_iterable(text.split(",") for text in pieces):
-            if not piece.strip():
-                continue
-            name, equals, value = (part.strip() for part in piece.partition("="))
-            if not equals:
-                example = self._example()
-                raise ConditionError(f"'{piece.strip()}' is not NAME=VALUE, as in {example}.")
-            self.factor(name).index(value)
-            words[name] = value
+        for text in texts:
+            for name, value, _ in self._pairs(text, ","):
+                _add(words, name, value)
         return words
+
+    def parse_groups(self, text: str) -> list[dict[str, str]]:
+        """Read "species=rose,colour=blue; species=tulip": groups, with semicolons between them.
+
+        Raises:
+            ConditionError: As for `parse`.
+        """
+        groups: list[dict[str, str]] = [{}]
+        for name, value, separator in self._pairs(text, ",;"):
+            _add(groups[-1], name, value)
+            if separator == ";":
+                groups.append({})
+        return [words for words in groups if words]
+
+    def _pairs(self, text: str, separators: str) -> Iterator[tuple[str, str, str]]:
+        """Name, value and what separates them from the next pair, "" at the end."""
+        end = rf"\s*(?P<end>[{separators}]|$)"
+        names = re.compile(rf"(?P<name>{_any_of(self.names)})\s*=\s*")
+        unknown = re.compile(
+            rf"(?P<value>.*?)(?=\s*[{separators}][^{separators}=]*=|\s*$){end}", re.S
+        )
+        place = 0
+        while place < len(text):
+            if text[place].isspace() or text[place] in separators:
+                place += 1
+                continue
+            found = names.match(text, place)
+            if found is None:
+                piece = re.split(f"[{separators}]", text[place:])[0].strip()
+                name, equals, _ = piece.partition("=")
+                if not equals:
+                    example = self._example()
+                    raise ConditionError(f"'{piece}' is not NAME=VALUE, as in {example}.")
+                self.factor(name.strip())  # raises: the name is unknown
+                raise AssertionError(name)
+            factor = self.factor(found["name"])
+            known = re.compile(rf"(?P<value>{_any_of((*factor.values, ANY))}){end}")
+            value = known.match(text, found.end())
+            if value is None:
+                rest = unknown.match(text, found.end())
+                wrong = "" if rest is None else rest["value"].rstrip(f"{separators} ")
+                factor.index(wrong)  # raises: the value is unknown
+                raise AssertionError(wrong)
+            yield factor.name, value["value"], value["end"]
+            place = value.end()
 
     def encode(self, words: Mapping[str, str] | None, n: int) -> Cond:
         """`n` equal rows of the words asked for; a factor not named is "any".
@@ -167,3 +212,24 @@ class ConditionSpec:
         if not self.factors:
             return "smiling=yes"
         return f"{self.factors[0].name}={self.factors[0].values[0]}"
+
+
+def cond_options(words: Mapping[str, str]) -> str:
+    """Conditions as options for a shell, for example "--cond smiling=yes --cond 'hair=dark red'".
+
+    Each has an option of its own, so that commas in values cannot be misread.
+    """
+    return " ".join(f"--cond {shlex.quote(f'{n}={value}')}" for n, value in words.items())
+
+
+def _add(words: dict[str, str], name: str, value: str) -> None:
+    if name in words:
+        raise ConditionError(
+            f"'{name}' is asked for twice: {words[name]} and {value}. Name each condition once."
+        )
+    words[name] = value
+
+
+def _any_of(words: Sequence[str]) -> str:
+    """A pattern of these words, the longest first."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or "(?!)"

@@ -14,6 +14,9 @@ FEW = settings(max_examples=40)  # a spec has few shapes; a hundred of them tell
 WORDS = st.text(alphabet="abcdefgäöü_ -0123456789", min_size=1, max_size=8).filter(
     lambda word: word == word.strip() and word != ANY
 )
+VALUES = st.text(alphabet="ab ,=;", min_size=1, max_size=6).filter(
+    lambda word: word == word.strip() and word != ANY
+)
 
 
 @st.composite
@@ -51,6 +54,17 @@ def test_what_is_typed_is_read(request: tuple[ConditionSpec, dict[str, str]]) ->
 
     assert spec.parse(pieces) == words
     assert spec.parse(",".join(pieces)) == words
+
+
+@FEW
+@given(st.lists(VALUES, min_size=1, max_size=6, unique=True), st.data())
+def test_each_typed_value_is_read_whatever_signs_are_in_it(
+    values: list[str], data: st.DataObject
+) -> None:
+    spec = ConditionSpec((Factor("one", tuple(values)), Factor("two", tuple(values))))
+    words = {name: data.draw(st.sampled_from(values)) for name in spec.names}
+
+    assert spec.parse([f"{name}={value}" for name, value in words.items()]) == words
 
 
 @FEW

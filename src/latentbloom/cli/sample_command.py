@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="what the pictures are to show; may be given several times, or as A=x,B=y; "
-        "what is not named is left open",
+        help="what the pictures show; repeat it for several conditions, or write A=x,B=y; "
+        "conditions that are not named are left open",
     )
     parser.add_argument("-n", type=_count, default=16, help="number of pictures (default: 16)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")

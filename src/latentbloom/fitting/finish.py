@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from latentbloom.conditions import cond_options
 from latentbloom.errors import LatentbloomError
 from latentbloom.runs.folder import RunFolder
 
@@ -73,10 +75,11 @@ def finish(
         f"Done; scores, pictures and report took {time.monotonic() - began:.0f} s. "
         f"Open {folder.report} in a browser, or ask for pictures:"
     )
-    name = model.spec.factors[0]
+    first = model.spec.factors[0]
+    shown = shlex.quote(str(folder.path))
     console.print(
-        f"  latentbloom sample {folder.path} --cond {name.name}={name.values[-1]} -n 16 --out "
-        f"{folder.path / 'samples'}",
+        f"  latentbloom sample {shown} {cond_options({first.name: first.values[-1]})} -n 16 --out "
+        f"{shlex.quote(str(folder.path / 'samples'))}",
         highlight=False,
         soft_wrap=True,
     )

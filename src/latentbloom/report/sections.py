@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from latentbloom.conditions import cond_options
 from latentbloom.figures.from_run_files.series import TITLES, stage_curves
 from latentbloom.figures.sheets import Sheet
 from latentbloom.report.embed import PagePicture, embed, embed_file, sheet_rows
@@ -214,7 +215,7 @@ def _example(run: RunFiles) -> str:
     words = next((p.get("cond") for p in sheet.pictures if p.get("cond")), None) if sheet else None
     if not words:
         return ""
-    return " --cond " + ",".join(_quoted(f"{name}={value}") for name, value in words.items())
+    return f" {cond_options(words)}"
 
 
 def _quoted(word: str) -> str:

@@ -48,10 +48,7 @@ def held_out(
     if share is not None:
         return _drawn(there, share, seed)
     held: set[Combination] = set()
-    for piece in text.split(";"):
-        if not piece.strip():
-            continue
-        words = spec.parse(piece)
+    for words in spec.parse_groups(text):
         wanted = {spec.names.index(n): spec.factor(n).index(v) for n, v in words.items()}
         held |= {c for c in there if all(c[column] == value for column, value in wanted.items())}
     _check_shown(held, there, spec)

@@ -1,0 +1,75 @@
+"""Conditions as they are typed, also where values contain commas and equals signs."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from latentbloom.conditions import ANY, ConditionSpec, Factor, cond_options
+from latentbloom.errors import ConditionError
+
+SPEC = ConditionSpec(
+    (
+        Factor("label", ("red", "red, dark", "a=b", "red, dark, old", "50 % grey; worn")),
+        Factor("smiling", ("no", "yes")),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        ("label=red, dark", {"label": "red, dark"}),
+        ("label=red", {"label": "red"}),
+        ("label=red, dark, old,smiling=yes", {"label": "red, dark, old", "smiling": "yes"}),
+        ("smiling = no, label = a=b", {"smiling": "no", "label": "a=b"}),
+        ("label=red,smiling=yes", {"label": "red", "smiling": "yes"}),
+        (["label=red, dark", "smiling=no"], {"label": "red, dark", "smiling": "no"}),
+        ("label=50 % grey; worn", {"label": "50 % grey; worn"}),
+        (", label=any ,, ", {"label": ANY}),
+        ("", {}),
+        ([], {}),
+    ],
+)
+def test_known_values_may_contain_commas_and_equals_signs(
+    texts: str | list[str], words: dict[str, str]
+) -> None:
+    assert SPEC.parse(texts) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("label=read, dark", r"'read, dark' is no value of 'label'.*Did you mean red, dark"),
+        ("label=blu,smiling=yes", "'blu' is no value of 'label'"),
+        ("label=red, dark, new", "'new' is not NAME=VALUE"),
+        ("label=", "'' is no value of 'label'"),
+        ("smilling=yes", "Did you mean smiling"),
+        ("=yes", "'' is no condition of this model"),
+    ],
+)
+def test_what_is_unknown_is_named_whole(text: str, message: str) -> None:
+    with pytest.raises(ConditionError, match=message):
+        SPEC.parse(text)
+
+
+@pytest.mark.parametrize("texts", ["smiling=no,smiling=yes", ["smiling=no", "smiling=yes"]])
+def test_a_factor_cannot_be_asked_for_twice(texts: str | list[str]) -> None:
+    with pytest.raises(ConditionError, match="'smiling' is asked for twice: no and yes"):
+        SPEC.parse(texts)
+
+
+def test_groups_are_separated_by_semicolons() -> None:
+    groups = SPEC.parse_groups("label=50 % grey; worn, smiling=no; label=red, dark;")
+
+    assert groups == [{"label": "50 % grey; worn", "smiling": "no"}, {"label": "red, dark"}]
+
+
+def test_options_for_a_shell_come_back() -> None:
+    words = {"label": "50 % grey; worn", "smiling": "yes"}
+
+    typed = cond_options(words)
+
+    assert typed == "--cond 'label=50 % grey; worn' --cond smiling=yes"
+    assert SPEC.parse(shlex.split(typed)[1::2]) == words
