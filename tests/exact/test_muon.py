@@ -36,6 +36,24 @@ def test_a_step_moves_entries_as_far_as_adam_would() -> None:
     assert float((weight.detach() * weight.grad).sum()) < 0
 
 
+@pytest.mark.parametrize("shape", [(20, 64), (64, 20), (32, 32)])
+def test_matrices_are_trained_as_by_the_muon_of_torch(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    start = torch.randn(shape)
+    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    one = Muon([ours], [], lr=0.1, adam_lr=1.0, momentum=0.9, weight_decay=0.01)
+    other = torch.optim.Muon(
+        [theirs], lr=0.1, momentum=0.9, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+    )
+    for _ in range(10):
+        ours.grad = torch.randn(shape)
+        theirs.grad = ours.grad.clone()
+        one.step()
+        other.step()
+    moved, difference = (ours - start).norm(), (ours - theirs).norm()
+    assert float(difference / moved) < 0.03  # both iterate in bfloat16, rounded apart
+
+
 def test_the_rest_is_trained_as_by_adam() -> None:
     torch.manual_seed(0)
     ours, theirs = (nn.Parameter(torch.ones(7)) for _ in range(2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -139,6 +140,22 @@ def test_stopped_by_ctrl_c_it_goes_on_to_the_same_weights(
     monkeypatch.undo()
     assert latentbloom.fit(pictures, out=run, overrides=TINY, console=QUIET) is not None
     assert_same_weights(finished, run)
+
+
+def test_previews_on_a_full_disk_change_nothing(
+    tmp_path: Path, pictures: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("latentbloom.pictures.preview.save_preview", full)
+    console = Console(record=True, width=200, file=io.StringIO())
+    often = {**TINY, "train.preview_seconds": 1e-3}
+    latentbloom.fit(pictures, out=tmp_path / "run", overrides=often, console=console)
+    said = console.export_text()
+    assert said.count("No preview of reconstructions: OSError: [Errno 28]") == 1
+    assert said.count("No preview of samples: OSError: [Errno 28]") == 1
+    assert_same_weights(finished, tmp_path / "run")
 
 
 def test_a_second_call_does_nothing_more(finished: Path, pictures: Path) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.errors import ConfigError
 from latentbloom.train.budget import Budget, learning_rate_factor
-from latentbloom.train.ema import EMA, exponent_for
+from latentbloom.train.ema import average_of, exponent_for
 from latentbloom.train.latent_diffusion import shown_combinations
 from latentbloom.train.order import Order, mix, seed_step, tempered_weights
 from latentbloom.train.state import optimizer_tensors, restore_optimizer
@@ -24,24 +24,50 @@ def test_average_of_a_ramp_weighs_time_by_a_power() -> None:
     share = 0.1
     gamma = exponent_for(share)
     model = nn.Linear(1, 1, bias=False)
-    average = EMA(model, share)
+    average = average_of(model, share)
     steps = 4000
     for step in range(1, steps + 1):
         with torch.no_grad():
             model.weight.fill_(step / steps)
-        average.update(model, step)
+        average.update_parameters(model)
     # Mean of s under the density (gamma + 1) s^gamma on [0, 1].
     expected = (gamma + 1) / (gamma + 2)
-    assert float(average.state_dict()["weight"]) == pytest.approx(expected, abs=2e-3)
+    assert float(average.module.state_dict()["weight"]) == pytest.approx(expected, abs=2e-3)
 
 
 def test_average_moves_from_the_first_step() -> None:
     model = nn.Linear(1, 1)
-    average = EMA(model, 0.05)
+    average = average_of(model, 0.05)
     with torch.no_grad():
         model.weight.fill_(7.0)
-    average.update(model, 1)
-    assert float(average.state_dict()["weight"]) == 7.0
+    average.update_parameters(model)
+    assert float(average.module.state_dict()["weight"]) == 7.0
+
+
+def test_average_is_that_of_its_formula_bit_for_bit_wherever_it_resumes() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3))
+    average = average_of(model, 0.05)
+    expected = [p.detach().clone() for p in model.parameters()]
+    for step in range(1, 30):
+        with torch.no_grad():
+            for p in model.parameters():
+                p.add_(torch.randn_like(p))
+        model(torch.randn(4, 5))  # moves the buffers
+        if step == 15:  # as after a restart
+            kept = average.module.state_dict()
+            average = average_of(model, 0.05)
+            average.module.load_state_dict(kept)
+            average.n_averaged.fill_(step - 1)
+        average.update_parameters(model)
+        take = 1.0 - (1.0 - 1.0 / step) ** (exponent_for(0.05) + 1.0)
+        expected = [
+            e.lerp(p.detach(), take) for e, p in zip(expected, model.parameters(), strict=True)
+        ]
+        for found, one in zip(average.module.parameters(), expected, strict=True):
+            assert torch.equal(found, one)
+        for found, one in zip(average.module.buffers(), model.buffers(), strict=True):
+            assert torch.equal(found, one)
 
 
 @given(st.floats(0.01, 0.25))

@@ -189,7 +189,7 @@ class Fitting:
         self._train(training, budget, config, accelerator, "Stage 2, diffusion")
         if accelerator.is_main_process:
             save_checkpoint(
-                final, {"model": training.stage.ema.state_dict()}, training.stage.meta()
+                final, {"model": training.stage.ema.module.state_dict()}, training.stage.meta()
             )
         accelerator.wait_for_everyone()
 

@@ -1,12 +1,12 @@
-"""A running average of weights whose length follows the length of the run."""
+"""A running average of weights whose reach grows with the run."""
 
 from __future__ import annotations
 
-import copy
 import functools
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 
 @functools.cache
@@ -29,35 +29,31 @@ def exponent_for(share: float) -> float:
     return low
 
 
-class EMA:
-    """Average of a module's weights, with no free constant that a short run could get wrong.
+def average_of(module: nn.Module, share: float) -> AveragedModel:
+    """The average of a module's weights over the steps that it is trained.
 
     Step n sets average <- average + (1 - (1 - 1/n)^(gamma + 1)) (weights - average): the first step
-    copies, and the reach into the past grows with n.
+    copies the weights, and later ones reach ever further back, so that there is no constant that
+    a short run could get wrong. Buffers are copied.
 
     Arguments:
-        module: The module that is trained.
+        module: The module that is trained, outside any wrapper.
         share: Width of the average as a share of the run so far.
-    """
 
-    def __init__(self, module: nn.Module, share: float) -> None:
-        self.share = share
-        self.module = copy.deepcopy(module).requires_grad_(False).eval()
+    Returns:
+        Its `update_parameters(module)` takes in a step; `module` holds the averaged weights, in
+        evaluation mode; `n_averaged` counts the steps.
+    """
+    exponent = exponent_for(share) + 1.0
 
     @torch.no_grad()
-    def update(self, module: nn.Module, step: int) -> None:
-        """Take in the weights after step `step`, counted from 1. Buffers are copied."""
-        take = 1.0 - (1.0 - 1.0 / step) ** (exponent_for(self.share) + 1.0)
-        averages: list[Tensor] = list(self.module.parameters())
-        currents: list[Tensor] = [p.detach() for p in module.parameters()]
-        torch._foreach_lerp_(averages, currents, float(take))
-        for average, current in zip(self.module.buffers(), module.buffers(), strict=True):
-            average.copy_(current)
+    def take_in(
+        averages: tuple[Tensor, ...] | list[Tensor],
+        weights: tuple[Tensor, ...] | list[Tensor],
+        steps: Tensor | int,
+    ) -> None:
+        torch._foreach_lerp_(averages, weights, 1.0 - (1.0 - 1.0 / (int(steps) + 1)) ** exponent)
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """The averaged weights."""
-        return self.module.state_dict()
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Restore the averaged weights."""
-        self.module.load_state_dict(state)
+    averaged = AveragedModel(module, multi_avg_fn=take_in)
+    averaged.module.requires_grad_(False).eval()
+    return averaged

@@ -16,7 +16,7 @@ from latentbloom.diffusion.denoiser import Denoiser
 from latentbloom.diffusion.objective import diffusion_loss, drop_conditions, sample_times
 from latentbloom.latents.cache import Latents
 from latentbloom.model.build import build_denoiser
-from latentbloom.train.ema import EMA
+from latentbloom.train.ema import average_of
 from latentbloom.train.order import mix, tempered_weights
 from latentbloom.train.stage import Batch, Phase
 
@@ -73,7 +73,7 @@ class LatentDiffusionStage:
         if start is not None:
             start(self.denoiser.backbone)
         self.denoiser.to(accelerator.device)
-        self.ema = EMA(self.denoiser.backbone, train.ema_share)
+        self.ema = average_of(self.denoiser.backbone, train.ema_share)
         optimizer = torch.optim.AdamW(
             _groups(self.denoiser.backbone, settings.weight_decay),
             settings.lr,

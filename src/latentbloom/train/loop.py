@@ -160,7 +160,7 @@ class Trainer:
                 logs |= self._phase_step(phase, batch, progress)
         position.steps += 1
         position.images += stage.batch_size
-        stage.ema.update(unwrap(stage.phases[0].module), position.steps)
+        stage.ema.update_parameters(unwrap(stage.phases[0].module))
         return logs
 
     def _phase_step(self, phase: Phase, batch: Batch, progress: float) -> dict[str, torch.Tensor]:
@@ -235,7 +235,7 @@ class Trainer:
             place = self.journal.place(self.position, now)
             save_checkpoint(
                 self.run / f"{self.stage.folder}_best",
-                {"model": self.stage.ema.state_dict()},
+                {"model": self.stage.ema.module.state_dict()},
                 {"stage": self.stage.name, **place, **scores, **self.stage.meta()},
             )
 

@@ -8,8 +8,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
-
-from latentbloom.train.ema import EMA
+from torch.optim.swa_utils import AveragedModel
 
 Batch = dict[str, Any]
 LossFunction = Callable[[Batch, float], tuple[Tensor, dict[str, Tensor]]]
@@ -49,7 +48,7 @@ class Stage(Protocol):
     name: str
     folder: str  # beginning of the checkpoints' names
     phases: list[Phase]
-    ema: EMA  # of the first phase's module
+    ema: AveragedModel  # of the first phase's module
     num_images: int  # in one epoch
     batch_size: int  # over all processes
     weights: Tensor | None  # chance of each picture, where they are not shown in turn

@@ -43,7 +43,7 @@ class Position:
 
 def save_stage(stage: Stage, position: Position, folder: Path) -> None:
     """Write weights, averages, optimisers and position as one checkpoint."""
-    tensors: dict[str, dict[str, Tensor]] = {"ema": stage.ema.state_dict()}
+    tensors: dict[str, dict[str, Tensor]] = {"ema": stage.ema.module.state_dict()}
     for phase in stage.phases:
         tensors[phase.name] = unwrap(phase.module).state_dict()
         tensors[f"{phase.name}_optimizer"] = optimizer_tensors(phase.optimizer)
@@ -63,7 +63,7 @@ def restore_stage(stage: Stage, folder: Path) -> Position:
             f"{folder} is a checkpoint of stage '{meta.get('stage')}', not of '{stage.name}'."
         )
     try:
-        stage.ema.load_state_dict(tensors["ema"])
+        stage.ema.module.load_state_dict(tensors["ema"])
         for phase in stage.phases:
             unwrap(phase.module).load_state_dict(tensors[phase.name])
             restore_optimizer(phase.optimizer, tensors[f"{phase.name}_optimizer"])
@@ -71,7 +71,9 @@ def restore_stage(stage: Stage, folder: Path) -> Position:
         raise CheckpointError(
             f"{folder} does not fit the model that this run's config.json describes: {error}"
         ) from None
-    return Position(**meta["position"])
+    position = Position(**meta["position"])
+    stage.ema.n_averaged.fill_(position.steps)
+    return position
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

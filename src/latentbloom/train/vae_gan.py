@@ -22,7 +22,7 @@ from latentbloom.losses.terms import (
 from latentbloom.nn.autoencoders.base import Autoencoder, build_autoencoder
 from latentbloom.nn.discriminator import Balance, PatchDiscriminator, build_discriminator
 from latentbloom.train.class_terms import ClassTerms
-from latentbloom.train.ema import EMA
+from latentbloom.train.ema import average_of
 from latentbloom.train.muon import Muon, split_weights
 from latentbloom.train.order import mix
 from latentbloom.train.processes import unwrap
@@ -87,7 +87,7 @@ class VaeGanStage:
         discriminator = build_discriminator(config.channels, features, settings.discriminator_width)
         if self.perceptual is not None:
             self.perceptual.to(accelerator.device)
-        self.ema = EMA(autoencoder.to(accelerator.device), train.ema_share)
+        self.ema = average_of(autoencoder.to(accelerator.device), train.ema_share)
         main = _optimizer(autoencoder, settings)
         other = torch.optim.AdamW(
             discriminator.parameters(),
