@@ -49,7 +49,7 @@ def trainer_of(stage: Stage, config: RunConfig) -> Iterator[Trainer]:
             stage,
             Budget(images=10**9),
             config.train,
-            make_accelerator(config),
+            make_accelerator(config.train.precision),
             Path(folder),
             log,
             StageProgress("", Console(quiet=True), enabled=False),
@@ -78,7 +78,12 @@ def vae_gan_stage(config: RunConfig, run: Path) -> Stage:
     train, val = sets_of_run(RunFolder(run))
     assert config.autoencoder is not None
     return VaeGanStage(
-        config.autoencoder, config.vae_gan, config.train, train, val, make_accelerator(config)
+        config.autoencoder,
+        config.vae_gan,
+        config.train,
+        train,
+        val,
+        make_accelerator(config.train.precision),
     )
 
 
@@ -99,7 +104,7 @@ def diffusion_stage(config: RunConfig, run: Path) -> Stage:
         sets_of_run(folder)[0].spec,
         LatentCache(folder.latents("train")),
         None,
-        make_accelerator(config),
+        make_accelerator(config.train.precision),
     )
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,6 @@ from torch import nn
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-    from torch.optim import Optimizer
 
     from latentbloom.config import RunConfig
 
@@ -81,56 +80,25 @@ def compile_blocks(backbone: nn.Module, say: Callable[[str], None]) -> None:
         block.compile()
 
 
-def make_accelerator(config: RunConfig) -> Accelerator:
-    """Device, precision and processes, as torchrun or accelerate have set them up."""
-    from accelerate import Accelerator
+def make_accelerator(precision: str | None, *, alone: bool = False) -> Accelerator:
+    """Device, precision and processes, as torchrun or accelerate have set them up.
 
-    device = default_device()
-    low = config.train.precision == "bf16"
-    return Accelerator(mixed_precision="bf16" if low else "no", cpu=device.type == "cpu")
-
-
-class Alone:
-    """What the loop and its stages ask of accelerate's `Accelerator`, for one process by itself.
-
-    It times steps while other processes wait, and leaves accelerate's global state alone.
+    Ends the use of those that were made before.
 
     Arguments:
-        device: Where.
-        low: Autocast to bfloat16.
+        precision: "bf16", or "fp32" (as None).
+        alone: Take this process for the only one. It then trains without the others, which may
+            be waiting elsewhere.
     """
+    from accelerate import Accelerator, DistributedType
+    from accelerate.state import AcceleratorState
 
-    process_index = 0
-    num_processes = 1
-    is_main_process = True
-
-    def __init__(self, device: torch.device, *, low: bool) -> None:
-        self.device = device
-        self.low = low
-
-    def prepare(self, module: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
-        """The module, moved and computing in the precision; the optimiser as it is."""
-        from accelerate.utils import convert_outputs_to_fp32
-
-        cast = self.autocast()(module.forward)
-        module.forward = convert_outputs_to_fp32(cast) if self.low else cast
-        return module.to(self.device), optimizer
-
-    def autocast(self) -> torch.autocast:
-        """A context, or decorator, of the precision."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.low)
-
-    def backward(self, loss: torch.Tensor) -> None:
-        """Gradients."""
-        loss.backward()
-
-    def clip_grad_norm_(self, parameters: Iterable[nn.Parameter], bound: float) -> torch.Tensor:
-        """Clip, and return the norm that was."""
-        return nn.utils.clip_grad_norm_(parameters, bound)
-
-    def reduce(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The sum over this one process."""
-        return tensor
-
-    def wait_for_everyone(self) -> None:
-        """Nobody is waited for."""
+    # accelerate refuses a second precision in one Python process, which may train several models.
+    AcceleratorState._reset_state()
+    mixed = "bf16" if precision == "bf16" else "no"
+    accelerator = Accelerator(mixed_precision=mixed, cpu=default_device().type == "cpu")
+    if alone:
+        vars(accelerator.state).update(
+            distributed_type=DistributedType.NO, num_processes=1, process_index=0
+        )
+    return accelerator

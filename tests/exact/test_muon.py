@@ -50,7 +50,7 @@ def test_matrices_are_trained_as_by_the_muon_of_torch(shape: tuple[int, int]) ->
         theirs.grad = ours.grad.clone()
         one.step()
         other.step()
-    moved, difference = (ours - start).norm(), (ours - theirs).norm()
+    moved, difference = (ours.detach() - start).norm(), (ours - theirs).detach().norm()
     assert float(difference / moved) < 0.03  # both iterate in bfloat16, rounded apart
 
 

@@ -11,7 +11,7 @@ import torch
 from latentbloom.config import AutoencoderConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
-from latentbloom.device import Alone
+from latentbloom.device import make_accelerator
 from latentbloom.nn.discriminator import Balance, PatchDiscriminator
 from latentbloom.train.state import Position, restore_stage, save_stage
 from latentbloom.train.vae_gan import VaeGanStage
@@ -24,9 +24,10 @@ def stage(tmp_path: Path) -> VaeGanStage:
     images = ImageSet(source, source.entries, size=32, channels=1, fit="crop")
     config = tiny_config()
     shape = cast(AutoencoderConfig, config.autoencoder)
-    alone = Alone(torch.device("cpu"), low=False)
     shape = shape.model_copy(update={"size": 32, "channels": 1})
-    return VaeGanStage(shape, config.vae_gan, config.train, images, images, alone)
+    return VaeGanStage(
+        shape, config.vae_gan, config.train, images, images, make_accelerator("fp32")
+    )
 
 
 def balance_of(stage: VaeGanStage) -> Balance:

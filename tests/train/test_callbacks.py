@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentbloom.config import RunConfig, TrainSettings
+from latentbloom.config import TrainSettings
 from latentbloom.device import make_accelerator
 from latentbloom.errors import CheckpointError
 from latentbloom.runs.metrics import MetricsLog, read_metrics
@@ -39,7 +39,7 @@ def train(
         stage,
         Budget(images=EPOCHS * stage.num_images),
         PACE,
-        make_accelerator(RunConfig().updated({"train.precision": "fp32"})),
+        make_accelerator("fp32"),
         run,
         log or MetricsLog(run / "metrics.jsonl"),
         display,

@@ -28,7 +28,7 @@ TOY = """
 import json, sys, time
 from pathlib import Path
 import torch
-from latentbloom.config import RunConfig, TrainSettings
+from latentbloom.config import TrainSettings
 from latentbloom.device import make_accelerator
 from latentbloom.runs.metrics import MetricsLog
 from latentbloom.train.budget import Budget
@@ -36,7 +36,7 @@ from latentbloom.train.loop import Trainer
 from toy_stage import SilentProgress, ToyStage
 
 torch.set_num_threads(1)
-accelerator = make_accelerator(RunConfig().updated({"train.precision": "fp32"}))
+accelerator = make_accelerator("fp32")
 rank = accelerator.process_index
 PACE = TrainSettings(checkpoint_seconds=0.2, preview_seconds=0.3, log_seconds=0.05)
 

@@ -104,7 +104,7 @@ class Fitting:
     ) -> Model | None:
         """Train what is not trained yet, then score, draw and report; or end after stage 1."""
         self.spent_before = self._spent_before(plan)
-        accelerator = make_accelerator(config)
+        accelerator = make_accelerator(config.train.precision)
         if accelerator.num_processes > 1:
             self._say(f"{accelerator.num_processes} processes.")
         train, val = open_sets(config.data, source, audit)

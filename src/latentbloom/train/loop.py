@@ -23,7 +23,6 @@ from latentbloom.train.state import Position, restore_stage, save_stage
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from latentbloom.device import Alone
     from latentbloom.runs.metrics import MetricsLog
 
 MAX_ROLLBACKS = 3
@@ -63,7 +62,7 @@ class Trainer:
         stage: Stage,
         budget: Budget,
         settings: TrainSettings,
-        accelerator: Accelerator | Alone,
+        accelerator: Accelerator,
         run: Path,
         log: MetricsLog,
         progress: Progress,

@@ -19,7 +19,6 @@ from latentbloom.train.processes import sum_over_processes
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from latentbloom.device import Alone
 
 VALIDATION_SHARE = 0.1
 """Share of a stage's seconds that validation may take where the budget is in seconds."""
@@ -59,7 +58,7 @@ class Pace:
     def __init__(
         self,
         settings: TrainSettings,
-        accelerator: Accelerator | Alone,
+        accelerator: Accelerator,
         should_stop: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

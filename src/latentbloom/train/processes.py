@@ -11,10 +11,8 @@ from torch import nn
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from latentbloom.device import Alone
 
-
-def sum_over_processes(accelerator: Accelerator | Alone, values: Sequence[float]) -> list[float]:
+def sum_over_processes(accelerator: Accelerator, values: Sequence[float]) -> list[float]:
     """Sums of the values over all processes, the same on each of them.
 
     This is a collective: every process must call it, the same number of times and in the same
@@ -27,7 +25,7 @@ def sum_over_processes(accelerator: Accelerator | Alone, values: Sequence[float]
     return accelerator.reduce(mine).tolist()
 
 
-def everyone(accelerator: Accelerator | Alone, ok: bool) -> bool:
+def everyone(accelerator: Accelerator, ok: bool) -> bool:
     """Whether `ok` holds on all processes. A collective."""
     return sum_over_processes(accelerator, [float(not ok)])[0] == 0.0
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from latentbloom.conditions import Cond
     from latentbloom.data.imageset import ImageSet
-    from latentbloom.device import Alone
     from latentbloom.losses.perceptual import PerceptualLoss
     from latentbloom.nn.autoencoders.base import Autoencoder
     from latentbloom.train.class_terms import ClassTerms
@@ -33,7 +32,7 @@ class Reconstructing:
         accelerator: Device and precision.
     """
 
-    def __init__(self, images: ImageSet, val: ImageSet, accelerator: Accelerator | Alone) -> None:
+    def __init__(self, images: ImageSet, val: ImageSet, accelerator: Accelerator) -> None:
         self.source = val if len(val) else images
         self.accelerator = accelerator
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from latentbloom.data.imageset import ImageSet
-    from latentbloom.device import Alone
 
 
 class VaeGanStage:
@@ -61,7 +60,7 @@ class VaeGanStage:
         train: TrainSettings,
         images: ImageSet,
         val: ImageSet,
-        accelerator: Accelerator | Alone,
+        accelerator: Accelerator,
         *,
         mirror: bool = True,
         say: Callable[[str], None] = print,

@@ -10,7 +10,7 @@ import torch
 from latentbloom.conditions import ConditionSpec
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig
 from latentbloom.data.imageset import ImageSet
-from latentbloom.device import Alone, can_compile
+from latentbloom.device import can_compile, make_accelerator
 from latentbloom.fitting.planning.machine import seconds_of
 
 MEASURE_SECONDS = 6.0  # that timing one model may take, when its steps are slow
@@ -63,7 +63,7 @@ def measure_speeds(
     latents = _denoiser_speed(batch, autoencoder, denoiser, images.spec, device, low)
     if autoencoder.family == "pixel":
         return Speeds(0.0, latents, 0.0)  # U-Nets are not compiled
-    seen, encoded = vae_gan_speeds(config, autoencoder, images, device, low=low)
+    seen, encoded = vae_gan_speeds(config, autoencoder, images, device, precision=precision)
     return Speeds(seen, latents, encoded, compiles=can_compile(device))
 
 
@@ -73,7 +73,7 @@ def vae_gan_speeds(
     images: ImageSet,
     device: torch.device,
     *,
-    low: bool,
+    precision: str,
 ) -> tuple[float, float]:
     """Images a second that stage 1 sees, and that its autoencoder encodes.
 
@@ -89,7 +89,7 @@ def vae_gan_speeds(
     from latentbloom.train.loop import Trainer
     from latentbloom.train.vae_gan import VaeGanStage
 
-    alone = Alone(device, low=low)
+    alone = make_accelerator(precision, alone=True)  # the other processes wait for the plan
     settings = config.vae_gan
     stage = VaeGanStage(shape, settings, config.train, images, images, alone, say=lambda text: None)
     trainer = Trainer(
