@@ -48,7 +48,7 @@ def coloured_pictures(folder: Path) -> Path:
 
 
 def open_splits(folder: Path) -> dict[str, ImageSet]:
-    """Training and kept-aside pictures."""
+    """Training and held-out pictures."""
     source = open_source(str(folder))
     return {
         split: ImageSet(

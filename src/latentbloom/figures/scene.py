@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from latentbloom.model.generator import Model
 
 
+HELD_OUT, TRAINING = "held-out", "training"
+
+
 class MissingPiece(Exception):  # noqa: N818 - nothing went wrong
     """A drawing cannot be made, because a piece is not there; the text says which."""
 
@@ -108,7 +111,7 @@ class Scene:
             MissingPiece: There are fewer.
         """
         if self.val is None or len(self.val) < least:
-            raise MissingPiece(_too_few("kept aside (val)", self.val, least))
+            raise MissingPiece(_too_few(HELD_OUT, self.val, least))
         return self.val
 
     def need_train(self, least: int = 1) -> ImageSet:
@@ -118,7 +121,7 @@ class Scene:
             MissingPiece: There are fewer.
         """
         if self.train is None or len(self.train) < least:
-            raise MissingPiece(_too_few("of training", self.train, least))
+            raise MissingPiece(_too_few(TRAINING, self.train, least))
         return self.train
 
     def conditions(self, most: int = MOST_ROWS) -> list[dict[str, str]]:
@@ -134,8 +137,8 @@ class Scene:
             MissingPiece: There are too few of both.
         """
         if self.val is not None and len(self.val) >= least:
-            return self.val, "kept aside"
-        return self.need_train(least), "trained on"
+            return self.val, HELD_OUT
+        return self.need_train(least), TRAINING
 
 
 def need_latents(autoencoder_model: AutoencoderModel) -> AutoencoderModel:
@@ -152,9 +155,9 @@ def need_latents(autoencoder_model: AutoencoderModel) -> AutoencoderModel:
 def _too_few(which: str, images: ImageSet | None, least: int) -> str:
     found = 0 if images is None else len(images)
     return (
-        f"no pictures {which} can be read"
+        f"no {which} pictures can be read"
         if not found
-        else (f"only {found} pictures {which} are there, and {least} are needed")
+        else f"there are only {found} {which} pictures, and {least} are needed"
     )
 
 

@@ -20,6 +20,7 @@ __all__ = ["difference", "fitting_scale", "picture_grid", "reconstruction_grid",
 _LABEL = 15
 _SMALL = 12
 _TITLE = 18
+_TITLE_LINES = 3
 _WRAP = 16  # characters of a row label before it breaks
 
 
@@ -74,7 +75,10 @@ def picture_grid(
     tiles = enlarge(pixels, scale, smooth=smooth)
     tile_h, tile_w = tiles.shape[1:3]
 
-    words = [textwrap.fill(w, _WRAP, break_long_words=False) for w in row_labels or ()]
+    words = [
+        _shortened(textwrap.fill(w, _WRAP, break_long_words=False), max(1, tile_h // _line(_LABEL)))
+        for w in row_labels or ()
+    ]
     label_w = max((_extent(w, _LABEL)[0] for w in words), default=0)
     margin = 16
     left = margin + (label_w + 12 if words else 0)
@@ -86,7 +90,7 @@ def picture_grid(
     step_x = tile_w + gap
     inner_w = cols * step_x - gap
     width = left + inner_w + margin
-    heading = _wrapped(title, _TITLE, width - 2 * margin)
+    heading = _shortened(_wrapped(title, _TITLE, width - 2 * margin, bold=True), _TITLE_LINES)
     footing = _wrapped(note, _SMALL, width - 2 * margin)
     title_h = _extent(heading, _TITLE)[1] + 14 if title else 0
     head_h = max((_extent(h, size)[1] for h, size in heads), default=0) + (8 if heads else 0)
@@ -183,13 +187,24 @@ def _check(name: str, words: Sequence[str] | None, n: int) -> None:
         raise ValueError(f"{name} has {len(words)} entries; {n} are wanted.")
 
 
-def _extent(text: str, size: int) -> tuple[int, int]:
+def _extent(text: str, size: int, *, bold: bool = False) -> tuple[int, int]:
     """Width and height in pixels of a text of one or more lines."""
     if not text:
         return 0, 0
     lines = text.split("\n")
-    width = max(font(size).getlength(line) for line in lines)
+    width = max(font(size, bold=bold).getlength(line) for line in lines)
     return math.ceil(width), math.ceil(len(lines) * size * 1.28)
+
+
+def _line(size: int) -> int:
+    """Height in pixels of one more line of a text."""
+    return math.ceil(size * 1.28)
+
+
+def _shortened(text: str, most: int) -> str:
+    """A text of at most so many lines; where lines are left out, the last ends in "…"."""
+    lines = text.split("\n")
+    return text if len(lines) <= most else "\n".join(lines[:most]).rstrip(" ,") + " …"
 
 
 def _fitted(text: str, width: int, size: int) -> tuple[str, int]:
@@ -201,14 +216,14 @@ def _fitted(text: str, width: int, size: int) -> tuple[str, int]:
     return _wrapped(text, 9, width), 9
 
 
-def _wrapped(text: str, size: int, width: int) -> str:
+def _wrapped(text: str, size: int, width: int, *, bold: bool = False) -> str:
     """Break a text at spaces where it gets too wide; its own line ends stay."""
     done = []
     for line in text.split("\n"):
         parts: list[str] = []
         for word in line.split():
             longer = f"{parts[-1]} {word}" if parts else word
-            if parts and _extent(longer, size)[0] <= width:
+            if parts and _extent(longer, size, bold=bold)[0] <= width:
                 parts[-1] = longer
             else:
                 parts.append(word)

@@ -40,7 +40,7 @@ def _facts(audit: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("kept aside", f"{audit['val']:,}"),
         ("channels", "1 (grey)" if audit.get("channels") == 1 else "3 (colour)"),
     ]
-    if audit.get("drawn"):
+    if audit.get("synthetic"):
         return [*found, ("source", "drawn by the program")]
     sizes = audit.get("sizes", {})
     width, height = get(sizes, "width", [0, 0, 0]), get(sizes, "height", [0, 0, 0])
@@ -51,19 +51,19 @@ def _facts(audit: Mapping[str, Any]) -> list[tuple[str, str]]:
         else (f"{width[0]} × {height[0]} to {width[2]} × {height[2]}")
     )
     found.append(("pixels", span))
-    twins = audit.get("twins", [])
+    duplicates = audit.get("duplicates", [])
     found += [
         ("not square", f"{sizes.get('not_square', 0):,}"),
-        ("exact duplicates", f"{_copies(twins, exact=True):,}"),
-        ("near duplicates", f"{_copies(twins, exact=False):,}"),
-        ("in train and val", f"{sum(bool(t.get('across_splits')) for t in twins):,}"),
+        ("exact duplicates", f"{_copies(duplicates, exact=True):,}"),
+        ("near duplicates", f"{_copies(duplicates, exact=False):,}"),
+        ("in train and val", f"{sum(bool(t.get('across_splits')) for t in duplicates):,}"),
         ("could not be read", f"{len(audit.get('broken', [])):,}"),
     ]
     return found
 
 
-def _copies(twins: Sequence[Mapping[str, Any]], *, exact: bool) -> int:
-    return sum(len(t.get("names", ())) - 1 for t in twins if t.get("exact") is exact)
+def _copies(duplicates: Sequence[Mapping[str, Any]], *, exact: bool) -> int:
+    return sum(len(t.get("names", ())) - 1 for t in duplicates if t.get("exact") is exact)
 
 
 def _factors(counts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

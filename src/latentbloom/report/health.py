@@ -108,7 +108,7 @@ def _check_data(run: RunFiles) -> str:
 
 
 def _check_leaks(run: RunFiles) -> str:
-    leaks = sum(bool(t.get("across_splits")) for t in run.audit.get("twins", []))
+    leaks = sum(bool(d.get("across_splits")) for d in run.audit.get("duplicates", []))
     if not leaks:
         return ""
     return (
@@ -118,8 +118,8 @@ def _check_leaks(run: RunFiles) -> str:
 
 
 def _check_labels(run: RunFiles) -> str:
-    twins = run.audit.get("twins", [])
-    count = sum(bool(t.get("exact") and t.get("across_labels")) for t in twins)
+    found = run.audit.get("duplicates", [])
+    count = sum(bool(d.get("exact") and d.get("across_labels")) for d in found)
     if not count:
         return ""
     return f"{plural(count, 'picture')} appeared under two labels. The audit names them."

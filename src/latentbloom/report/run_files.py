@@ -75,13 +75,19 @@ def read_run(run: Path | str) -> RunFiles:
     return RunFiles(
         path,
         config,
-        _json(path / "audit.json"),
+        _audit(path / "audit.json"),
         _json(path / "plan.json"),
         metrics,
         _json(path / "scores.json"),
         finished,
         alive,
     )
+
+
+def _audit(path: Path) -> dict[str, Any]:
+    """audit.json, with the names that its fields have today."""
+    old = {"twins": "duplicates", "drawn": "synthetic"}
+    return {old.get(name, name): value for name, value in _json(path).items()}
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_without_val_training_pictures_serve_and_without_both_it_is_said(
     draw_figures(model, None, run, train=splits["train"], what=["reconstructions"])
     sheet = Sheet.load(run, "reconstructions")
     assert sheet is not None
-    assert "trained on" in sheet.about["note"]
+    assert "training pictures" in sheet.about["note"]
     missing: dict[str, str] = {}
     files = draw_figures(None, None, run, on_missing=missing.__setitem__)
     assert {path.name for path in files} == {"autoencoder_losses.png", "diffusion_loss.png"}
@@ -104,7 +104,7 @@ def test_without_val_training_pictures_serve_and_without_both_it_is_said(
     what = ["reconstructions", "curves"]
     draw_figures(model, None, run, what=what, on_missing=missing.__setitem__)
     assert missing == {
-        "reconstructions": "no pictures of training can be read",
+        "reconstructions": "no training pictures can be read",
         "curves": "metrics.jsonl holds no losses yet",
     }
 

@@ -75,6 +75,20 @@ def test_labels_make_room_and_move_no_pixel_of_the_pictures() -> None:
     assert (left < 128).any(), "row labels are written at the left"
 
 
+def test_long_words_stay_within_their_row_and_long_titles_within_the_picture() -> None:
+    words = ", ".join(f"attribute {k}: no" for k in range(40))
+    canvas = picture_grid(
+        flat(100, 200, size=96), cols=1, scale=1, gap=20, row_labels=[words] * 2, title=words
+    )
+    (top, left), (below, _) = find(canvas, 100, 96), find(canvas, 200, 96)
+    ink = (canvas[:, : left - 4] < 128).any(axis=(1, 2))
+    assert ink[top : top + 96].any()
+    assert not ink[top + 96 : below].any(), "between the rows"
+    assert not ink[below + 96 :].any(), "under the last"
+    assert (canvas[:, -8:] == 255).all(), "at the right end of the title"
+    assert top < 120, "a title takes three lines at most"
+
+
 def test_small_pictures_are_enlarged_by_default() -> None:
     assert picture_grid(flat(10, size=64)).shape[1] >= 128
     assert picture_grid(flat(10, size=128)).shape[1] < 256

@@ -16,7 +16,7 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.figures.draw import draw_figures
 from latentbloom.figures.from_model.interpolation import Blended, slerp
 from latentbloom.figures.maps.latent_points import real_latents
-from latentbloom.figures.maps.projection import class_centres, principal_plane, tsne
+from latentbloom.figures.maps.projection import class_centres, principal_components, tsne
 from latentbloom.figures.paths.states import states_between
 from latentbloom.figures.scene import MissingPiece, Scene
 from latentbloom.figures.sheets import Sheet
@@ -30,12 +30,17 @@ def test_the_plane_is_that_of_greatest_variance_and_does_not_flip() -> None:
     rng = np.random.default_rng(0)
     scales = np.array([5.0, 0.1, 2.0, 0.1, 0.1])
     z = (rng.normal(size=(500, 5)) * scales + 7).astype(np.float32)
-    plane = principal_plane(z)
-    assert plane.axes == pytest.approx(np.eye(5)[[0, 2]], abs=0.05)
-    assert plane.axes @ plane.axes.T == pytest.approx(np.eye(2), abs=1e-5)
-    assert plane(z).mean(0) == pytest.approx([0, 0], abs=1e-4)
-    assert plane.share[0] == pytest.approx(25 / 29.03, abs=0.03)
-    assert principal_plane(-z).axes == pytest.approx(plane.axes, abs=1e-4)
+    plane = principal_components(z, 2)
+    axes = plane.components_
+    assert axes == pytest.approx(np.eye(5)[[0, 2]], abs=0.05)
+    assert axes @ axes.T == pytest.approx(np.eye(2), abs=1e-5)
+    assert plane.transform(z).mean(0) == pytest.approx([0, 0], abs=1e-4)
+    assert plane.explained_variance_ratio_[0] == pytest.approx(25 / 29.03, abs=0.03)
+    assert principal_components(-z, 2).components_ == pytest.approx(axes, abs=1e-4)
+    _, vectors = np.linalg.eigh(np.cov(z, rowvar=False))
+    ours = vectors[:, ::-1].T[:2]
+    ours *= np.sign(ours[np.arange(2), np.abs(ours).argmax(1)])[:, None]
+    assert axes == pytest.approx(ours, abs=1e-4), "as the eigenvectors of the covariance"
 
 
 @pytest.mark.parametrize("package", ["openTSNE", "sklearn"])
@@ -124,7 +129,7 @@ def test_cached_latents_serve_when_the_pictures_are_gone(
     manifest = {"count": 18, "mirrored": False, "shape": list(z.shape[1:]), "autoencoder": "x"}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     points, which = real_latents(Scene(run, model))
-    assert which == "kept aside"
+    assert which == "held-out"
     assert np.allclose(points.z, z.flatten(1).numpy())
     assert points.labels.tolist() == [[0, 1]] * 18
     shutil.rmtree(folder)
@@ -209,7 +214,7 @@ def test_without_a_denoiser_only_curves_are_drawn(run: Path) -> None:
     assert set(missing.values()) == {
         "there is no trained model yet",
         "there is no trained autoencoder yet",
-        "no pictures of training can be read",
+        "no training pictures can be read",
     }
 
 

@@ -137,6 +137,20 @@ def test_the_data_is_shown_as_the_audit_found_it(drawn: Path) -> None:
     assert json.loads((drawn / "audit.json").read_text(encoding="utf-8"))["advice"][0] in text
 
 
+@pytest.mark.parametrize("field", ["duplicates", "twins"])
+def test_duplicates_are_counted_under_the_old_name_of_their_field_too(
+    drawn: Path, field: str
+) -> None:
+    audit = json.loads((drawn / "audit.json").read_text(encoding="utf-8"))
+    group = {"names": ["a.png", "b.png", "c.png"], "exact": True}
+    audit.pop("duplicates")
+    audit[field] = [group | {"across_splits": True, "across_labels": True}]
+    (drawn / "audit.json").write_text(json.dumps(audit), encoding="utf-8")
+    text = write_report(drawn).read_text(encoding="utf-8")
+    assert "<dt>exact duplicates</dt><dd>2</dd>" in text
+    assert len(worries(read_run(drawn))) >= 2
+
+
 def test_colours_that_the_program_found_are_among_the_data(run: Path) -> None:
     tiles = np.zeros((4, 8, 8, 3), np.uint8)
     for found in (True, False):

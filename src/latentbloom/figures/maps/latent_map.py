@@ -40,13 +40,14 @@ def draw_latent_map(scene: Scene) -> list[Path]:
     z = np.concatenate([real.z, made.z])
     labels = np.concatenate([real.labels, made.labels])
     generated = np.arange(len(z)) >= len(real)
-    maps = {"PCA": plane(z), "t-SNE": tsne(z, seed=scene.seed)}
+    maps = {"PCA": plane.transform(z), "t-SNE": tsne(z, seed=scene.seed)}
     factors = [f for f in model.spec.factors if len(f.values) > 1]
     rings = f" and {len(made)} samples (rings)" if len(made) else ""
+    share = plane.explained_variance_ratio_.sum()
     note = (
-        f"{len(real):,} pictures {which} (dots){rings}. PCA shows "
-        f"{sum(plane.share):.0%} of the variance of {z.shape[1]} numbers. t-SNE keeps "
-        "neighbours together; its distances between groups say little."
+        f"{len(real):,} {which} pictures (dots){rings}. PCA shows {share:.0%} of the variance of "
+        f"{z.shape[1]} dimensions. t-SNE keeps neighbours together; the distances between its "
+        "groups mean little."
     )
     _save_sheet(scene, maps, labels, generated, np.concatenate([real.thumbs, made.thumbs]), note)
     path = scene.figures / "latent_map.png"

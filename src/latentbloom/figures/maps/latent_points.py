@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latentbloom.figures.maps.projection import Plane, principal_plane
-from latentbloom.figures.scene import MissingPiece, Scene, float_images, spread_indices
+from latentbloom.figures.maps.projection import principal_components
+from latentbloom.figures.scene import (
+    HELD_OUT,
+    TRAINING,
+    MissingPiece,
+    Scene,
+    float_images,
+    spread_indices,
+)
 from latentbloom.pictures.images import as_uint8, enlarge
 
 if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
+
     from latentbloom.conditions import ConditionSpec
     from latentbloom.figures.maps.projection import Numbers
     from latentbloom.pictures.images import Pixels
@@ -45,7 +54,7 @@ class LatentPoints:
 
 
 def real_latents(scene: Scene) -> tuple[LatentPoints, str]:
-    """Latents of pictures kept aside, else of training pictures; and which.
+    """Latents of held-out pictures, or of training pictures where there are too few; and which.
 
     Where the pictures cannot be read any more, the latents that training has cached serve, and
     what they decode to.
@@ -81,7 +90,7 @@ def _cached(scene: Scene) -> tuple[LatentPoints, str]:
     from latentbloom.latents.cache import LatentCache
 
     model = scene.need_autoencoder()
-    for split, which in (("val", "kept aside"), ("train", "trained on")):
+    for split, which in (("val", HELD_OUT), ("train", TRAINING)):
         folder = scene.run / "latents" / split
         try:
             cache = LatentCache(folder)
@@ -125,11 +134,10 @@ def _asked(scene: Scene) -> list[dict[str, str]]:
         return [dict(scene.words)] * GENERATED
     spec = scene.need_model().spec
     count = math.prod(len(f.values) for f in spec.factors)
-    places = np.linspace(0, count, GENERATED, endpoint=False).astype(int).tolist()
-    return [_combination(spec, place) for place in places]
+    return [combination(spec, k * count // GENERATED) for k in range(GENERATED)]
 
 
-def _combination(spec: ConditionSpec, place: int) -> dict[str, str]:
+def combination(spec: ConditionSpec, place: int) -> dict[str, str]:
     """The combination of that number, the last factor running fastest."""
     words: dict[str, str] = {}
     for factor in reversed(spec.factors):
@@ -138,10 +146,10 @@ def _combination(spec: ConditionSpec, place: int) -> dict[str, str]:
     return words
 
 
-def plane_of(scene: Scene) -> Plane:
-    """The principal plane of the real latents."""
+def plane_of(scene: Scene) -> PCA:
+    """The two principal components of the real latents."""
     if "plane" not in scene.memory:
-        scene.memory["plane"] = principal_plane(real_latents(scene)[0].z)
+        scene.memory["plane"] = principal_components(real_latents(scene)[0].z, 2)
     return scene.memory["plane"]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from sklearn.decomposition import PCA
 
     Numbers = NDArray[np.float32]
 
@@ -18,38 +18,26 @@ _KEPT = 50  # principal components that t-SNE looks at
 _FFT_FROM = 10_000  # vectors from which interpolation on a grid is quicker than a tree
 
 
-@dataclass(frozen=True)
-class Plane:
-    """The plane of greatest variance.
+def principal_components(z: Numbers, count: int) -> PCA:
+    """The first principal components of latents.
 
-    Attributes:
-        mean: (D,).
-        axes: (2, D), orthonormal.
-        share: Share of the variance along each.
+    The largest entry of each component is positive, so that a map does not flip between two
+    drawings.
+
+    Arguments:
+        z: Latents (N, D).
+        count: How many components, at most the smaller of N and D.
+
+    Returns:
+        A fitted PCA: `transform` gives coordinates (N, count), `explained_variance_ratio_` the
+        share of the variance of each.
     """
+    from sklearn.decomposition import PCA
 
-    mean: Numbers
-    axes: Numbers
-    share: tuple[float, float]
-
-    def __call__(self, z: Numbers) -> Numbers:
-        """Coordinates (N, 2) of latents (N, D)."""
-        return np.asarray((z - self.mean) @ self.axes.T, np.float32)
-
-
-def principal_plane(z: Numbers) -> Plane:
-    """Plane of the two principal components of latents (N, D), N >= 3.
-
-    The sign of an axis is chosen so that its largest entry is positive, which keeps a map from
-    flipping between two drawings.
-    """
-    mean = z.mean(0)
-    values, vectors = np.linalg.eigh(np.cov(z - mean, rowvar=False))
-    axes = vectors[:, ::-1][:, :2].T
-    largest = np.abs(axes).argmax(axis=1)
-    axes = axes * np.sign(axes[np.arange(2), largest])[:, None]
-    share = values[::-1][:2] / max(values.sum(), 1e-12)
-    return Plane(mean, axes.astype(np.float32), (float(share[0]), float(share[1])))
+    found = PCA(count, svd_solver="full").fit(z)
+    largest = np.abs(found.components_).argmax(axis=1)
+    found.components_ *= np.sign(found.components_[np.arange(count), largest])[:, None]
+    return found
 
 
 def class_centres(points: Numbers, classes: np.ndarray, count: int) -> dict[int, Numbers]:
@@ -76,9 +64,7 @@ def tsne(z: Numbers, *, seed: int = 0) -> Numbers:
     doi:10.1038/s41467-019-13056-x.
     """
     n = len(z)
-    kept = min(_KEPT, n - 1, z.shape[1])
-    _, vectors = np.linalg.eigh(np.cov(z, rowvar=False))
-    reduced = (z - z.mean(0)) @ vectors[:, ::-1][:, :kept]
+    reduced = principal_components(z, min(_KEPT, n - 1, z.shape[1])).transform(z)
     perplexity = min(30.0, (n - 1) / 3.0)
     start = 1e-4 * reduced[:, :2] / max(float(reduced[:, 0].std()), 1e-12)
     jobs = os.cpu_count() or 1

@@ -95,10 +95,10 @@ def _path_map(scene: Scene, records: Records, width: int) -> Pixels | None:
     model = scene.need_model()
     factor = next((f for f in model.spec.factors if len(f.values) > 1), None)
     column = None if factor is None else real.labels[:, model.spec.names.index(factor.name)]
-    points = plane(real.z)
+    points = plane.transform(real.z)
     scatter(axes, points, factor, column, np.zeros(len(real.z), bool), faint=True)
     ways = [
-        plane(np.stack([m.x_t.flatten().float().numpy() for m in record.path]))
+        plane.transform(np.stack([m.x_t.flatten().float().numpy() for m in record.path]))
         for record in records
     ]
     # The one that goes farthest tells most.
