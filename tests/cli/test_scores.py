@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.scores import Scores
 from latentbloom.evaluate.speed_map import Setting, SpeedMap
 from tests.cli.conftest import CommandLine
@@ -83,6 +86,38 @@ def test_a_map_of_settings_is_kept_and_used(
         == found.chosen["balanced"]
     )
     (runs[0] / "quality.json").unlink()  # other tests want a run without it
+
+
+def test_a_map_uses_the_features_that_were_asked_for_and_loads_everything_once(
+    call: CommandLine, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    def counted(module: str, name: str) -> None:
+        real = getattr(import_module(module), name)
+
+        def wrapped(*args: Any, **how: Any) -> Any:
+            loaded.append(name)
+            return real(*args, **how)
+
+        monkeypatch.setattr(f"{module}.{name}", wrapped)
+
+    counted("latentbloom.model.generator", "load")
+    counted("latentbloom.evaluate.run_sets", "sets_of_run")
+    counted("latentbloom.evaluate.reference", "prepare_reference")
+    compared: list[str] = []
+
+    def no_map(model: object, reference: Reference, **how: object) -> SpeedMap:
+        compared.append(reference.extractor.tag)
+        return SpeedMap(samples=4, ceiling=None, points=(), chosen={})
+
+    monkeypatch.setattr("latentbloom.evaluate.speed_search.map_speed", no_map)
+    few = ("-n", 16, "--per-label", 0, "--out", tmp_path / "scores.json")
+    outcome = call("evaluate", runs[0], *few, "--features", "efficientnet-lite0", "--map")
+    assert (outcome.code, outcome.err) == (0, "")
+    (runs[0] / "quality.json").unlink()  # other tests want a run without it
+    assert compared == ["efficientnet-lite0/112"]
+    assert sorted(loaded) == ["load", "prepare_reference", "sets_of_run"]
 
 
 def test_compare_says_who_is_better(call: CommandLine, scored: list[Path], tmp_path: Path) -> None:
