@@ -1,10 +1,9 @@
-"""Pictures that are there twice: exactly, or nearly so.
+"""Pictures that are in a set more than once: exactly, or nearly so.
 
-Exact twins have the same decoded pixels. Near ones (resized, recompressed, a bit brighter or
-harder) have difference hashes at a small Hamming distance and thumbnails that agree up to
-brightness and contrast: the hash finds the candidates without comparing everything with
-everything, the thumbnail keeps apart what only looks alike in outline, such as two portraits
-of one person.
+Exact duplicates have the same decoded pixels. Near ones (resized, recompressed, a bit brighter or
+of more contrast) have difference hashes at a small Hamming distance, and thumbnails that agree up
+to brightness and contrast. The hash finds candidates without comparing every pair. The thumbnail
+rejects what only has the same outline, such as two portraits of one person.
 """
 
 from __future__ import annotations
@@ -20,23 +19,22 @@ THUMB = (16, 18)
 """Height and width of a thumbnail, in pixels: 864 bytes a picture are kept in memory."""
 
 MAX_BITS = 5
-"""Largest Hamming distance between the 64-bit hashes of near twins.
+"""Largest Hamming distance between the 64-bit hashes of near duplicates.
 
 Up to 3 are found for certain, 4 and 5 nearly always: see `near_groups`.
 """
 
 MAX_DIFFERENCE = 12.0
-"""Largest root mean square difference of near twins' thumbnails at a contrast of 50 levels.
+"""Largest root mean square difference of near duplicates' thumbnails at a contrast of 50 levels.
 
 On 10,532 aligned portraits true pairs lay below 9.4, other pairs above 16.6.
 """
 
 MAX_SHIFT = 16.0
-"""Largest difference of near twins' mean brightness, in levels of 255."""
+"""Largest difference of near duplicates' mean brightness, in levels of 255."""
 
 _CONTRAST, _LEAST_CONTRAST = 50.0, 8.0
 _BANDS = 4
-_DEAD_BAND = 2
 _WINDOW = 256
 _BLOCK = 1024
 
@@ -61,22 +59,19 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
 
 
 def difference_hashes(thumbs: np.ndarray) -> np.ndarray:
-    """64 bits a picture: whether each pixel is clearly brighter than its right neighbour.
-
-    "Clearly" is more than two levels, so that noise in flat areas sets no bits.
+    """64 bits a picture: whether each cell is brighter than its left neighbour.
 
     Arguments:
-        thumbs: uint8 (N, 16, 18, 3); 2 x 2 of their pixels make one that is compared.
+        thumbs: uint8 (N, 16, 18, 3).
 
     Returns:
         uint64 (N,).
     """
-    if len(thumbs) == 0:
-        return np.zeros(0, np.uint64)
-    sums = thumbs.sum(axis=-1, dtype=np.int16)
-    sums = sums.reshape(len(thumbs), THUMB[0] // 2, 2, THUMB[1] // 2, 2).sum(axis=(2, 4))
-    bits = (sums[:, :, :-1] - sums[:, :, 1:]) > 3 * 4 * _DEAD_BAND
-    return np.packbits(bits.reshape(len(thumbs), 64), axis=1).view(np.uint64).ravel()
+    import imagehash
+    from PIL import Image
+
+    bits = [imagehash.dhash(Image.fromarray(thumb)).hash.ravel() for thumb in thumbs]
+    return np.packbits(np.array(bits, bool).reshape(-1, 64), axis=1).view(np.uint64).ravel()
 
 
 def exact_groups(digests: Sequence[bytes]) -> list[list[int]]:
@@ -88,24 +83,27 @@ def exact_groups(digests: Sequence[bytes]) -> list[list[int]]:
 
 
 def near_groups(thumbs: np.ndarray) -> list[list[int]]:
-    """Groups of near twins, as indices, each in order.
+    """Groups of near duplicates, as indices, each in order.
 
     Two hashes that differ in at most 3 of 64 bits agree in at least one of four 16-bit bands
-    (with 4 differing bits 9 of 10 pairs do, with 5 3 of 4);
-    only pictures that share a band are compared, and of those only the next few hundred in
-    order of brightness, which bounds the work when very many pictures look the same. Chains are
-    joined: a is in a group with c when both are near b.
+    (with 4 different bits 9 of 10 pairs do, with 5 3 of 4). Only pictures that share a band are
+    compared, and of those only the next few hundred in order of brightness, so that the work
+    stays bounded when very many pictures look the same. Chains are joined: a is in a group with
+    c when both are near b.
 
     Arguments:
-        thumbs: uint8 (N, 16, 18, 3), one a different picture (exact twins left out).
+        thumbs: uint8 (N, 16, 18, 3), of different pictures (one of each set of exact duplicates).
     """
+    count = len(thumbs)
     hashes = difference_hashes(thumbs)
-    means = thumbs.reshape(len(thumbs), -1).mean(axis=1)
+    means = thumbs.reshape(count, -1).mean(axis=1)
     rows = np.concatenate(
-        [_normalised(thumbs[i : i + _BLOCK]).mean(axis=2) for i in range(0, len(thumbs), _BLOCK)]
+        [_normalised(thumbs[i : i + _BLOCK]).mean(axis=2) for i in range(0, count, _BLOCK)]
         or [np.zeros((0, THUMB[0]))]
     )
-    root = np.arange(len(thumbs))
+    group = np.arange(count)
+    near: list[np.ndarray] = []
+    compared = 0
     for band in range(_BANDS):
         keys = _band(hashes, band)
         order = np.lexsort((means, keys))
@@ -113,17 +111,29 @@ def near_groups(thumbs: np.ndarray) -> list[list[int]]:
         for members in np.split(order, edges):
             for found in _candidates(members, hashes, means, band):
                 # Where everything looks alike, most pairs are joined by now.
-                pairs = found[:, root[found[0]] != root[found[1]]]
+                pairs = found[:, group[found[0]] != group[found[1]]]
+                compared += pairs.shape[1]
                 # Means of rows never differ by more than what they are means of.
                 pairs = pairs[:, _distance(rows, pairs) <= MAX_DIFFERENCE]
-                pairs = pairs[:, _distance(thumbs, pairs) <= MAX_DIFFERENCE]
-                for a, b in pairs.T.tolist():
-                    if root[a] != root[b]:
-                        root[root == root[b]] = root[a]
-    groups: dict[int, list[int]] = defaultdict(list)
-    for index, group in enumerate(root.tolist()):
-        groups[group].append(index)
-    return [group for group in groups.values() if len(group) > 1]
+                near.append(pairs[:, _distance(thumbs, pairs) <= MAX_DIFFERENCE])
+                if compared > count:  # joining costs about as much as this many comparisons
+                    group, compared = _joined(group, near), 0
+                    near.clear()
+    members_of: dict[int, list[int]] = defaultdict(list)
+    for index, label in enumerate(_joined(group, near).tolist()):
+        members_of[label].append(index)
+    return [members for members in members_of.values() if len(members) > 1]
+
+
+def _joined(group: np.ndarray, pairs: Sequence[np.ndarray]) -> np.ndarray:
+    """Number (N,) of each picture's group, after joining the groups of pairs (2, n)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    edges = group[np.concatenate([np.zeros((2, 0), np.intp), *pairs], axis=1)]
+    size = len(group)
+    graph = coo_array((np.ones(edges.shape[1], bool), (edges[0], edges[1])), (size, size))
+    return connected_components(graph, directed=False)[1][group]
 
 
 def _band(hashes: np.ndarray, band: int) -> np.ndarray:

@@ -7,6 +7,8 @@ import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 
+from natsort import natsort_keygen, ns
+
 from latentbloom.conditions import Factor
 
 NO_YES = ("no", "yes")
@@ -15,13 +17,16 @@ VAL_NAMES = ("val", "valid", "validation", "dev", "test")
 
 _NO_WORDS = frozenset(("no", "false", "0"))
 _YES_WORDS = frozenset(("yes", "true", "1"))
+_natural = natsort_keygen(alg=ns.IGNORECASE)
 _NEGATION = re.compile(r"^(not|no|non|without)[_\-\s]+(?P<rest>.+)$", re.IGNORECASE)
 
 
-def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key under which "class2" comes before "class10", case-blind."""
-    pieces = re.split(r"(\d+)", text.casefold())
-    return (*((1, int(p), p) if p.isdecimal() else (0, 0, p) for p in pieces), (0, 0, text))
+def natural_key(text: str) -> tuple[object, str]:
+    """Sort key under which "class2" comes before "class10"; case is ignored.
+
+    No two texts have the same key.
+    """
+    return _natural(text), text
 
 
 def factor_name(text: str, default: str = "label") -> str:

@@ -175,7 +175,7 @@ def test_one_label_is_left(tmp_path: Path) -> None:
     )
 
 
-def test_twins_leaks_and_contradictions(pets: Path) -> None:
+def test_duplicates_leaks_and_contradictions(pets: Path) -> None:
     original = noise(1, height=24, width=24)
     save(pets / "train/cat/same.png", noise(3, height=24, width=24))  # as train/cat/3
     save(pets / "train/dog/cat.bmp", original)  # as train/cat/1, under another label
@@ -199,7 +199,7 @@ def test_twins_leaks_and_contradictions(pets: Path) -> None:
     assert "in train and val 1 group: train/cat/leak.png = val/cat/3.png" in printed(audit)
 
 
-def test_exact_and_near_twins_of_one_picture_are_found_together(pets: Path) -> None:
+def test_exact_and_near_duplicates_of_one_picture_are_found_together(pets: Path) -> None:
     save(pets / "train/cat/same.png", noise(3, height=24, width=24))
     bright = np.clip(noise(3, height=24, width=24).astype(int) + 3, 0, 255).astype(np.uint8)
     save(pets / "val/cat/near.png", bright)

@@ -1,4 +1,4 @@
-"""Pictures that are there twice."""
+"""Pictures that are in a set more than once."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_changed_copies_are_found_and_nothing_else(change) -> None:
     assert len(found) >= 11
 
 
-def test_the_same_shape_in_another_colour_is_no_twin() -> None:
+def test_the_same_shape_in_another_colour_is_no_duplicate() -> None:
     colours = [draw_flower("rose", c, np.random.default_rng(3), 64) for c in ("red", "white")]
 
     assert near_groups(np.stack([thumbnail(pixels) for pixels in colours])) == []
@@ -79,13 +79,13 @@ def test_three_bits_of_sixty_four_may_differ() -> None:
     assert difference_hashes(thumbs[:0]).shape == (0,)
 
 
-def test_the_hash_reads_left_against_right() -> None:
+def test_the_hash_compares_each_cell_with_its_left_neighbour() -> None:
     falling = np.repeat(np.linspace(250, 10, 18).astype(np.uint8)[None, :, None], 16, axis=0)
     falling = np.repeat(falling, 3, axis=2)
 
     hashes = difference_hashes(np.stack([falling, falling[:, ::-1], np.full_like(falling, 128)]))
 
-    assert hashes.tolist() == [2**64 - 1, 0, 0]
+    assert hashes.tolist() == [0, 2**64 - 1, 0]
 
 
 def test_digests_ignore_how_grey_is_stored_but_not_the_shape() -> None:
