@@ -1,4 +1,4 @@
-"""Train both stages, or go on from a checkpoint: `python main.py --help`."""
+"""Train both stages, or resume from a checkpoint: `python main.py --help`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
-    """The command line as keywords of `latentbloom.compat.calls.main`."""
+    """The command line as keywords of `latentbloom.compat.main`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--total_epochs", type=float, default=1200, help="of each stage")
-    parser.add_argument("--checkpoint_path", help="a conditional_diffusion_epoch_N to go on from")
+    parser.add_argument("--total_epochs", type=float, default=1200, help="for each stage")
+    parser.add_argument("--checkpoint_path", help="a conditional_diffusion_epoch_N to resume from")
     parser.add_argument(
         "--dataset",
         default="celeba-smiling-classic",
@@ -25,7 +25,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
 
 def main(words: list[str] | None = None) -> int:
     """Run; returns the exit code."""
-    from latentbloom.compat.calls import main as train
+    from latentbloom.compat import main as train
     from latentbloom.errors import LatentbloomError
 
     asked = vars(parse(words))

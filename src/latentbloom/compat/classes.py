@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from latentbloom.conditions import ConditionSpec
-from latentbloom.errors import ConditionError
+from latentbloom.errors import ConditionError, check_count
 from latentbloom.words import did_you_mean
 
 YES = "yes"
 
 
 def class_names(spec: ConditionSpec) -> list[dict[str, str]]:
-    """Every value of every factor as a condition, in order: a class's number is its place here."""
+    """Every value of every factor as a condition; a class's number is its place in this list."""
     return [{factor.name: value} for factor in spec.factors for value in factor.values]
 
 
@@ -22,20 +22,22 @@ def class_words(spec: ConditionSpec, which: str | int) -> dict[str, str]:
     Arguments:
         spec: The factors.
         which: A value ("rose"), a factor that has a value "yes" ("Smiling"), NAME=VALUE, several
-            of these with commas, or the number of a value over all factors, from 0.
+            NAME=VALUE with commas, or the number of a value over all factors, from 0.
 
     Raises:
-        ConditionError: There is no such class, or several.
+        ConditionError: There is no such class, or more than one.
+        ConfigError: It is neither text nor a whole number.
     """
     known = class_names(spec)
-    if isinstance(which, int):
-        if not 0 <= which < len(known):
+    if not isinstance(which, str):
+        number = check_count("A class", which, least=None)
+        if not 0 <= number < len(known):
             raise ConditionError(
-                f"There is no class {which}. Numbers from 0 to {len(known) - 1} are: "
+                f"There is no class {number}. Numbers from 0 to {len(known) - 1} are: "
                 + ", ".join(f"{k} {_said(words)}" for k, words in enumerate(known))
                 + "."
             )
-        return known[which]
+        return known[number]
     if "=" in which:
         return spec.parse(which)
     word = which.strip().casefold()
@@ -60,7 +62,7 @@ def class_words(spec: ConditionSpec, which: str | int) -> dict[str, str]:
 
 
 def combine(*conditions: Mapping[str, str]) -> dict[str, str]:
-    """Several conditions at once.
+    """Merge conditions.
 
     Raises:
         ConditionError: Two of them want different values of one factor.

@@ -43,7 +43,7 @@ def test_classic_latent_is_flat(size: int) -> None:
     assert model.last_layer.weight.shape[0] == 3
 
 
-def test_classic_has_the_widths_of_the_mission() -> None:
+def test_classic_has_the_published_widths() -> None:
     with torch.device("meta"):
         model = ClassicAutoencoder(AutoencoderConfig(family="classic", blocks=1), SPEC)
     found = [m.channels for m in model.encoder if isinstance(m, AttentiveBlock)]

@@ -1,4 +1,4 @@
-"""The mission's calls at toy size: both stages, names of files, going on to more epochs."""
+"""Training calls at toy size: both stages, names of files, resuming for more epochs."""
 
 from __future__ import annotations
 
@@ -12,46 +12,15 @@ import pytest
 import torch
 from rich.console import Console
 
-import latentbloom
-from latentbloom.compat import calls as mission
+from latentbloom import compat
 from latentbloom.errors import CheckpointError, ConfigError, RunFolderError
 from latentbloom.fitting.pipeline import continue_training
 from latentbloom.model.autoencoder import load_autoencoder_model
 from latentbloom.runs.checkpoint import load_checkpoint
-from latentbloom.runs.folder import RunFolder
-from tiny_run import TINY, make_pictures
+from tests.compat.conftest import STEADY, fit
 
 QUIET = Console(quiet=True)
 COUNT = 24  # pictures of an epoch, three batches
-# A constant learning rate: then the length of the whole decides nothing.
-STEADY: dict[str, Any] = {
-    **TINY,
-    "autoencoder.base_width": 8,
-    "train.vae_gan_images": 24,
-    "train.diffusion_images": None,
-    "train.warmup_share": 0.0,
-    "train.decay_start": 1.0,
-    "train.checkpoint_epochs": 1,
-    "denoiser.depth": 1,
-}
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(autouse=True)
-def _no_scores(monkeypatch: pytest.MonkeyPatch) -> None:
-    def finish(folder: RunFolder, *_: object) -> object:
-        return latentbloom.load(folder.path)
-
-    monkeypatch.setattr("latentbloom.fitting.finish.finish", finish)
-
-
-def fit(pictures: Path, run: Path, epochs: float, **more: Any) -> None:
-    overrides = {**STEADY, "train.diffusion_epochs": epochs, **more}
-    latentbloom.fit(pictures, out=run, preset="classic", overrides=overrides, console=QUIET)
 
 
 def state(folder: Path) -> dict[str, torch.Tensor]:
@@ -64,15 +33,6 @@ def assert_equal(a: Path, b: Path) -> None:
     first, second = state(a), state(b)
     assert first.keys() == second.keys()
     assert not [name for name in first if not torch.equal(first[name], second[name])]
-
-
-@pytest.fixture(scope="module")
-def two_epochs(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "two"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("latentbloom.fitting.finish.finish", lambda *_: None)
-        fit(pictures, run, 2)
-    return run
 
 
 def copied(run: Path, to: Path) -> Path:
@@ -97,20 +57,20 @@ def test_two_epochs_and_two_more_are_four(tmp_path: Path, pictures: Path, two_ep
     assert max(one["epoch"] for one in lines if one["stage"] == "diffusion") == 4.0
 
 
-def test_an_older_checkpoint_can_be_gone_on_from(tmp_path: Path, two_epochs: Path) -> None:
+def test_a_run_resumes_from_an_older_checkpoint(tmp_path: Path, two_epochs: Path) -> None:
     run = copied(two_epochs, tmp_path / "run")
     ends = state(run / "conditional_diffusion_epoch_2")
-    mission.main(run / "conditional_diffusion_epoch_1", total_epochs=3)
+    compat.main(run / "conditional_diffusion_epoch_1", total_epochs=3)
     assert (run / "conditional_diffusion_epoch_3").is_dir()
     written = (run / "conditional_diffusion_last" / "meta.json").stat().st_mtime_ns
-    mission.main(run / "conditional_diffusion_epoch_1", total_epochs=3)  # begins nothing anew
+    compat.main(run / "conditional_diffusion_epoch_1", total_epochs=3)  # begins nothing anew
     assert (run / "conditional_diffusion_last" / "meta.json").stat().st_mtime_ns == written
     again = state(run / "conditional_diffusion_epoch_2")
     # From epoch 1 the second epoch is trained again, and comes out the same.
     assert not [name for name in ends if not torch.equal(ends[name], again[name])]
 
 
-def test_what_cannot_be_gone_on_from_is_said(tmp_path: Path, two_epochs: Path) -> None:
+def test_what_cannot_be_resumed_is_said(tmp_path: Path, two_epochs: Path) -> None:
     run = copied(two_epochs, tmp_path / "run")
     with pytest.raises(ConfigError, match=r"has seen 2 epochs already \(48 images of 24\)"):
         continue_training(run, epochs=2, console=QUIET)
@@ -127,7 +87,7 @@ def test_what_cannot_be_gone_on_from_is_said(tmp_path: Path, two_epochs: Path) -
     assert (run / "conditional_diffusion_final").is_dir(), "nothing was touched"
 
 
-def test_with_a_falling_rate_it_goes_on_at_the_longer_run_s_rate(
+def test_with_a_falling_rate_it_resumes_at_the_longer_run_s_rate(
     tmp_path: Path, pictures: Path
 ) -> None:
     run = tmp_path / "run"
@@ -146,10 +106,12 @@ def test_with_a_falling_rate_it_goes_on_at_the_longer_run_s_rate(
     assert rates[56] == pytest.approx(peak * (0.01 + 0.99 * 48 / 96))
 
 
-def test_figures_and_checkpoints_have_the_mission_s_names(tmp_path: Path, pictures: Path) -> None:
+def test_figures_and_checkpoints_have_the_published_names(
+    tmp_path: Path, pictures: Path
+) -> None:
     run = tmp_path / "run"
     steps: dict[str, Any] = {**STEADY, "train.vae_gan_images": None, "train.minutes": None}
-    autoencoder, diffusion = mission.main(
+    autoencoder, diffusion = compat.main(
         total_epochs=2,
         dataset=str(pictures),
         save_dir=run,
@@ -181,15 +143,15 @@ def test_figures_and_checkpoints_have_the_mission_s_names(tmp_path: Path, pictur
     from PIL import Image
 
     there = tmp_path / "there"
-    records = mission.generate_class_samples(
+    records = compat.generate_class_samples(
         autoencoder, diffusion, "Night", 3, save_path=there / "night.png"
     )
     assert [r.cond for r in records] == [{"label": "night"}] * 3
-    assert mission.generate_samples_grid(autoencoder, diffusion, 2, there).is_file()
-    mission.visualize_denoising_steps(autoencoder, diffusion, 1, there / "path.png")
-    mission.visualize_reconstructions(autoencoder, run, there / "rebuilt.png")
-    mission.visualize_latent_space(autoencoder, run, there / "latents.png")
-    film = mission.create_diffusion_animation(
+    assert compat.generate_samples_grid(autoencoder, diffusion, 2, there).is_file()
+    compat.visualize_denoising_steps(autoencoder, diffusion, 1, there / "path.png")
+    compat.visualize_reconstructions(autoencoder, run, there / "rebuilt.png")
+    compat.visualize_latent_space(autoencoder, run, there / "latents.png")
+    film = compat.create_diffusion_animation(
         autoencoder, diffusion, "day", num_frames=6, fps=10, save_path=there / "film.gif"
     )
     with Image.open(film) as moving:
@@ -201,11 +163,11 @@ def test_figures_and_checkpoints_have_the_mission_s_names(tmp_path: Path, pictur
 def test_the_stages_one_by_one(tmp_path: Path, pictures: Path) -> None:
     run = tmp_path / "run"
     steps = {k: v for k, v in STEADY.items() if "epochs" not in k}
-    autoencoder = mission.train_autoencoder(
+    autoencoder = compat.train_autoencoder(
         str(pictures), 1, save_dir=run, visualize_every=None, overrides=steps
     )
     assert not (run / "conditional_diffusion_last").exists()
-    diffusion = mission.train_conditional_diffusion(autoencoder, 2, save_dir=run)
+    diffusion = compat.train_conditional_diffusion(autoencoder, 2, save_dir=run)
     assert diffusion.sample({"label": "day"}, n=1).images.isfinite().all()
     _, meta = load_checkpoint(run / "conditional_diffusion_last", [])
     assert meta["position"]["images"] == 2 * COUNT
@@ -213,12 +175,12 @@ def test_the_stages_one_by_one(tmp_path: Path, pictures: Path) -> None:
         weight.data += 1.0
         break
     with pytest.raises(CheckpointError, match="another one than that of the diffusion model"):
-        mission.generate_class_samples(autoencoder, diffusion, "day")
+        compat.generate_class_samples(autoencoder, diffusion, "day")
 
 
-def test_a_run_that_goes_on_keeps_its_settings() -> None:
+def test_a_resumed_run_keeps_its_settings() -> None:
     with pytest.raises(ConfigError, match=r"of its own run, and data\.root cannot be changed"):
-        mission.main("run/conditional_diffusion_epoch_1", 3, overrides={"data.root": "elsewhere"})
+        compat.main("run/conditional_diffusion_epoch_1", 3, overrides={"data.root": "elsewhere"})
 
 
 def test_a_picture_that_cannot_be_drawn_is_an_error_of_the_program(
@@ -227,13 +189,13 @@ def test_a_picture_that_cannot_be_drawn_is_an_error_of_the_program(
     autoencoder = load_autoencoder_model(two_epochs).autoencoder
     monkeypatch.setattr("latentbloom.evaluate.run_sets.sets_of_run", lambda *_: (None, None))
     with pytest.raises(RunFolderError, match="No picture of 'reconstructions': no pictures of"):
-        mission.visualize_reconstructions(autoencoder, two_epochs, tmp_path / "r.png")
+        compat.visualize_reconstructions(autoencoder, two_epochs, tmp_path / "r.png")
     assert list(tmp_path.iterdir()) == []
 
 
 def load_main() -> ModuleType:
     place = Path(__file__).parents[2] / "main.py"
-    spec = importlib.util.spec_from_file_location("mission_main", place)
+    spec = importlib.util.spec_from_file_location("compat_main", place)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -241,7 +203,7 @@ def load_main() -> ModuleType:
     return module
 
 
-def test_main_py_hands_its_words_on(
+def test_main_py_passes_its_words(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: dict[str, Any] = {}
@@ -251,7 +213,7 @@ def test_main_py_hands_its_words_on(
         if options["total_epochs"] < 1:
             raise ConfigError("too few")
 
-    monkeypatch.setattr(mission, "main", train)
+    monkeypatch.setattr(compat, "main", train)
     program = load_main()
     assert program.main(["--total_epochs", "1200"]) == 0
     assert asked == {
