@@ -106,9 +106,7 @@ def test_with_a_falling_rate_it_resumes_at_the_longer_run_s_rate(
     assert rates[56] == pytest.approx(peak * (0.01 + 0.99 * 48 / 96))
 
 
-def test_figures_and_checkpoints_have_the_published_names(
-    tmp_path: Path, pictures: Path
-) -> None:
+def test_figures_and_checkpoints_have_the_published_names(tmp_path: Path, pictures: Path) -> None:
     run = tmp_path / "run"
     steps: dict[str, Any] = {**STEADY, "train.vae_gan_images": None, "train.minutes": None}
     autoencoder, diffusion = compat.main(
