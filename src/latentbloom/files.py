@@ -7,7 +7,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,25 +83,41 @@ def file_word(text: str, *, most: int = 120) -> str:
     word = re.sub(r"[^\w.+]+", "-", text).strip("-").rstrip(".") or "any"
     if len(word.encode()) > most:
         start = word.encode()[: most - 9].decode(errors="ignore")
-        word = f"{start}-{_digest(text)}"
+        word = f"{start}-{_digest(text)[:8]}"
     return _RESERVED.sub(r"\1_", word)
 
 
-def file_words(texts: Iterable[str]) -> dict[str, str]:
-    """`file_word` of each text, different for different texts where capitals do not count."""
-    words: dict[str, str] = {}
-    taken: set[str] = set()
-    for text in dict.fromkeys(texts):
-        word = file_word(text)
-        if word.casefold() in taken:
-            word = f"{word}-{_digest(text)}"
-        taken.add(word.casefold())
-        words[text] = word
-    return words
+def condition_word(pieces: Sequence[str], *, most: int = 80) -> str:
+    """A condition as part of a file name: short, stable, and different for different conditions.
+
+    ["smiling", "yes", "wearing_hat", "no"] becomes "smiling-yes-wearing_hat-no". Where this loses
+    something (capitals, punctuation, what is beyond `most` bytes), "~" and a hash of the whole
+    follow, so that two names also differ on file systems that ignore case.
+
+    Arguments:
+        pieces: Names and values, in order.
+        most: Bytes of the result in UTF-8.
+
+    Returns:
+        The word; "any" where there are no pieces.
+    """
+    if not pieces:
+        return "any"
+    text = "-".join(piece.replace(" ", "+") for piece in pieces)
+    word = file_word(text, most=most)
+    plain = all(
+        re.fullmatch(r"[\w.]+( [\w.]+)*", piece)
+        and unicodedata.normalize("NFC", piece).casefold() == piece
+        for piece in pieces
+    )
+    if plain and word == text != "any":
+        return word
+    start = word.encode()[: most - 11].decode(errors="ignore")
+    return f"{start}~{_digest(json.dumps(list(pieces)))[:10]}"
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def rename(old: Path, new: Path) -> None:

@@ -148,7 +148,7 @@ class TestSample:
 
     def test_the_folder_is_named_by_what_was_asked(self, call: CommandLine, model: Model) -> None:
         call("sample", "r", "--cond", "glasses=any,smiling=yes", "--seed", "4")
-        assert model.asked["folder"] == Path("r/samples/glasses-any_smiling-yes_seed4")
+        assert model.asked["folder"] == Path("r/samples/glasses-any-smiling-yes_seed4")
 
     def test_an_unknown_label(self, call: CommandLine, model: Model) -> None:
         outcome = call("sample", "runs/a", "--cond", "smiling=ja")

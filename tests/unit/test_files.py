@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from latentbloom.files import file_word, file_words
-from latentbloom.model.records import Record
+from latentbloom.files import condition_word, file_word
+from latentbloom.model.records import Record, Records
 from latentbloom.runs.folder import default_run
 
 
@@ -38,18 +44,61 @@ def test_a_long_name_fits_every_file_system_and_stays_its_own() -> None:
     assert len(set(words)) == 2
 
 
-def test_names_that_differ_in_capitals_or_signs_alone_stay_apart() -> None:
-    words = file_words(["Rose", "rose", "rose!", "tulip"])
-    assert list(words) == ["Rose", "rose", "rose!", "tulip"]
-    assert words["Rose"] == "Rose"
-    assert len({word.casefold() for word in words.values()}) == 4
+def record(cond: dict[str, str], seed: int = 0, index: int = 3) -> Record:
+    return Record(np.zeros((2, 2, 3), np.uint8), cond, seed, index, torch.zeros(1, 1, 1))
 
 
-def test_a_sample_of_forty_conditions_has_a_name_that_a_file_can_have() -> None:
-    cond = {f"attribute {k}": "yes" for k in range(40)}
-    name = Record(np.zeros((2, 2, 3), np.uint8), cond, 0, 3, torch.zeros(1, 1, 1)).name
-    assert len(name.encode()) < 200
-    assert name.endswith("_seed0_0003")
+def test_plain_conditions_are_their_own_names() -> None:
+    assert condition_word(["smiling", "yes", "wearing_hat", "no"]) == "smiling-yes-wearing_hat-no"
+    assert condition_word(["species", "blackberry lily"]) == "species-blackberry+lily"
+    assert condition_word([]) == "any"
+    assert record({"smiling": "yes", "glasses": "any"}).name == "smiling-yes_seed0_0003"
+
+
+ALIKE = [
+    *({"label": value} for value in ("rose", "Rose", "ROSE", "rose!", "rose?", "rose.", " rose")),
+    *(
+        {"label": value}
+        for value in ("a b", "a-b", "a_b", "a+b", "a, b", "a  b", "", "-", "?", "né")
+    ),
+    *({"label": value} for value in ("ne\u0301", "con", "con_", "any-", "strasse", "straße")),
+    *({"a": "b-c-d"}, {"a": "b", "c": "d"}, {"a-b": "c-d"}, {"a": "b, c: d"}, {"a b": "c"}),
+    *({f"f{k}": "yes" for k in range(40)} | {"f39": word} for word in ("yes", "no", "No")),
+]
+
+
+def test_conditions_that_differ_in_case_or_punctuation_or_late_have_names_of_their_own() -> None:
+    names = [record(cond).name for cond in ALIKE]
+    assert len({unicodedata.normalize("NFD", name).casefold() for name in names}) == len(ALIKE)
+    assert [record(cond).name for cond in ALIKE] == names
+
+
+@given(
+    pair=st.tuples(*[st.lists(st.text(max_size=30), max_size=4)] * 2).filter(lambda p: p[0] != p[1])
+)
+def test_no_two_conditions_share_a_name(pair: tuple[list[str], list[str]]) -> None:
+    first, second = (condition_word(pieces) for pieces in pair)
+    assert first.casefold() != second.casefold()
+    assert all(
+        len(word.encode()) <= 80 and not set(word) & set('/\\:*?"<>|') for word in (first, second)
+    )
+
+
+@pytest.mark.parametrize("seed", [0, -5, 2**31, 10**80, -(10**80)])
+@pytest.mark.parametrize("factors", [0, 1, 14, 40])
+def test_the_file_of_a_sample_has_a_short_name_whatever_was_asked(factors: int, seed: int) -> None:
+    cond = {f"attribute_number_{k}": "ja/né" for k in range(factors)}
+    name = f"{record(cond, seed, 2**32 - 1).name}.png"
+    assert len(name.encode()) <= 120
+    assert name.endswith("_4294967295.png")
+    assert (f"_seed{seed}_" in name) == (len(str(seed)) <= 20)
+
+
+def test_records_json_holds_what_a_short_name_leaves_out(tmp_path: Path) -> None:
+    cond = {f"attribute_number_{k}": "yes" for k in range(40)}
+    (path,) = Records([record(cond)], {"seed": 0}).save(tmp_path, grid=False)
+    described = json.loads((tmp_path / "records.json").read_text(encoding="utf-8"))["pictures"]
+    assert described == [{"file": path.name, "cond": cond, "seed": 0, "index": 3}]
 
 
 def test_a_run_is_named_after_its_source_where_windows_takes_the_name() -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from latentbloom.cli.settings import find_setting
-from latentbloom.files import file_word
+from latentbloom.files import condition_word
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,8 +94,7 @@ def _quality(args: argparse.Namespace) -> tuple[float | None, int | None, str | 
 
 
 def _folder_name(words: dict[str, str], seed: int) -> str:
-    said = "_".join(f"{name}-{value}" for name, value in words.items()) or "any"
-    return f"{file_word(said)}_seed{seed}"
+    return f"{condition_word([word for pair in words.items() for word in pair])}_seed{seed}"
 
 
 def _count(text: str) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from latentbloom.files import file_word, write_atomic, write_json
+from latentbloom.files import condition_word, write_atomic, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,9 +51,11 @@ class Record:
 
     @property
     def name(self) -> str:
-        """A file name without ending, such as "smiling-yes_seed0_0003"."""
-        asked = "_".join(f"{_plain(k)}-{_plain(v)}" for k, v in self.cond.items() if v != "any")
-        return f"{file_word(asked)}_seed{self.seed}_{self.index:04d}"
+        """A file name without ending, such as "smiling-yes_seed0_0003", of at most 116 bytes."""
+        asked = [word for pair in self.cond.items() if pair[1] != "any" for word in pair]
+        seed = str(self.seed)
+        seed = seed if len(seed) <= 20 else condition_word([seed], most=24)
+        return f"{condition_word(asked, most=72)}_seed{seed}_{self.index:04d}"
 
 
 class Records(Sequence[Record]):

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latentbloom.figures.condition_words import condition_rows, phrase
+from latentbloom.figures.condition_words import condition_rows, label_word, phrase
 from latentbloom.figures.paths.states import paths
 from latentbloom.figures.scene import Scene, need_latents
 from latentbloom.figures.sheets import make_sheet
-from latentbloom.files import file_words
 from latentbloom.pictures.grids import picture_grid
 from latentbloom.pictures.images import as_uint8, save_picture
 
@@ -62,10 +61,9 @@ def draw_classes(scene: Scene) -> list[Path]:
     usual = scene.need_model().config.sampling
     how = f"{usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}."
     files = []
-    names = file_words(found)
     for label, records in found.items():
         grid = picture_grid(records.pixels, rows=1, title=f"Samples of “{label}”", note=how)
-        name = f"sample_class_{names[label]}.png"
+        name = f"sample_class_{label_word(label)}.png"
         files.append(save_picture(scene.figures / name, grid))
     return [*files, save_class_grid(found, scene.figures, how)]
 

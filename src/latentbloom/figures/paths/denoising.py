@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from latentbloom.figures.condition_words import label_word
 from latentbloom.figures.maps.latent_map import scatter
 from latentbloom.figures.maps.latent_points import plane_of, real_latents
 from latentbloom.figures.paths.states import paths
 from latentbloom.figures.scene import MissingPiece, Scene
 from latentbloom.figures.sheets import make_sheet
-from latentbloom.files import file_words
 from latentbloom.pictures.grids import picture_grid
 from latentbloom.pictures.images import as_uint8, save_picture
 from latentbloom.pictures.palette import INK, MUTED, SECOND
@@ -33,12 +33,11 @@ def draw_denoising_path(scene: Scene) -> list[Path]:
     """For each condition: x_t and x0_hat over the steps, and the path through the PCA map."""
     files = []
     found = paths(scene)
-    names = file_words(found)
     for label, records in found.items():
         top = _rows(scene, records[:_IN_FIGURE], f"From noise to “{label}”")
         below = _path_map(scene, records[:_IN_FIGURE], top.shape[1])
         sheet = top if below is None else np.concatenate([top, below])
-        name = f"denoising_path_{names[label]}.png"
+        name = f"denoising_path_{label_word(label)}.png"
         files.append(save_picture(scene.figures / name, sheet))
     _save_steps(scene)
     return files

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentbloom.errors import ConfigError
+from latentbloom.figures.condition_words import label_word
 from latentbloom.figures.paths.states import paths, states_between
 from latentbloom.figures.scene import Scene
-from latentbloom.files import file_words, write_atomic
+from latentbloom.files import write_atomic
 from latentbloom.pictures.images import as_uint8, enlarge
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def draw_animations(scene: Scene) -> list[Path]:
         label: frames_of(model, records, settings.frames) for label, records in paths(scene).items()
     }
     files = []
-    names = file_words(rows)
-    boards = {f"_{names[label]}": [row] for label, row in rows.items()}
+    boards = {f"_{label_word(label)}": [row] for label, row in rows.items()}
     if len(rows) > 1:
         # All conditions side by side, the same noise in each line.
         lines = [[row[:, k] for row in rows.values()] for k in range(_LINES)]
