@@ -73,7 +73,7 @@ def vae_gan_stage(config: RunConfig, run: Path) -> Stage:
     from latentbloom.device import make_accelerator
     from latentbloom.evaluate.run_sets import sets_of_run
     from latentbloom.runs.folder import RunFolder
-    from latentbloom.train.vae_gan import VaeGanStage
+    from latentbloom.train.stages.vae_gan import VaeGanStage
 
     train, val = sets_of_run(RunFolder(run))
     assert config.autoencoder is not None
@@ -93,7 +93,7 @@ def diffusion_stage(config: RunConfig, run: Path) -> Stage:
     from latentbloom.evaluate.run_sets import sets_of_run
     from latentbloom.latents.cache import LatentCache
     from latentbloom.runs.folder import RunFolder
-    from latentbloom.train.latent_diffusion import LatentDiffusionStage
+    from latentbloom.train.stages.latent_diffusion import LatentDiffusionStage
 
     folder = RunFolder(run)
     assert config.denoiser is not None

@@ -26,7 +26,7 @@ from latentbloom.evaluate.scores import (
 )
 from latentbloom.model.build import build_denoiser
 from latentbloom.model.generator import Model
-from latentbloom.nn.autoencoders.base import build_autoencoder
+from latentbloom.nn.autoencoders.build import build_autoencoder
 
 SIZE = 32
 

@@ -21,7 +21,7 @@ from latentbloom.fitting.planning.speeds import Speeds
 from latentbloom.fitting.stages import Fitting
 from latentbloom.fitting.work import Training, Work
 from latentbloom.model.generator import Model
-from latentbloom.nn.autoencoders.base import build_autoencoder
+from latentbloom.nn.autoencoders.build import build_autoencoder
 from latentbloom.runs.checkpoint import save_checkpoint
 from latentbloom.runs.folder import RunFolder
 from latentbloom.train.ema import average_of

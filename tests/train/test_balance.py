@@ -12,9 +12,9 @@ from latentbloom.config import AutoencoderConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
 from latentbloom.device import make_accelerator
-from latentbloom.nn.discriminator import Balance, PatchDiscriminator
+from latentbloom.nn.discriminator import Balance
+from latentbloom.train.stages.vae_gan import VaeGanStage
 from latentbloom.train.state import Position, restore_stage, save_stage
-from latentbloom.train.vae_gan import VaeGanStage
 from tiny_run import make_pictures, tiny_config
 
 
@@ -31,7 +31,7 @@ def stage(tmp_path: Path) -> VaeGanStage:
 
 
 def balance_of(stage: VaeGanStage) -> Balance:
-    return cast(PatchDiscriminator, stage.discriminator).balance
+    return stage.adversary.balance
 
 
 def gradient(stage: VaeGanStage, progress: float) -> torch.Tensor:
@@ -45,7 +45,7 @@ def gradient(stage: VaeGanStage, progress: float) -> torch.Tensor:
 
 
 def test_the_weight_that_a_step_measures_holds_for_the_next(stage: VaeGanStage) -> None:
-    stage.discriminator.eval()  # spectral norms stay as they are
+    stage.adversary.discriminator.eval()  # spectral norms stay as they are
     balance = balance_of(stage)
     measured = gradient(stage, progress=1.0)
     assert int(balance.steps) == 1

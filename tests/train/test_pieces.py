@@ -13,10 +13,11 @@ from torch import nn
 
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.errors import ConfigError
-from latentbloom.train.budget import Budget, learning_rate_factor
+from latentbloom.train.budget import Budget, learning_rate_factor, ramp
 from latentbloom.train.ema import average_of, exponent_for
-from latentbloom.train.latent_diffusion import shown_combinations
 from latentbloom.train.order import Order, mix, seed_step, tempered_weights
+from latentbloom.train.stages.latent_diffusion import shown_combinations
+from latentbloom.train.stages.reconstructions import psnr
 from latentbloom.train.state import optimizer_tensors, restore_optimizer
 
 
@@ -165,3 +166,16 @@ def test_combinations_that_were_shown() -> None:
     every = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]])
     assert shown_combinations(every, spec) is None
     assert shown_combinations(labels[:, :1], ConditionSpec(spec.factors[:1])) is None
+
+
+def test_ramp_has_its_corners() -> None:
+    assert [ramp(p, 0.2, 0.4) for p in (0.0, 0.2, 0.3, 0.4, 1.0)] == pytest.approx(
+        [0, 0, 0.5, 1, 1]
+    )
+    assert ramp(0.5, 0.5, 0.5) == 1.0
+
+
+def test_psnr_of_a_known_error() -> None:
+    x = torch.zeros(1, 1, 4, 4)
+    assert float(psnr(x, x + 0.2)) == pytest.approx(20 * math.log10(2 / 0.2), abs=1e-4)
+    assert float(psnr(x, x)) == 100.0  # finite: means are taken

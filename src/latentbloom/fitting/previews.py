@@ -92,7 +92,7 @@ class Previews:
     def _reconstructions(self, autoencoder: Autoencoder) -> None:
         from latentbloom.data.pixels import to_float
         from latentbloom.pictures.preview import save_preview
-        from latentbloom.train.reconstructions import spread
+        from latentbloom.train.stages.reconstructions import spread
 
         source = self.val if len(self.val) else self.train
         images = to_float(source.images(spread(len(source), PREVIEW_IMAGES)))

@@ -20,7 +20,8 @@ from latentbloom.fitting.stage_progress import StageProgress
 from latentbloom.fitting.training_sets import open_sets
 from latentbloom.fitting.work import Training, Work
 from latentbloom.model.warm_start import open_warm_start
-from latentbloom.nn.autoencoders.base import Autoencoder, build_autoencoder
+from latentbloom.nn.autoencoders.base import Autoencoder
+from latentbloom.nn.autoencoders.build import build_autoencoder
 from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from latentbloom.runs.folder import RunFolder
 from latentbloom.runs.metrics import MetricsLog

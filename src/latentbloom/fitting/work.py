@@ -23,9 +23,9 @@ from latentbloom.nn.autoencoders.base import Autoencoder
 from latentbloom.runs.checkpoint import checkpoint_exists
 from latentbloom.runs.folder import RunFolder
 from latentbloom.train.epochs import EpochEnds
-from latentbloom.train.latent_diffusion import LatentDiffusionStage
 from latentbloom.train.stage import Stage
-from latentbloom.train.vae_gan import VaeGanStage
+from latentbloom.train.stages.latent_diffusion import LatentDiffusionStage
+from latentbloom.train.stages.vae_gan import VaeGanStage
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

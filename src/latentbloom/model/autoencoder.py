@@ -12,7 +12,8 @@ from latentbloom.conditions import ConditionSpec
 from latentbloom.config import AutoencoderConfig, RunConfig
 from latentbloom.device import default_device, low_precision
 from latentbloom.errors import CheckpointError
-from latentbloom.nn.autoencoders.base import Autoencoder, Posterior, build_autoencoder
+from latentbloom.nn.autoencoders.base import Autoencoder, Posterior
+from latentbloom.nn.autoencoders.build import build_autoencoder
 from latentbloom.runs.checkpoint import load_checkpoint
 from latentbloom.runs.folder import RunFolder
 

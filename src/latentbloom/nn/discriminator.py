@@ -65,11 +65,11 @@ class FeatureHead(nn.Module):
 
 
 class Balance(nn.Module):
-    """How much the adversarial gradient must weigh to push as hard as all others together.
+    """The weight that makes the adversarial gradient as strong as all others together.
 
-    What a step finds (`latentbloom.losses.terms.adaptive_weight`) differs by a factor of ten from
-    batch to batch, and takes two more ways back through the perceptual network: one step in
-    `EVERY` is measured, and a running geometric mean holds for all.
+    A step's own measurement (`latentbloom.losses.adversarial.adaptive_weight`) varies by a factor
+    of ten from batch to batch and takes two more backward passes through the perceptual network.
+    So one step in `EVERY` measures it, and a running geometric mean serves all steps.
 
     Attributes:
         weight: The mean, a scalar.

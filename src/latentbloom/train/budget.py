@@ -53,3 +53,12 @@ def learning_rate_factor(progress: float, warmup: float, decay_start: float) -> 
         return 1.0
     left = (1.0 - progress) / max(1.0 - decay_start, 1e-9)
     return 0.01 + 0.99 * max(0.0, min(1.0, left))
+
+
+def ramp(progress: float, start: float, full: float) -> float:
+    """0 before `start`, 1 from `full` on, a straight line between."""
+    if progress >= full:
+        return 1.0
+    if progress <= start:
+        return 0.0
+    return (progress - start) / (full - start)

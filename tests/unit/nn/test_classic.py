@@ -21,7 +21,7 @@ from latentbloom.nn.autoencoders.classic import AttentiveBlock, ClassicAutoencod
 from latentbloom.nn.backbones.dense import DenseBlock, DenseUNet
 from latentbloom.nn.backbones.kinds import build_backbone
 from latentbloom.nn.backbones.unet import ConditionedBlock
-from latentbloom.train.class_terms import ClassTerms
+from latentbloom.train.stages.class_terms import ClassTerms
 
 SPEC = ConditionSpec((Factor("smiling", ("no", "yes")), Factor("hair", ("dark", "fair", "red"))))
 COND = {"smiling": torch.tensor([0, 1, 2]), "hair": torch.tensor([2, 3, 0])}

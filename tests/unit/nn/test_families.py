@@ -8,7 +8,8 @@ import torch
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import AutoencoderConfig, DenoiserConfig
 from latentbloom.nn.attention import ChannelAttention, FoldedAttention, SpatialAttention
-from latentbloom.nn.autoencoders.base import Autoencoder, build_autoencoder
+from latentbloom.nn.autoencoders.base import Autoencoder
+from latentbloom.nn.autoencoders.build import build_autoencoder
 from latentbloom.nn.autoencoders.classic import AttentiveBlock, ClassicAutoencoder, LayerNorm2d
 from latentbloom.nn.backbones.kinds import build_backbone, folded_shape
 

@@ -7,7 +7,7 @@ import torch
 
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import AutoencoderConfig, DenoiserConfig
-from latentbloom.nn.autoencoders.base import build_autoencoder
+from latentbloom.nn.autoencoders.build import build_autoencoder
 from latentbloom.nn.backbones.transformer import Transformer
 from latentbloom.nn.blocks import ResBlock, Upsample
 from latentbloom.nn.discriminator import build_discriminator

@@ -11,16 +11,14 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from latentbloom.device import default_device
-from latentbloom.losses.perceptual import load_efficientnet_lite
+from latentbloom.nn.efficientnet import load_folded_layers
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a part, how much of it is done, and its total."""
@@ -89,12 +87,11 @@ class FeatureExtractor:
         self.size = size
         self._measure = None if measure is None else measure.eval()
         self._measure_tag = measure_tag
-        net: Any = load_efficientnet_lite(self.network)
-        stem = nn.Sequential(fuse_conv_bn_eval(net._conv_stem, net._bn0), nn.ReLU6())
-        head = nn.Sequential(fuse_conv_bn_eval(net._conv_head, net._bn1), nn.ReLU6())
-        blocks = [_fold_norms(block) for block in net._blocks]
+        stem, blocks, head = load_folded_layers(self.network)
         self.net = nn.ModuleList([stem, *blocks, head])
-        _quicken(self.net)
+        for module in self.net.modules():
+            if isinstance(module, nn.ReLU6):
+                module.inplace = True
         self.net.to(memory_format=torch.channels_last)
         self.net.eval().requires_grad_(False)
         self._move(default_device() if device is None else torch.device(device))
@@ -195,26 +192,3 @@ def in_batches(pictures: Tensor, size: int = BATCH) -> Iterable[Tensor]:
     """Slices of at most `size` pictures of a tensor (N, C, H, W)."""
     for index in range(math.ceil(len(pictures) / size)):
         yield pictures[index * size : (index + 1) * size]
-
-
-def _fold_norms(block: nn.Module) -> nn.Module:
-    """Fold each batch normalisation into the convolution before it: same result, faster."""
-    pairs = [("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")]
-    for conv, norm in pairs:
-        if hasattr(block, conv):
-            setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
-            setattr(block, norm, nn.Identity())
-    return block
-
-
-def _quicken(net: nn.Module) -> None:
-    """The same values in two thirds of the time: no copies for clipping and padding."""
-    for module in net.modules():
-        if isinstance(module, nn.ReLU6):
-            module.inplace = True
-        pad = getattr(module, "static_padding", None)
-        if isinstance(module, nn.Conv2d) and isinstance(pad, nn.ZeroPad2d):
-            left, right, top, bottom = pad.padding
-            if left == right == top == bottom:
-                module.padding = (left, left)
-                module.static_padding = nn.Identity()

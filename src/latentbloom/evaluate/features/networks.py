@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from latentbloom.errors import ConfigError
 from latentbloom.evaluate.features.extractor import FeatureExtractor
-from latentbloom.losses.perceptual import load_efficientnet_lite
+from latentbloom.nn.efficientnet import load_efficientnet_lite
 
 NETWORKS = ("efficientnet-lite2", "inception", "dinov2")
 INCEPTION_WEIGHTS = (

@@ -87,7 +87,7 @@ def vae_gan_speeds(
     from latentbloom.runs.metrics import MetricsLog
     from latentbloom.train.budget import Budget
     from latentbloom.train.loop import Trainer
-    from latentbloom.train.vae_gan import VaeGanStage
+    from latentbloom.train.stages.vae_gan import VaeGanStage
 
     alone = make_accelerator(precision, alone=True)  # the other processes wait for the plan
     settings = config.vae_gan

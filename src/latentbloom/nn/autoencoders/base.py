@@ -1,4 +1,4 @@
-"""What every autoencoder has: a posterior, a normalisation, and one way to be built."""
+"""What every autoencoder has: a posterior and a normalisation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from latentbloom.conditions import ConditionSpec
 from latentbloom.config import AutoencoderConfig
 
 LatentShape = tuple[int, int, int]
@@ -122,27 +121,3 @@ def bounded_posterior(parameters: Tensor) -> Posterior:
     mean, log_var = parameters.chunk(2, dim=1)
     log_var = (log_var - 4.0).clamp(-12.0, 2.0)
     return Posterior(mean, torch.exp(0.5 * log_var))
-
-
-def build_autoencoder(config: AutoencoderConfig, spec: ConditionSpec | None = None) -> Autoencoder:
-    """The autoencoder that a configuration asks for, fresh.
-
-    Arguments:
-        config: Family and sizes.
-        spec: The factors, for the families that learn classes beside latents.
-    """
-    return _build(config, spec).to(memory_format=torch.channels_last)
-
-
-def _build(config: AutoencoderConfig, spec: ConditionSpec | None) -> Autoencoder:
-    if config.family == "classic":
-        from latentbloom.nn.autoencoders.classic import ClassicAutoencoder
-
-        return ClassicAutoencoder(config, spec)
-    if config.family == "pixel":
-        from latentbloom.nn.autoencoders.pixel import PixelAutoencoder
-
-        return PixelAutoencoder(config)
-    from latentbloom.nn.autoencoders.swift import SwiftAutoencoder
-
-    return SwiftAutoencoder(config)

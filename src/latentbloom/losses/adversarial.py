@@ -1,4 +1,4 @@
-"""Losses of stage 1, as pure functions."""
+"""Losses of discriminator and autoencoder against each other, and their balance."""
 
 from __future__ import annotations
 
@@ -7,33 +7,6 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from latentbloom.nn.autoencoders.base import Posterior
-
-
-def reconstruction_loss(images: Tensor, reconstruction: Tensor) -> Tensor:
-    """Mean absolute error of a pixel, in units of the range [-1, 1].
-
-    Arguments:
-        images: Shape (B, C, H, W), values in [-1, 1].
-        reconstruction: Same shape.
-
-    Returns:
-        Shape (B,).
-    """
-    return (reconstruction.float() - images.float()).abs().mean(dim=(1, 2, 3))
-
-
-def kl_loss(posterior: Posterior) -> Tensor:
-    r"""Mean over latent numbers of KL(N(mean, std^2) || N(0, 1)), in nats.
-
-    .. math:: \frac{1}{2} (\mu^2 + \sigma^2 - 1) - \log \sigma
-
-    Returns:
-        Shape (B,). Source: Kingma and Welling 2013, arXiv:1312.6114, appendix B.
-    """
-    mean, std = posterior
-    return (0.5 * (mean.square() + std.square() - 1.0) - std.log()).mean(dim=(1, 2, 3))
 
 
 def hinge_discriminator_loss(
@@ -116,18 +89,3 @@ def adaptive_weight(main: Tensor, adversarial: Tensor) -> Tensor:
         A scalar. Source: Esser et al. 2020, arXiv:2012.09841, equation 7.
     """
     return (main.norm() / (adversarial.norm() + 1e-6)).clamp_max(1e4).detach()
-
-
-def ramp(progress: float, start: float, full: float) -> float:
-    """0 before `start`, 1 from `full` on, a straight line between."""
-    if progress >= full:
-        return 1.0
-    if progress <= start:
-        return 0.0
-    return (progress - start) / (full - start)
-
-
-def psnr(images: Tensor, reconstruction: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB of pictures in [-1, 1], shape (B,)."""
-    mse = (images.float() - reconstruction.float()).square().mean(dim=(1, 2, 3))
-    return 10.0 * torch.log10(4.0 / mse.clamp_min(1e-10))

@@ -10,24 +10,19 @@ from torch import Tensor
 
 from latentbloom.config import AutoencoderConfig, TrainSettings, VaeGanSettings
 from latentbloom.data.pixels import to_float
+from latentbloom.losses.autoencoding import kl_loss, reconstruction_loss
 from latentbloom.losses.perceptual import build_perceptual
-from latentbloom.losses.terms import (
-    ADVERSARIAL_LOSSES,
-    adaptive_weight,
-    discriminator_accuracy,
-    kl_loss,
-    ramp,
-    reconstruction_loss,
-)
-from latentbloom.nn.autoencoders.base import Autoencoder, build_autoencoder
-from latentbloom.nn.discriminator import Balance, PatchDiscriminator, build_discriminator
-from latentbloom.train.class_terms import ClassTerms
+from latentbloom.nn.autoencoders.base import Autoencoder
+from latentbloom.nn.autoencoders.build import build_autoencoder
+from latentbloom.train.budget import ramp
 from latentbloom.train.ema import average_of
 from latentbloom.train.muon import Muon, split_weights
 from latentbloom.train.order import mix
 from latentbloom.train.processes import unwrap
-from latentbloom.train.reconstructions import Reconstructing
 from latentbloom.train.stage import Batch, Phase
+from latentbloom.train.stages.adversary import Adversary
+from latentbloom.train.stages.class_terms import ClassTerms
+from latentbloom.train.stages.reconstructions import Reconstructing
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -69,7 +64,7 @@ class VaeGanStage:
         self.config = config
         self.settings = settings
         self.images = images
-        self.looking = Reconstructing(images, val, accelerator)
+        self.reconstructing = Reconstructing(images, val, accelerator)
         self.accelerator = accelerator
         self.mirror = mirror
         self.num_images = len(images)
@@ -80,35 +75,17 @@ class VaeGanStage:
         if start is not None:
             start(autoencoder)
         self.classes = ClassTerms.of(autoencoder, settings, images.spec)
-        self.judge_loss, self.fool_loss = ADVERSARIAL_LOSSES[settings.adversarial_loss]
         self.perceptual = build_perceptual(settings.perceptual, say)
         features = self.perceptual.channels if self.perceptual is not None else []
-        discriminator = build_discriminator(config.channels, features, settings.discriminator_width)
+        self.adversary = Adversary(settings, config.channels, features, accelerator)
         if self.perceptual is not None:
             self.perceptual.to(accelerator.device)
         self.ema = average_of(autoencoder.to(accelerator.device), train.ema_share)
         main = _optimizer(autoencoder, settings)
-        other = torch.optim.AdamW(
-            discriminator.parameters(),
-            settings.discriminator_lr,
-            weight_decay=0.0,
-            betas=(0.5, 0.99),
-            fused=True,
-        )
         self.autoencoder, main = accelerator.prepare(autoencoder, main)
-        self.discriminator, other = accelerator.prepare(discriminator, other)
-        self.phases = [
-            Phase("autoencoder", self.autoencoder, main, self.autoencoder_loss),
-            Phase(
-                "discriminator",
-                self.discriminator,
-                other,
-                self.discriminator_loss,
-                start=settings.discriminator_start,
-            ),
-        ]
-        if settings.adversarial_weight == 0.0:
-            del self.phases[1]
+        self.phases = [Phase("autoencoder", self.autoencoder, main, self.autoencoder_loss)]
+        if settings.adversarial_weight > 0.0:
+            self.phases.append(self.adversary.phase)
         self.milestones = self._milestones()
 
     def _milestones(self) -> list[tuple[float, str]]:
@@ -132,7 +109,7 @@ class VaeGanStage:
         x = x.to(self.accelerator.device, memory_format=torch.channels_last)
         shape = (len(x), *self._plain.latent_shape)
         eps = torch.randn(shape).to(x.device)
-        return {"images": x, "eps": eps, "cond": self.looking.cond(self.images, indices)}
+        return {"images": x, "eps": eps, "cond": self.reconstructing.cond(self.images, indices)}
 
     def autoencoder_loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """All of the autoencoder's losses; their gradients meet at the reconstruction."""
@@ -159,25 +136,15 @@ class VaeGanStage:
                 perceptual = self.perceptual.distance(real_maps, fake_maps).mean()
             main = main + s.perceptual_weight * perceptual
             logs["perceptual"] = perceptual.detach()
-        adversarial_ramp = ramp(progress, s.adversarial_start, s.adversarial_full)
-        adversarial_weight = s.adversarial_weight * adversarial_ramp
-        if adversarial_weight > 0.0:
-            with self.accelerator.autocast():
-                scores = unwrap(self.discriminator)(pixels, fake_maps)
-            adversarial = self.fool_loss(scores)
-            balance = self._balance
-            if balance.due:
-                pushes = [
-                    self._at_last_layer(reconstruction, pixels, x) for x in (main, adversarial)
-                ]
-                balance.measured(adaptive_weight(*pushes))
-            balance.steps += 1
-            main = main + adversarial_weight * balance.weight * adversarial
-            logs |= {
-                "adversarial": adversarial.detach(),
-                "adversarial_ramp": torch.tensor(adversarial_ramp),
-                "adaptive_weight": balance.weight,
-            }
+        adversarial = self.adversary.term(
+            pixels,
+            fake_maps,
+            main,
+            progress,
+            lambda loss: self._at_last_layer(reconstruction, pixels, loss),
+        )
+        if adversarial is not None:
+            main, logs = main + adversarial[0], logs | adversarial[1]
         (gradient,) = torch.autograd.grad(main, pixels)
         batch["real"] = (images, real_maps)
         batch["fake"] = (pixels.detach(), [x.detach() for x in fake_maps])
@@ -196,12 +163,6 @@ class VaeGanStage:
         assert isinstance(model, Autoencoder)
         return model
 
-    @property
-    def _balance(self) -> Balance:
-        model = unwrap(self.discriminator)
-        assert isinstance(model, PatchDiscriminator)
-        return model.balance
-
     def _at_last_layer(self, reconstruction: Tensor, pixels: Tensor, loss: Tensor) -> Tensor:
         """A loss's gradient at the weights of the last layer, by way of the pixels."""
         gradient = torch.autograd.grad(loss, pixels, retain_graph=True)
@@ -209,27 +170,10 @@ class VaeGanStage:
         (found,) = torch.autograd.grad(reconstruction, weight, gradient, retain_graph=True)
         return found
 
-    def discriminator_loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of the verdicts on the reconstructions that the autoencoder has just made."""
-        del progress
-        real_images, real_maps = batch["real"]
-        fake_images, fake_maps = batch["fake"]
-        scores = self.discriminator(
-            torch.cat([real_images, fake_images]),
-            [torch.cat(pair) for pair in zip(real_maps, fake_maps, strict=True)],
-        )
-        halves = [score.chunk(2) for score in scores]
-        real, fake = [half[0] for half in halves], [half[1] for half in halves]
-        loss = self.judge_loss(real, fake)
-        return loss, {
-            "discriminator": loss.detach(),
-            "discriminator_accuracy": discriminator_accuracy(real, fake).detach(),
-        }
-
     def validate(self) -> tuple[dict[str, float], float]:
         """Scores of the averaged weights on held-out pictures."""
         weight = self.settings.perceptual_weight
-        return self.looking.scores(self._averaged, self.perceptual, weight, self.classes)
+        return self.reconstructing.scores(self._averaged, self.perceptual, weight, self.classes)
 
     @property
     def _averaged(self) -> Autoencoder:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latentbloom.data.pixels import to_float
-from latentbloom.losses.terms import psnr, reconstruction_loss
+from latentbloom.losses.autoencoding import reconstruction_loss
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from latentbloom.data.imageset import ImageSet
     from latentbloom.losses.perceptual import PerceptualLoss
     from latentbloom.nn.autoencoders.base import Autoencoder
-    from latentbloom.train.class_terms import ClassTerms
+    from latentbloom.train.stages.class_terms import ClassTerms
 
 VALIDATION_IMAGES = 256
 AT_ONCE = 64
@@ -84,6 +84,14 @@ class Reconstructing:
 def _reconstruct(model: Autoencoder, x: Tensor) -> Tensor:
     parts = [model.decode_raw(model.encode_raw(p).mean).float() for p in x.split(AT_ONCE)]
     return torch.cat(parts).clamp(-1.0, 1.0)
+
+
+def psnr(x: Tensor, y: Tensor) -> Tensor:
+    """Decibels (B,) of pictures in [-1, 1]; at most 100, so that a mean stays finite."""
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    found = peak_signal_noise_ratio(y, x, data_range=2.0, dim=(1, 2, 3), reduction="none")
+    return found.clamp(max=100.0)
 
 
 def spread(length: int, count: int) -> list[int]:

@@ -14,8 +14,8 @@ from latentbloom.losses.perceptual import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     build_perceptual,
-    load_efficientnet_lite,
 )
+from latentbloom.nn.efficientnet import load_efficientnet_lite
 
 
 def write_random_weights(home: Path, file: str, build: Any) -> dict[str, torch.Tensor]:

@@ -15,9 +15,9 @@ from latentbloom.losses.class_losses import (
     repulsion_loss,
     spread_loss,
 )
-from latentbloom.losses.terms import ramp
 from latentbloom.nn.autoencoders.base import Autoencoder
 from latentbloom.nn.autoencoders.classic import LatentClasses
+from latentbloom.train.budget import ramp
 
 
 class ClassTerms:
