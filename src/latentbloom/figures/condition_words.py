@@ -34,9 +34,10 @@ def label_word(label: str) -> str:
 
 
 def full_conditions(spec: ConditionSpec, most: int) -> list[dict[str, str]]:
-    """At most so many conditions that name every factor and show as many values as they can.
+    """At most `most` conditions that name every factor and show as many values as they can.
 
-    All combinations where they are few; else all factors step through their values together.
+    These are all combinations where there are few of them. Otherwise all factors step through
+    their values together, and no list of combinations is made.
     """
     combinations = list(itertools.islice(spec.combinations(), most + 1))
     if len(combinations) <= most:
@@ -50,10 +51,11 @@ def full_conditions(spec: ConditionSpec, most: int) -> list[dict[str, str]]:
 def condition_rows(
     spec: ConditionSpec, *, most: int = MOST_ROWS
 ) -> tuple[list[dict[str, str]], str]:
-    """The conditions to show, and a sentence when they are not all.
+    """The conditions to show, at most `most`, and a note when they are not all combinations.
 
-    Every combination of values where there are few; else each value for itself, with the other
-    factors left open; else an even choice of these.
+    These are all combinations of values where there are few of them. Otherwise each value has
+    its own row, with the other factors left open; where these are too many, an even choice of
+    them is shown.
     """
     if not spec.factors:
         return [{}], ""
@@ -61,7 +63,7 @@ def condition_rows(
     if len(combinations) <= most:
         return combinations, ""
     single = [{f.name: value} for f in spec.factors for value in f.values]
-    note = "" if len(spec.factors) == 1 else "What a row does not name is left open."
+    note = "" if len(spec.factors) == 1 else "Factors that a row does not name are left open."
     if len(single) > most:
         places = np.linspace(0, len(single) - 1, most).round().astype(int)
         note = f"{most} of {len(single)} conditions. {note}".strip()

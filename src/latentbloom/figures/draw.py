@@ -1,4 +1,4 @@
-"""All drawings by name, made one after the other so that one that fails costs no other."""
+"""All drawings by name; where one fails, the others are still drawn."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Drawing:
     Attributes:
         summary: What it shows, in a few words.
         draw: Makes it and returns the files.
-        needs: What has to be loaded for it: "model", "val", "train".
+        needs: What must be loaded for it: "model", "val", "train".
     """
 
     summary: str
@@ -51,36 +51,44 @@ _TRAIN = frozenset({"model", "train"})
 
 DRAWINGS: dict[str, Drawing] = {
     "curves": Drawing("losses, scores and learning rate over training", curves.draw_curves),
-    "samples": Drawing("class by sample, the same noise in a column", samples.draw_samples, _MODEL),
+    "samples": Drawing(
+        "samples by condition, the same noise in a column", samples.draw_samples, _MODEL
+    ),
     "reconstructions": Drawing(
-        "originals above reconstructions, worst to best", reconstructions.draw_reconstructions, _VAL
+        "originals above their reconstructions, worst to best",
+        reconstructions.draw_reconstructions,
+        _VAL,
     ),
     "colours": Drawing(
-        "training pictures by colour, to check what was found",
+        "training pictures by colour, to check the colours found",
         colour_rows.draw_colours,
         frozenset({"train"}),
     ),
-    "classes": Drawing("samples of each class for itself", samples.draw_classes, _MODEL),
-    "factors": Drawing("factor by factor from the same noise", variations.draw_factors, _MODEL),
+    "classes": Drawing("samples of each class in a file of its own", samples.draw_classes, _MODEL),
+    "factors": Drawing(
+        "one factor by another, from the same noise", variations.draw_factors, _MODEL
+    ),
     "interpolation": Drawing(
-        "between two seeds and between two conditions", interpolation.draw_interpolation, _MODEL
+        "interpolation between two seeds and between two conditions",
+        interpolation.draw_interpolation,
+        _MODEL,
     ),
     "neighbours": Drawing(
         "samples beside their nearest training pictures", nearest.draw_neighbours, _TRAIN
     ),
-    "prior": Drawing("noise decoded without and with the denoiser", samples.draw_prior, _MODEL),
-    "guidance": Drawing("guidance by steps", variations.draw_guidance, _MODEL),
+    "prior": Drawing("decoded noise, without and with the denoiser", samples.draw_prior, _MODEL),
+    "guidance": Drawing("guidance by number of steps", variations.draw_guidance, _MODEL),
     "path": Drawing(
-        "from noise to picture, and the way through the latent map",
+        "steps from noise to picture, and their path on the latent map",
         denoising.draw_denoising_path,
         _VAL,
     ),
     "map": Drawing(
-        "latents by PCA and t-SNE, with generated ones", latent_map.draw_latent_map, _VAL
+        "latents of pictures and samples, by PCA and t-SNE", latent_map.draw_latent_map, _VAL
     ),
-    "animation": Drawing("noise becoming a picture, moving", films.draw_animations, _MODEL),
+    "animation": Drawing("animation from noise to picture", films.draw_animations, _MODEL),
 }
-"""In the order in which they are drawn: what takes seconds comes last, where time is short."""
+"""In drawing order: slow ones last, so that a time limit cuts few."""
 
 
 def draw_figures(
@@ -99,15 +107,15 @@ def draw_figures(
 
     Arguments:
         model: The trained model, its autoencoder alone, or None to draw only what needs neither.
-        val: Pictures kept aside, or None.
+        val: Held-out pictures, or None.
         run: The run folder.
-        train: Training pictures, for nearest neighbours, and where there is no `val`.
+        train: Training pictures: for nearest neighbours, and used where there is no `val`.
         what: Names in `DRAWINGS`; default all.
         seed: Decides every random choice.
-        seconds: No drawing is begun after so many; None draws all.
-        on_missing: Is told (name, reason) of a drawing that was not made; default a log line, but
-            for those that models of this kind have no use for.
-        on_drawn: Is told (name, files, seconds) of each that was.
+        seconds: No drawing is started after so many; None draws all.
+        on_missing: Called with (name, reason) for each drawing that was not made. By default these
+            are logged, except drawings that do not apply to this kind of model.
+        on_drawn: Called with (name, files, seconds) for each drawing that was made.
 
     Returns:
         The files, in order.
@@ -124,7 +132,7 @@ def draw_scene(
     on_missing: Callable[[str, str], None] | None = None,
     on_drawn: Callable[[str, list[Path], float], None] | None = None,
 ) -> list[Path]:
-    """`draw_figures` for a scene that is put together already."""
+    """`draw_figures` for a scene that exists already."""
     missing = on_missing or _log_missing
     begin = time.monotonic()
     files: list[Path] = []
@@ -142,7 +150,7 @@ def draw_scene(
             missing(name, str(reason))
         except LatentbloomError as error:
             missing(name, str(error))
-        except Exception as error:  # one drawing must not cost the others, or the run
+        except Exception as error:  # one drawing must not stop the others, or the run
             logger.exception("Drawing '%s' failed", name)
             missing(name, f"it failed: {type(error).__name__}: {error}")
         else:

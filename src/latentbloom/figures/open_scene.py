@@ -1,4 +1,4 @@
-"""A scene from a run folder: what is there is loaded, what is not is said."""
+"""A scene from a run folder: loads what is there, and reports what is not."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def open_scene(
     log: bool | None = None,
     say: Callable[[str], None] = print,
 ) -> Scene:
-    """Load what the drawings named need.
+    """Load what the named drawings need.
 
     Arguments:
         run: The run folder.
         names: Names in `DRAWINGS`.
-        cond: Conditions such as "smiling=yes", to draw these alone.
+        cond: Conditions such as "smiling=yes"; only these are drawn.
         seed: Decides every random choice.
-        against: Source of real pictures; default the one that the run was trained on.
-        overrides: What is said about that source, as for `sets_of_run`.
-        animation: How animations are made.
+        against: Source of real pictures; by default the training source of the run.
+        overrides: Settings of that source, as for `sets_of_run`.
+        animation: Settings of animations.
         log: Logarithmic or linear axes of curves; None chooses for each.
-        say: Is told what could not be loaded.
+        say: Called with a sentence about what could not be loaded.
 
     Raises:
         ConditionError: A condition is unknown.
@@ -59,7 +59,7 @@ def open_scene(
 
 
 def _load(run: Path | str, say: Callable[[str], None]) -> AutoencoderModel | None:
-    """The model, or its autoencoder alone, or None; and why it is not more."""
+    """The model, else its autoencoder, else None; says why it is not the whole model."""
     from latentbloom.model.autoencoder import load_autoencoder_model
     from latentbloom.model.generator import load
 

@@ -1,4 +1,4 @@
-"""What a drawing is made from, and the words it uses."""
+"""What drawings are made from: a run's model, pictures and settings."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ HELD_OUT, TRAINING = "held-out", "training"
 
 
 class MissingPiece(Exception):  # noqa: N818 - nothing went wrong
-    """A drawing cannot be made, because a piece is not there; the text says which."""
+    """A drawing cannot be made because something is missing; the text says what."""
 
 
 class NotApplicable(MissingPiece):
-    """A drawing says nothing about models of this kind, and nobody misses it."""
+    """A drawing does not apply to this kind of model."""
 
 
 @dataclass(frozen=True)
 class AnimationSettings:
-    """How an animation is made.
+    """Settings of animations.
 
     Attributes:
-        frames: Pictures from noise to the end.
-        fps: Frames a second.
-        size: Side of each sample in pixels; None chooses one that keeps files small.
-        hold: Seconds that the last frame stays.
+        frames: Frames from noise to the final picture.
+        fps: Frames per second.
+        size: Side of each sample in pixels; None keeps files below 2 MB.
+        hold: Extra seconds on the last frame.
         format: "gif", "webp" or "mp4".
     """
 
@@ -51,18 +51,18 @@ class AnimationSettings:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything a drawing may look at.
+    """Everything that a drawing may use.
 
     Arguments:
-        run: The run folder that figures are written to.
-        model: The trained model, or before stage 2 has begun its autoencoder, when there is one.
-        val: Pictures that were kept aside, when there are any.
-        train: Pictures that were trained on, when they can be read.
+        run: The run folder, where figures are written.
+        model: The trained model; before stage 2 its autoencoder; None before that.
+        val: Held-out pictures, if there are any.
+        train: Training pictures, if they can be read.
         seed: Decides every random choice.
-        words: Conditions that the user asked for; a drawing of one condition shows these.
+        words: Conditions that the user asked for; drawings show only these.
         animation: How animations are made.
-        log: Logarithmic or linear axes of curves; None chooses for each.
-        memory: What drawings share, so that it is computed once.
+        log: Logarithmic or linear axes of curves; None chooses for each curve.
+        memory: Results that several drawings use, computed once.
     """
 
     run: Path
@@ -77,7 +77,7 @@ class Scene:
 
     @property
     def figures(self) -> Path:
-        """Where figures go."""
+        """The folder of figures."""
         return self.run / "figures"
 
     def need_model(self) -> Model:
@@ -105,7 +105,7 @@ class Scene:
         return self.model
 
     def need_val(self, least: int = 1) -> ImageSet:
-        """The pictures kept aside, at least so many.
+        """The held-out pictures, at least `least` of them.
 
         Raises:
             MissingPiece: There are fewer.
@@ -115,7 +115,7 @@ class Scene:
         return self.val
 
     def need_train(self, least: int = 1) -> ImageSet:
-        """The training pictures, at least so many.
+        """The training pictures, at least `least` of them.
 
         Raises:
             MissingPiece: There are fewer.
@@ -125,13 +125,13 @@ class Scene:
         return self.train
 
     def conditions(self, most: int = MOST_ROWS) -> list[dict[str, str]]:
-        """The conditions to show, each naming every factor: those asked for, else all that fit."""
+        """The conditions to show, each with a value for every factor: at most `most`."""
         if self.words:
             return [dict(self.words)]
         return full_conditions(self.need_model().spec, most)
 
     def real(self, least: int = 1) -> tuple[ImageSet, str]:
-        """The pictures kept aside, or where there are too few those of training; and which.
+        """The held-out pictures, or where there are too few the training pictures; and which.
 
         Raises:
             MissingPiece: There are too few of both.
@@ -142,13 +142,13 @@ class Scene:
 
 
 def need_latents(autoencoder_model: AutoencoderModel) -> AutoencoderModel:
-    """The autoencoder, where it has latents that are not the pixels themselves.
+    """The autoencoder, if its latents are not the pixels themselves.
 
     Raises:
-        NotApplicable: It hands pixels through.
+        NotApplicable: The model works on pixels directly.
     """
     if not autoencoder_model.reconstructs:
-        raise NotApplicable("this model learns the pixels themselves, without an autoencoder")
+        raise NotApplicable("this model works on pixels directly, without an autoencoder")
     return autoencoder_model
 
 
@@ -169,7 +169,7 @@ def float_images(images: ImageSet, indices: Sequence[int]) -> torch.Tensor:
 
 
 def spread_indices(count: int, wanted: int, seed: int) -> list[int]:
-    """At most `wanted` of `count` places, drawn without repeats, in order."""
+    """At most `wanted` of `count` indices, chosen at random without replacement, in order."""
     if count <= wanted:
         return list(range(count))
     chosen = np.random.default_rng(seed).choice(count, wanted, replace=False)

@@ -1,7 +1,7 @@
-"""Sheets: the bare pictures behind a figure, with what is known of each.
+"""Sheets: the bare pictures of a figure with a description of each, in figures/data/.
 
-A figure is for looking at; its sheet, in figures/data/, is for the report and for programs,
-which lay the same pictures out anew.
+A figure is for people. Its sheet is for programs and for the report, which arrange the same
+pictures in their own way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FOLDER = "figures/data"
 BLANK = "blank"
-"""What is known of a picture that only fills a row up."""
+"""Marks a picture that only fills up a row."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Sheet:
     """Pictures of one size in rows and columns.
 
     Attributes:
-        name: Of the figure that they belong to.
+        name: The name of the figure.
         pixels: uint8 (N, H, W, 3), row by row.
-        rows: A word for each row.
+        rows: A label for each row.
         cols: Pictures in a row.
-        pictures: What is known of each picture; as many as there are pictures.
-        about: What holds for all of them.
+        pictures: A description of each picture.
+        about: A description of all of them.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Sheet:
 
     @classmethod
     def load(cls, run: Path, name: str) -> Sheet | None:
-        """Read a sheet; None when it is not there or not whole."""
+        """Read a sheet; None when it is missing or damaged."""
         folder = run / FOLDER
         try:
             known = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Grids of pictures with readable labels, exact to the pixel."""
+"""Grids of pictures with labels, which leave every pixel of the pictures as it is."""
 
 from __future__ import annotations
 
@@ -43,26 +43,26 @@ def picture_grid(
     smooth: bool = True,
     gap: int = 4,
 ) -> Pixels:
-    """Lay pictures out row by row, with words beside and above them.
+    """Arrange pictures row by row, with labels beside and above them.
 
     Arguments:
         images: Float (N, C, H, W) in [-1, 1], or uint8 (N, H, W, C).
         rows: Number of rows; worked out from `cols` when left out.
         cols: Number of columns; worked out from `rows`, else as square as possible.
-        row_labels: A word for each row, at its left.
-        col_labels: A word for each column, above it.
-        captions: A word for each picture, under it.
-        title: A heading.
-        note: A sentence under the grid.
-        scale: Enlargement; by default small pictures come out near 128 pixels.
-        smooth: Lanczos when true, single pixels visible when false.
+        row_labels: A label for each row, on its left; cut where it is higher than the row.
+        col_labels: A label for each column, above it.
+        captions: A caption for each picture, under it.
+        title: A heading of at most three lines.
+        note: A text under the grid.
+        scale: Enlargement; by default small pictures become about 128 pixels wide.
+        smooth: Lanczos if true, nearest neighbour (visible pixels) if false.
         gap: Pixels between pictures.
 
     Returns:
         uint8 (H, W, 3).
 
     Raises:
-        ValueError: There are no pictures, or a list of words has the wrong length.
+        ValueError: There are no pictures, or a list of labels has the wrong length.
     """
     from PIL import Image, ImageDraw
 
@@ -84,7 +84,7 @@ def picture_grid(
     left = margin + (label_w + 12 if words else 0)
     heads = [_fitted(w, tile_w + gap - 2, _LABEL) for w in col_labels or ()]
     said = captions or [""] * len(tiles)
-    # Only rows that say something under their pictures need room for it.
+    # Only rows with captions need room for them.
     below = [_SMALL + 8 if any(said[r * cols : (r + 1) * cols]) else 0 for r in range(rows)]
     tops = np.cumsum([0, *(tile_h + gap + b for b in below)])
     step_x = tile_w + gap
@@ -131,22 +131,22 @@ def reconstruction_grid(
     note: str = "",
     scale: float | None = None,
 ) -> Pixels:
-    """Originals above their reconstructions, and on request four times their difference.
+    """Originals above their reconstructions, optionally with four times their difference.
 
     Arguments:
         originals: Float (N, C, H, W) in [-1, 1], or uint8 (N, H, W, C).
         reconstructions: The same shape.
-        captions: A word for each pair, under it, for example its PSNR.
-        differences: Add a row with 4 |reconstruction - original| on black.
-        title: A heading.
-        note: A sentence under the grid.
-        scale: Enlargement; by default small pictures come out near 128 pixels.
+        captions: A caption for each pair, under it, for example its PSNR.
+        differences: Add a row of 4 |reconstruction - original| on black.
+        title: A heading of at most three lines.
+        note: A text under the grid.
+        scale: Enlargement; by default small pictures become about 128 pixels wide.
 
     Returns:
         uint8 (H, W, 3).
     """
     first, second = as_uint8(originals), as_uint8(reconstructions)
-    rows, labels = [first, second], ["original", "rebuilt"]
+    rows, labels = [first, second], ["original", "reconstruction"]
     if differences:
         rows.append(difference(first, second))
         labels.append("difference ×4")
@@ -184,7 +184,7 @@ def _shape(n: int, rows: int | None, cols: int | None) -> tuple[int, int]:
 
 def _check(name: str, words: Sequence[str] | None, n: int) -> None:
     if words is not None and len(words) != n:
-        raise ValueError(f"{name} has {len(words)} entries; {n} are wanted.")
+        raise ValueError(f"{name} has {len(words)} entries; {n} are needed.")
 
 
 def _extent(text: str, size: int, *, bold: bool = False) -> tuple[int, int]:
@@ -208,7 +208,7 @@ def _shortened(text: str, most: int) -> str:
 
 
 def _fitted(text: str, width: int, size: int) -> tuple[str, int]:
-    """The text broken at spaces, and the font size (9 or more) at which it fits a width."""
+    """The text broken at spaces, and the font size (9 or more) at which it fits the width."""
     for smaller in range(size, 8, -1):
         broken = _wrapped(text, smaller, width)
         if _extent(broken, smaller)[0] <= width:
@@ -217,7 +217,7 @@ def _fitted(text: str, width: int, size: int) -> tuple[str, int]:
 
 
 def _wrapped(text: str, size: int, width: int, *, bold: bool = False) -> str:
-    """Break a text at spaces where it gets too wide; its own line ends stay."""
+    """Break a text at spaces where it is too wide, and keep its own line breaks."""
     done = []
     for line in text.split("\n"):
         parts: list[str] = []

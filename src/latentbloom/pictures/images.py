@@ -1,4 +1,4 @@
-"""From arrays to picture files: conversion, enlarging, writing, embedding."""
+"""Pictures as arrays and files: convert, enlarge, write, embed."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def as_uint8(images: Images) -> Pixels:
-    """Bytes in colour, ready to be drawn.
+    """Convert pictures to 8-bit RGB.
 
     Arguments:
         images: Float (N, C, H, W) in [-1, 1], or uint8 (N, C, H, W) or (N, H, W, C), with C of
-            1 or 3. Values outside the range are clipped; what is not a number becomes black.
+            1 or 3. Values outside the range are clipped, and NaN becomes black.
 
     Returns:
         uint8 (N, H, W, 3).
 
     Raises:
-        ValueError: The array is no batch of pictures.
+        ValueError: The array is not a batch of pictures.
     """
     array = images if isinstance(images, np.ndarray) else images.detach().float().cpu().numpy()
     if not isinstance(images, np.ndarray) and not images.is_floating_point():
@@ -63,10 +63,10 @@ def enlarge(pixels: Pixels, scale: float, *, smooth: bool = True) -> Pixels:
 
 
 def save_picture(path: Path | str, array: Pixels, *, quality: int = 90) -> Path:
-    """Write uint8 (H, W, 3) as PNG, JPEG or WebP by the file's ending.
+    """Write uint8 (H, W, 3) as PNG, JPEG or WebP, by the suffix of the file.
 
-    The file is written beside and renamed, because a report or a viewer may read it at the
-    same moment.
+    The file is written under another name and renamed, because a report or a viewer may read it
+    at the same moment.
     """
     path = Path(path)
     return write_atomic(path, picture_bytes(array, path.suffix, quality=quality))
@@ -94,5 +94,5 @@ def read_picture(path: Path) -> Pixels:
 
 
 def data_uri(content: bytes, kind: Literal["png", "jpeg", "webp"]) -> str:
-    """A picture's bytes as text that a web page can hold."""
+    """The bytes of a picture as a data: address for a web page."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

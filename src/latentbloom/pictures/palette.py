@@ -1,6 +1,6 @@
-"""One restrained set of colours and fonts for every drawing.
+"""The colours and fonts of all figures.
 
-The categories are Okabe and Ito's set (2008), which stays distinct for colour-blind readers,
+The categories are the set of Okabe and Ito (2008), which colour-blind readers can tell apart,
 reordered so that the first few also differ in lightness.
 """
 
@@ -47,12 +47,12 @@ _NAMED = {
     "white": "#b3bcc4",
     "black": "#4a5058",
 }
-"""Colours of classes that are colours; white and black so that they are seen on any paper."""
+"""Colours of classes that are named after colours; white and black are visible on any paper."""
 
 
 @lru_cache(maxsize=32)
 def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """A sans-serif font for labels; matplotlib brings one that knows most alphabets."""
+    """A sans-serif font for labels: the one of matplotlib, which covers most alphabets."""
     import matplotlib
     from PIL import ImageFont
 
@@ -62,7 +62,7 @@ def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFont
 
 
 def class_colours(values: Sequence[str]) -> list[str]:
-    """A colour for each class: its own where all are colours, else one of the set or a hue."""
+    """A colour for each class: its own if all are names of colours, else a category or a hue."""
     if all(value in _NAMED for value in values):
         return [_NAMED[value] for value in values]
     count = len(values)

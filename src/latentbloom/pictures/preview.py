@@ -1,4 +1,4 @@
-"""A bare grid of pictures, for a quick look at a model in training."""
+"""A plain grid of pictures, for previews during training."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def save_preview(
     path: Path | str, images: Images, reconstructions: Images | None = None, *, cols: int = 8
 ) -> Path:
-    """Write a bare grid: no words, no fonts, a few milliseconds.
+    """Write a grid without text, in a few milliseconds.
 
     Arguments:
         path: The file to write, ".png", ".jpg" or ".webp".
         images: Float (N, C, H, W) in [-1, 1], or uint8: samples, or originals.
-        reconstructions: When given, each row of originals is followed by a row of these.
+        reconstructions: If given, each row of originals is followed by a row of these.
         cols: Pictures in a row.
 
     Returns:

@@ -11,11 +11,11 @@ from latentbloom.report.health import worries
 from latentbloom.report.run_files import RunFiles, read_run
 
 _FIGURES = (
-    ("samples_by_condition.png", "Samples", "Samples, one row a condition"),
+    ("samples_by_condition.png", "Samples", "Samples, one row per condition"),
     ("reconstructions.png", "Reconstructions", "Originals above their reconstructions"),
-    ("latent_map.png", "Latent map", "Latents of pictures kept aside, in two dimensions"),
-    ("autoencoder_losses.png", "Training of the autoencoder", "Losses over pictures seen"),
-    ("diffusion_loss.png", "Training of the diffusion model", "Loss over pictures seen"),
+    ("latent_map.png", "Latent map", "Latents of held-out pictures, in two dimensions"),
+    ("autoencoder_losses.png", "Training of the autoencoder", "Losses by number of pictures seen"),
+    ("diffusion_loss.png", "Training of the diffusion model", "Loss by number of pictures seen"),
 )
 
 
@@ -26,7 +26,7 @@ def write_card(run: Path | str) -> Path:
         Its path.
 
     Raises:
-        RunFolderError: The folder is not there, or holds nothing of a run.
+        RunFolderError: The folder does not exist, or is not a run folder.
     """
     found = read_run(run)
     return write_atomic(found.path / "README.md", card_text(found).encode("utf-8"))
@@ -40,17 +40,17 @@ def card_text(run: RunFiles) -> str:
         lines += _figure(run, file, heading, alt)
     numbers = key_numbers(run)
     if numbers:
-        lines += ["| | | |", "| --- | --- | --- |"]
+        lines += ["| score | value | how to read it |", "| --- | --- | --- |"]
         lines += [f"| {n.label} | **{n.value}** | {n.hint} |" for n in numbers]
         lines.append("")
     lines += ["## Use", "", "```python", "import latentbloom", ""]
     lines += [f'model = latentbloom.load("{name}")', _sample_line(run), "```", ""]
-    lines += ["## Know before use", ""]
+    lines += ["## Limitations", ""]
     lines += [f"- {text}" for text in worries(run)] or ["- Nothing stands out."]
     lines += [
-        "- It repeats what its training pictures show, with their gaps and prejudices; what a "
-        "label means is what the people who labelled them meant.",
-        "- Pictures that it makes show nothing that happened and nobody who exists.",
+        "- The model reproduces the gaps and biases of its training pictures. A label means what "
+        "the people who assigned it meant.",
+        "- Generated pictures do not show real events or real people.",
         "",
     ]
     for file, heading, alt in _FIGURES[1:]:
@@ -76,8 +76,8 @@ def _file_lines(run: RunFiles) -> list[str]:
     known = {
         "vae_gan_final": "the autoencoder",
         "conditional_diffusion_final": "the denoiser",
-        "config.json": "settings that ran",
-        "audit.json": "what is in the data",
+        "config.json": "settings of the run",
+        "audit.json": "audit of the data",
         "metrics.jsonl": "losses and scores over time",
         "scores.json": "scores of the finished model",
         "report.html": "everything on one page",

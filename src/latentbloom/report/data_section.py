@@ -1,4 +1,4 @@
-"""What the model was trained on, from audit.json."""
+"""The training data, from audit.json."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_BARS = 24
 
 
 def data_section(run: RunFiles) -> Section:
-    """Counts per label as bars, facts, what the audit said in words, and the colours found."""
+    """Pictures per label as bars, facts, the audit's advice, and the colours found."""
     section = Section("data", "Data")
     colours = Sheet.load(run.path, "colours")
     if colours is not None and colours.about.get("found"):
@@ -27,7 +27,7 @@ def data_section(run: RunFiles) -> Section:
         section.missing.append("There is no audit.json, or it cannot be read.")
         return section
     verdict = audit.get("verdict")
-    section.lead = f"As the audit found it before training: {verdict}." if verdict else ""
+    section.lead = f"Audit before training: {verdict}." if verdict else ""
     section.data["facts"] = _facts(audit)
     section.data["factors"] = _factors(audit["counts"])
     section.data["notes"] = [*audit.get("advice", []), *audit.get("notes", [])]
@@ -36,12 +36,12 @@ def data_section(run: RunFiles) -> Section:
 
 def _facts(audit: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = [
-        ("trained on", f"{audit['train']:,}"),
-        ("kept aside", f"{audit['val']:,}"),
+        ("training pictures", f"{audit['train']:,}"),
+        ("held-out pictures", f"{audit['val']:,}"),
         ("channels", "1 (grey)" if audit.get("channels") == 1 else "3 (colour)"),
     ]
     if audit.get("synthetic"):
-        return [*found, ("source", "drawn by the program")]
+        return [*found, ("source", "rendered by latentbloom")]
     sizes = audit.get("sizes", {})
     width, height = get(sizes, "width", [0, 0, 0]), get(sizes, "height", [0, 0, 0])
     same = width[0] == width[2] and height[0] == height[2]
@@ -56,14 +56,17 @@ def _facts(audit: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("not square", f"{sizes.get('not_square', 0):,}"),
         ("exact duplicates", f"{_copies(duplicates, exact=True):,}"),
         ("near duplicates", f"{_copies(duplicates, exact=False):,}"),
-        ("in train and val", f"{sum(bool(t.get('across_splits')) for t in duplicates):,}"),
-        ("could not be read", f"{len(audit.get('broken', [])):,}"),
+        (
+            "in both training and held-out",
+            f"{sum(bool(t.get('across_splits')) for t in duplicates):,}",
+        ),
+        ("unreadable", f"{len(audit.get('broken', [])):,}"),
     ]
     return found
 
 
 def _copies(duplicates: Sequence[Mapping[str, Any]], *, exact: bool) -> int:
-    return sum(len(t.get("names", ())) - 1 for t in duplicates if t.get("exact") is exact)
+    return sum(len(d.get("names", ())) - 1 for d in duplicates if d.get("exact") is exact)
 
 
 def _factors(counts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -76,7 +79,7 @@ def _factors(counts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         shown = sorted(values, key=lambda v: -v["train"]) if len(values) > _MOST_BARS else values
         bars = [
             {
-                "label": "not said" if v["value"] == ANY else v["value"],
+                "label": "not labelled" if v["value"] == ANY else v["value"],
                 "share": round(100 * v["train"] / peak, 2),
                 "more": round(100 * v["val"] / peak, 2),
                 "words": f"{v['train']:,} + {v['val']:,}",

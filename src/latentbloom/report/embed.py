@@ -1,4 +1,4 @@
-"""Pictures of a page: small, each with its words, held in the page itself."""
+"""Pictures that a page holds itself, each with a text for those who cannot see it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class PagePicture:
         src: data: address.
         width: In pixels.
         height: In pixels.
-        alt: Words for those who cannot see it.
-        title: Words at hover.
+        alt: Text for readers who cannot see it.
+        title: Text on hover.
     """
 
     src: str
@@ -45,7 +45,7 @@ def embed(pixels: Pixels, alt: str, title: str = "", *, quality: int = 88) -> Pa
 
 
 def embed_file(path: Path, alt: str) -> PagePicture | None:
-    """A figure's file, made narrower when it is very wide; None when it cannot be read."""
+    """A figure's file, at most 1500 pixels wide; None when it cannot be read."""
     try:
         pixels = read_picture(path)
     except (OSError, ValueError):
@@ -56,7 +56,7 @@ def embed_file(path: Path, alt: str) -> PagePicture | None:
 
 
 def sheet_rows(sheet: Sheet, kind: str) -> dict[str, Any]:
-    """A sheet as rows of page pictures, each described by its row and what is known of it.
+    """A sheet as rows of page pictures, each described by its row and its seed.
 
     Arguments:
         sheet: The pictures.

@@ -1,4 +1,4 @@
-"""What a run folder says, in words and in a few numbers."""
+"""A run in a few sentences and numbers, from its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STAGES = {"vae_gan": "the autoencoder (VAE-GAN)", "diffusion": "the diffusion mo
 
 @dataclass(frozen=True)
 class KeyNumber:
-    """A number to know at once.
+    """A number that the summary shows large.
 
     Attributes:
         value: As it is printed.
@@ -61,7 +61,7 @@ def state_of(run: RunFiles) -> str:
 
 
 def summary(run: RunFiles) -> list[str]:
-    """What was trained, on what, how long and how well, as sentences."""
+    """What was trained, on what, for how long and how well, as sentences."""
     source = get(run.config, "data.source", "")
     size = get(run.config, "autoencoder.size") or get(run.config, "data.size")
     channels = get(run.config, "autoencoder.channels") or get(run.config, "data.channels")
@@ -72,13 +72,13 @@ def summary(run: RunFiles) -> list[str]:
     for stage, name in STAGES.items():
         last = run.last(stage)
         if stage == "vae_gan" and get(run.config, "autoencoder.family") == "pixel":
-            sentences.append("It works on the pixels themselves, without an autoencoder.")
+            sentences.append("It works on pixels directly, without an autoencoder.")
             continue
         if not last:
-            sentences.append(f"Training of {name} has not begun.")
+            sentences.append(f"Training of {name} has not started.")
             continue
         time = f" in {duration(last['seconds'])}" if last.get("seconds") else ""
-        epochs = f" ({last['epoch']:.1f} passes over the data)" if last.get("epoch") else ""
+        epochs = f" ({last['epoch']:.1f} epochs)" if last.get("epoch") else ""
         verb = "saw" if last.get("progress", 1) >= 0.999 or run.finished else "has seen"
         sentences.append(
             f"{name[0].upper()}{name[1:]} {verb} {plural(last['images'], 'picture')}{epochs}{time}."
@@ -88,7 +88,7 @@ def summary(run: RunFiles) -> list[str]:
 
 
 def psnr_of(run: RunFiles) -> float | None:
-    """PSNR of reconstructions in dB: as scored, else as training saw it last."""
+    """PSNR of reconstructions in dB: the score, or the last value of training."""
     return get(run.scores, "reconstruction.psnr.value") or run.last("vae_gan", "val").get("psnr")
 
 
@@ -98,17 +98,16 @@ def _quality(run: RunFiles) -> list[str]:
     if psnr is not None:
         word = "very close to" if psnr >= 30 else "close to" if psnr >= 26 else "softer than"
         sentences.append(
-            f"Pictures that it never saw come back through the autoencoder {word} the originals "
-            f"(PSNR {psnr:.1f} dB)."
+            f"Reconstructions of held-out pictures are {word} the originals (PSNR {psnr:.1f} dB)."
         )
     for control in get(run.scores, "pictures.control", []):
         sentences.append(
-            f"Asked for a value of “{control['factor']}”, its samples show it "
-            f"{control['mean']['value']:.0%} of the time, by a judge that reaches "
-            f"{control['real_mean']['value']:.0%} on real pictures."
+            f"{control['mean']['value']:.0%} of the samples show the requested "
+            f"“{control['factor']}”, according to a classifier that is right on "
+            f"{control['real_mean']['value']:.0%} of real pictures."
         )
     if not run.scores and run.finished:
-        sentences.append("It has not been scored yet: `latentbloom evaluate` does it.")
+        sentences.append("It has not been scored yet: run `latentbloom evaluate`.")
     return sentences
 
 
@@ -117,29 +116,31 @@ def key_numbers(run: RunFiles) -> list[KeyNumber]:
     found: list[KeyNumber] = []
     psnr = psnr_of(run)
     if psnr is not None:
-        found.append(KeyNumber(f"{psnr:.1f} dB", "PSNR of reconstructions", "28 and more is sharp"))
+        found.append(KeyNumber(f"{psnr:.1f} dB", "PSNR of reconstructions", "28 or more is sharp"))
     for control in get(run.scores, "pictures.control", [])[:2]:
         real = control["real_mean"]["value"]
         found.append(
             KeyNumber(
                 f"{control['mean']['value']:.0%}",
-                f"“{control['factor']}” as asked",
+                f"show the requested “{control['factor']}”",
                 f"real pictures: {real:.0%}",
             )
         )
     frechet = get(run.scores, "pictures.frechet")
     if frechet:
         times = frechet["value"]["value"] / max(frechet["floor"]["value"], 1e-12)
-        found.append(KeyNumber(f"{times:.1f} ×", "distance to real pictures", "real to real is 1"))
+        found.append(
+            KeyNumber(f"{times:.1f} ×", "distance to real pictures", "between real pictures: 1")
+        )
     seconds = sum(run.last(stage).get("seconds") or 0.0 for stage in STAGES)
     if seconds:
-        found.append(KeyNumber(duration(seconds), "of training", _budget(run)))
+        found.append(KeyNumber(duration(seconds), "training time", _budget(run)))
     images = sum(run.last(stage).get("images") or 0 for stage in STAGES)
     if images:
-        found.append(KeyNumber(f"{images:,}", "pictures seen", "both stages, repeats counted"))
+        found.append(KeyNumber(f"{images:,}", "pictures seen", "both stages, counting repeats"))
     return found[:6]
 
 
 def _budget(run: RunFiles) -> str:
     minutes = get(run.config, "train.minutes")
-    return f"promised: {minutes:g} min in all" if minutes else ""
+    return f"limit for the whole run: {minutes:g} min" if minutes else ""

@@ -1,4 +1,4 @@
-"""What a reader of a run should look into."""
+"""Warnings about a run, from its files: what a reader should check."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from latentbloom.report.run_files import RunFiles
 
 
 def worries(run: RunFiles) -> list[str]:
-    """What a reader should look into; empty when nothing stands out."""
+    """Warnings, the most general first; empty when nothing stands out."""
     found = [_state(run)] + [check(run) for check in _CHECKS]
     for control in get(run.scores, "pictures.control", []):
         low = [
@@ -21,20 +21,20 @@ def worries(run: RunFiles) -> list[str]:
         ]
         if low:
             found.append(
-                f"Samples miss what was asked of “{control['factor']}” clearly more often than "
-                f"real pictures do: {', '.join(low)}. More guidance or longer training helps."
+                f"Samples show the requested “{control['factor']}” clearly less often than real "
+                f"pictures do: {', '.join(low)}. Stronger guidance or longer training may help."
             )
     alike = [d["label"] for d in get(run.scores, "pictures.diversity", []) if d.get("alarm")]
     if alike:
         found.append(
-            f"Samples look alike for {', '.join(alike)}. Less guidance, or more pictures of these "
-            "labels."
+            f"Samples look alike for {', '.join(alike)}. Use weaker guidance, or more training "
+            "pictures of these labels."
         )
     share = get(run.scores, "pictures.copying.share.value", 0.0)
     if share > 0.03:
         found.append(
-            f"{share:.0%} of the samples lie suspiciously near to a training picture; new real "
-            "pictures do in 1 % of cases. Look at the nearest neighbours."
+            f"{share:.0%} of the samples are suspiciously close to a training picture; of unseen "
+            "real pictures, 1% are. Look at the nearest training pictures."
         )
     return [text for text in found if text]
 
@@ -42,18 +42,15 @@ def worries(run: RunFiles) -> list[str]:
 def _state(run: RunFiles) -> str:
     state = state_of(run)
     if state == "training":
-        return "Training goes on: what is shown here is a moment of it."
+        return "Training is still running: this page shows an intermediate state."
     if state == "stopped":
-        return "Training has stopped before its end. The same `latentbloom fit` command goes on."
+        return "Training stopped early. Run the same `latentbloom fit` command to resume it."
     return ""
 
 
 def _check_val(run: RunFiles) -> str:
     if run.metrics and not any(m.get("kind") == "val" for m in run.metrics):
-        return (
-            "No scores on pictures kept aside were written: whether the model learns by heart "
-            "cannot be seen."
-        )
+        return "No losses on held-out pictures were recorded, so overfitting cannot be detected."
     return ""
 
 
@@ -61,8 +58,8 @@ def _check_blur(run: RunFiles) -> str:
     psnr = psnr_of(run)
     if run.finished and psnr is not None and psnr < 24:
         return (
-            f"Reconstructions are soft ({psnr:.1f} dB). Samples cannot be sharper than these: "
-            "give the autoencoder more time."
+            f"Reconstructions are blurry ({psnr:.1f} dB), and samples cannot be sharper. Train "
+            "the autoencoder longer."
         )
     return ""
 
@@ -71,8 +68,8 @@ def _check_collapse(run: RunFiles) -> str:
     kl = _late(run, "vae_gan", "kl")
     if kl is not None and kl < 0.02:
         return (
-            f"The latents carry almost nothing (KL {kl:.3f} nats a number): a smaller "
-            "vae_gan.kl_weight is needed."
+            f"The latents carry almost no information (KL {kl:.3f} nats per dimension). Lower "
+            "vae_gan.kl_weight."
         )
     return ""
 
@@ -81,8 +78,8 @@ def _check_discriminator(run: RunFiles) -> str:
     accuracy = _late(run, "vae_gan", "discriminator_accuracy")
     if accuracy is not None and accuracy > 0.97:
         return (
-            f"The discriminator tells real from rebuilt in {accuracy:.0%} of cases. It has won, "
-            "and what it teaches may be artefacts: look closely at textures."
+            f"The discriminator tells real pictures from reconstructions in {accuracy:.0%} of "
+            "cases. It is too strong, and its gradient may add artefacts: look closely at textures."
         )
     return ""
 
@@ -91,15 +88,15 @@ def _check_overfit(run: RunFiles) -> str:
     values = [m["diffusion"] for m in run.of("diffusion", "val") if m.get("diffusion") is not None]
     if len(values) >= 4 and np.mean(values[-2:]) > 1.05 * min(values):
         return (
-            "The denoising loss on pictures kept aside has begun to rise: the model learns "
-            "pictures by heart. More pictures, or fewer passes."
+            "The denoising loss on held-out pictures has started to rise: the model memorises its "
+            "training pictures. Use more pictures, or train for fewer epochs."
         )
     return ""
 
 
 def _check_finite(run: RunFiles) -> str:
     lost = sum(1 for m in run.metrics if any(v is None for v in m.values()))
-    return f"{plural(lost, 'record')} of metrics.jsonl held a loss that was no number." * bool(lost)
+    return f"{plural(lost, 'record')} of metrics.jsonl: a loss was not a number." * bool(lost)
 
 
 def _check_data(run: RunFiles) -> str:
@@ -112,8 +109,8 @@ def _check_leaks(run: RunFiles) -> str:
     if not leaks:
         return ""
     return (
-        f"{plural(leaks, 'picture')} kept aside {'is' if leaks == 1 else 'are'} among those "
-        "trained on, too: scores flatter the model a little. The audit names them."
+        f"{plural(leaks, 'held-out picture')} {'is' if leaks == 1 else 'are'} also among the "
+        "training pictures, so scores look slightly too good. The audit lists them."
     )
 
 
@@ -122,7 +119,8 @@ def _check_labels(run: RunFiles) -> str:
     count = sum(bool(d.get("exact") and d.get("across_labels")) for d in found)
     if not count:
         return ""
-    return f"{plural(count, 'picture')} appeared under two labels. The audit names them."
+    verb = "has" if count == 1 else "have"
+    return f"{plural(count, 'picture')} {verb} two different labels. The audit lists them."
 
 
 _CHECKS = (

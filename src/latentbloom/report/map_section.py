@@ -1,4 +1,4 @@
-"""The latent map of the report: dots that show their picture at hover."""
+"""The latent map of the report: dots that show their picture on hover."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from latentbloom.report.sections import Block, Section
 
 
 def map_section(run: RunFiles) -> Section:
-    """PCA and t-SNE of latents, coloured by any factor, with generated ones laid over."""
+    """PCA and t-SNE of latents, coloured by any factor, with samples as rings."""
     section = Section("map", "Latent map", short="Map")
     sheet = Sheet.load(run.path, "latent_map")
     if sheet is None:
         figure = embed_file(run.path / "figures" / "latent_map.png", "Latents in two dimensions")
         if figure is None:
-            section.missing.append("The latent map has not been drawn.")
+            section.missing.append("There is no latent map yet.")
         else:
             section.blocks.append(Block(figure=figure))
         return section
@@ -56,7 +56,7 @@ def _points(sheet: Sheet) -> dict[str, Any]:
 
 
 def _centres(sheet: Sheet, points: list[list[int]]) -> list[list[list[int] | None]]:
-    """For each factor the place of each value's real pictures, None where it has none."""
+    """For each factor the median place of each value's pictures, None where it has none."""
     real = len(sheet.pixels) - sheet.about["generated"]
     places = np.array(points[:real]).reshape(-1, 2)
     found = []

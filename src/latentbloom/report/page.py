@@ -1,4 +1,4 @@
-"""report.html: one file that shows what a run has become. Reads the run folder, nothing else."""
+"""report.html: one file that shows the state and results of a run, read from its folder alone."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _STATE_WORDS = {
     "finished": "finished",
-    "training": "training goes on; this page reloads itself every minute",
-    "stopped": "stopped before its end",
+    "training": "in training; this page reloads every minute",
+    "stopped": "stopped early",
 }
 
 _PARTS: tuple[Callable[[RunFiles], sections.Section], ...] = (
@@ -46,13 +46,13 @@ _PARTS: tuple[Callable[[RunFiles], sections.Section], ...] = (
 def write_report(run: Path | str) -> Path:
     """Write run/report.html from the files of the run folder.
 
-    It may be called while training goes on. A part that cannot be made is named in the page.
+    It may be called during training. Where a section cannot be made, the page says why.
 
     Returns:
         The page's path.
 
     Raises:
-        RunFolderError: The folder is not there, or holds nothing of a run.
+        RunFolderError: The folder does not exist, or is not a run folder.
     """
     found = read_run(run)
     return write_atomic(found.path / "report.html", render(found).encode("utf-8"))
@@ -88,9 +88,9 @@ def render(run: RunFiles) -> str:
 def _guarded(part: Callable[[RunFiles], sections.Section], run: RunFiles) -> sections.Section:
     try:
         return part(run)
-    except Exception as error:  # a file of another version must not cost the whole page
+    except Exception as error:  # a file of another version must not break the whole page
         name = part.__name__.removesuffix("_section")
-        text = f"This part could not be made: {type(error).__name__}: {error}"
+        text = f"This section could not be made: {type(error).__name__}: {error}"
         return sections.Section(name, name.capitalize(), missing=[text])
 
 

@@ -1,4 +1,4 @@
-"""The files of a run folder, read for showing: what is missing or broken is left empty."""
+"""The files of a run folder, read for display: what is missing or broken is left empty."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class RunFiles:
     Attributes:
         path: The folder.
         config: Settings that ran.
-        audit: What is in the data.
+        audit: Findings about the data.
         plan: Request and plan.
         metrics: Records of training, in order.
         scores: Scores of the finished model.
-        finished: Whether the denoiser is done.
+        finished: Whether the denoiser is fully trained.
         alive: Whether something was written in the last ten minutes.
     """
 
@@ -42,16 +42,16 @@ class RunFiles:
         return [m for m in self.metrics if m.get("stage") == stage and m.get("kind") == kind]
 
     def last(self, stage: str, kind: str = "train") -> dict[str, Any]:
-        """The newest of them, or an empty one."""
+        """The newest of these records, or an empty one."""
         found = self.of(stage, kind)
         return found[-1] if found else {}
 
 
 def read_run(run: Path | str) -> RunFiles:
-    """Read what is there.
+    """Read a run folder.
 
     Raises:
-        RunFolderError: There is no such folder, or nothing of a run in it.
+        RunFolderError: There is no such folder, or it is not a run folder.
     """
     from latentbloom.runs.metrics import read_metrics
 
@@ -85,7 +85,7 @@ def read_run(run: Path | str) -> RunFiles:
 
 
 def _audit(path: Path) -> dict[str, Any]:
-    """audit.json, with the names that its fields have today."""
+    """audit.json, with old field names replaced by the current ones."""
     old = {"twins": "duplicates", "drawn": "synthetic"}
     return {old.get(name, name): value for name, value in _json(path).items()}
 

@@ -13,18 +13,18 @@ from latentbloom.report.sections import Section
 
 
 def score_section(run: RunFiles) -> Section:
-    """Distances beside their floor, control per value, diversity, copying."""
+    """Condition accuracy by value, distances beside their floor, diversity and copying."""
     section = Section(
         "scores",
         "Scores",
-        "The line at each number holds 95 % of repetitions; a number without its line says less "
-        "than it seems to.",
+        "Lines and brackets are 95% confidence intervals. Differences smaller than the intervals "
+        "mean little.",
     )
     pictures = get(run.scores, "pictures")
     if not pictures:
         section.lead = ""
         section.missing.append(
-            "There are no scores yet. `latentbloom evaluate` on this folder makes them."
+            "There are no scores yet. Run `latentbloom evaluate` on this folder."
         )
         return section
     from jinja2 import Environment
@@ -33,6 +33,7 @@ def score_section(run: RunFiles) -> Section:
     order = ("kernel", "frechet") if few else ("frechet", "kernel")
     page = files("latentbloom.report") / "templates" / "scores.html.j2"
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["short"] = _short
     template = environment.from_string(page.read_text(encoding="utf-8"))
     section.data["html"] = template.render(
         distances=[_distance(pictures[k]) for k in order if pictures.get(k)],
@@ -49,6 +50,11 @@ def score_section(run: RunFiles) -> Section:
     return section
 
 
+def _short(number: float) -> str:
+    """Three digits, without an exponent: 1060.4 is "1,060"."""
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+
+
 def _distance(score: Mapping[str, Any]) -> dict[str, Any]:
     value, floor = score["value"], score["floor"]
     top = 1.08 * max(value["high"], value["value"], floor["high"])
@@ -56,7 +62,7 @@ def _distance(score: Mapping[str, Any]) -> dict[str, Any]:
         "name": score["name"],
         "value": value,
         "floor": floor,
-        # A floor that may be zero is no measure: unbiased distances even go below it.
+        # No ratio to a floor that may be zero: unbiased distances can even be negative.
         "times": value["value"] / floor["value"] if floor["low"] > 0 else None,
         "bar": _bar(value, floor["value"], top),
     }
@@ -100,10 +106,10 @@ def _combination(score: Mapping[str, Any]) -> dict[str, Any]:
 def _manifold(pictures: Mapping[str, Any]) -> list[dict[str, Any]]:
     floor = pictures.get("manifold_floor", {})
     about = {
-        "precision": "samples that look real",
-        "recall": "real pictures that it could make",
-        "density": "how deep samples lie among real pictures",
-        "coverage": "real pictures with a sample nearby",
+        "precision": "share of samples that look real",
+        "recall": "share of real pictures that the model can produce",
+        "density": "how densely real pictures surround the samples",
+        "coverage": "share of real pictures with a sample nearby",
     }
     rows = []
     for name, value in pictures.get("manifold", {}).items():
@@ -122,7 +128,7 @@ def _manifold(pictures: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _bar(value: Mapping[str, float], mark: float | None, top: float) -> dict[str, float | None]:
-    """Places in per cent of a bar from 0 to `top`."""
+    """Positions on a bar from 0 to `top`, in percent."""
 
     def share(number: float) -> float:
         return round(100.0 * min(max(number / top, 0.0), 1.0), 2) if top > 0 else 0.0

@@ -1,4 +1,4 @@
-"""The parts of the report, each made from the run's files alone."""
+"""Sections of the report, each made from the run's files alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from latentbloom.report.svg import can_be_log, panel, short
 
 @dataclass
 class Block:
-    """A piece of a section: a heading, a remark, and pictures or ready markup."""
+    """A part of a section: a heading, a note, and pictures or ready markup."""
 
     heading: str = ""
     note: str = ""
@@ -37,9 +37,9 @@ class Section:
         title: Its heading.
         lead: A sentence under the heading.
         short: Its name in the bar at the top, where the heading is long.
-        missing: What is not there, in sentences.
+        missing: Sentences that say what is missing.
         data: What the template shows.
-        blocks: Pieces under it.
+        blocks: Its parts, in order.
     """
 
     id: str
@@ -62,24 +62,22 @@ def hero(run: RunFiles) -> list[PagePicture]:
 
 
 def summary_section(run: RunFiles) -> Section:
-    """What, on what, how long, how good, what to worry about."""
+    """Sentences, key numbers and warnings."""
     data = {"sentences": summary(run), "numbers": key_numbers(run), "worries": worries(run)}
     return Section("summary", "Summary", data=data)
 
 
 def reconstruction_section(run: RunFiles) -> Section:
-    """Originals above reconstructions, worst, middle and best."""
+    """Originals above their reconstructions: worst, middle and best."""
     section = Section(
         "reconstructions",
         "Reconstructions",
-        "Above the original, below what the autoencoder makes of its latent. Samples cannot be "
-        "sharper than this.",
+        "Top: the original. Bottom: its reconstruction by the autoencoder. Samples cannot be "
+        "sharper than reconstructions.",
     )
     if get(run.config, "autoencoder.family") == "pixel":
         section.lead = ""
-        section.missing.append(
-            "This model learns the pixels themselves: there is no autoencoder to look at."
-        )
+        section.missing.append("This model works on pixels directly: it has no autoencoder.")
         return section
     sheet = Sheet.load(run.path, "reconstructions")
     if sheet is None or len(sheet.rows) < 2:
@@ -87,7 +85,7 @@ def reconstruction_section(run: RunFiles) -> Section:
             run.path / "figures" / "reconstructions.png", "Originals above their reconstructions"
         )
         if figure is None:
-            section.missing.append("No reconstructions have been drawn yet.")
+            section.missing.append("There are no reconstructions yet.")
         else:
             section.blocks.append(Block(figure=figure))
         return section
@@ -110,14 +108,14 @@ def reconstruction_section(run: RunFiles) -> Section:
 
 
 def sample_section(run: RunFiles) -> Section:
-    """Samples by condition, and what the prior looks like without the denoiser."""
+    """Samples by condition, and decoded noise without and with the denoiser."""
     section = Section("samples", "Samples by condition", short="Samples")
     sheet = Sheet.load(run.path, "samples_by_condition")
     if sheet is None:
         section.missing.append(
-            "No samples have been drawn yet: they come when stage 2 has begun."
+            "There are no samples yet: they appear once stage 2 has started."
             if not run.finished
-            else "No samples have been drawn. `latentbloom show` on this folder draws them."
+            else "There are no samples. Run `latentbloom show` on this folder to draw them."
         )
     else:
         section.blocks.append(
@@ -136,7 +134,7 @@ def sample_section(run: RunFiles) -> Section:
 
 
 def preview_block(run: RunFiles) -> Block | None:
-    """The newest preview that training has left in samples/ or figures/."""
+    """The newest preview in samples/ or figures/; None once the run is finished."""
     if run.finished:
         return None
     found = [
@@ -153,13 +151,17 @@ def preview_block(run: RunFiles) -> Block | None:
 
 
 def curve_section(run: RunFiles) -> Section:
-    """Every number of training, linear and logarithmic."""
-    section = Section("curves", "Training", "Over pictures seen; shaded bands are phases.")
+    """Every loss and score of training, on linear and logarithmic axes."""
+    section = Section(
+        "curves",
+        "Training",
+        "By number of pictures seen. Shaded bands mark the phases of training.",
+    )
     stages = []
     for stage, title in TITLES.items():
         curves = stage_curves(run.metrics, stage)
         if not curves.series:
-            section.missing.append(f"{title}: nothing has been written to metrics.jsonl.")
+            section.missing.append(f"{title}: there are no records in metrics.jsonl.")
             continue
         panels = [
             {
@@ -178,8 +180,8 @@ def curve_section(run: RunFiles) -> Section:
 
 
 def settings_section(run: RunFiles) -> Section:
-    """Everything in config.json."""
-    section = Section("settings", "Settings", "As they ran; kept in config.json.")
+    """All settings, from config.json."""
+    section = Section("settings", "Settings", "All settings of this run, from config.json.")
     if not run.config:
         section.missing.append("There is no config.json, or it cannot be read.")
     groups = []
@@ -192,20 +194,27 @@ def settings_section(run: RunFiles) -> Section:
 
 
 def reproduce_section(run: RunFiles) -> Section:
-    """Commands that make this run, its pictures and its scores again."""
-    section = Section("reproduce", "How to make this again", short="Again")
+    """Commands that repeat this run, its samples and its figures."""
+    section = Section("reproduce", "Reproduce this run", short="Reproduce")
     folder = Path(run.path).name
     source = get(run.config, "data.source", "SOURCE")
     minutes = get(run.config, "train.minutes")
     fit = f"latentbloom fit {_quoted(source)} --config {folder}/config.json --out {folder}-again"
-    timed = f" The minutes ({minutes:g}) were spent as this machine allowed." if minutes else ""
+    timed = (
+        f" The run was limited to {minutes:g} minutes: a faster machine trains more in them."
+        if minutes
+        else ""
+    )
     section.data["commands"] = [
-        {"words": f"Train again with the same settings and seed.{timed}", "text": fit},
         {
-            "words": "Ask for more pictures; picture k depends on the seed and on k alone.",
+            "words": f"Train again with the same settings and seed.{timed}",
+            "text": fit,
+        },
+        {
+            "words": "Generate more samples. Sample k depends only on the seed and on k.",
             "text": f"latentbloom sample {folder}{_example(run)} -n 16 --seed 1",
         },
-        {"words": "Draw the pictures of this page anew.", "text": f"latentbloom show {folder}"},
+        {"words": "Redraw the figures of this page.", "text": f"latentbloom show {folder}"},
     ]
     return section
 
@@ -226,7 +235,7 @@ def _quoted(word: str) -> str:
 
 def _words(value: Any) -> str:
     if value is None or value == "":
-        return "chosen by itself"
+        return "automatic"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)

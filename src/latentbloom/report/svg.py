@@ -1,4 +1,4 @@
-"""Curves as inline SVG: small, sharp at any size, coloured by the page's own style."""
+"""Curves as inline SVG, coloured by the page's style sheet."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def panel(one: Series, curves: StageCurves, *, log: bool = False) -> str:
 
 
 def describe(one: Series) -> str:
-    """A curve in words, for those who cannot see it."""
+    """A curve in words, for readers who cannot see it."""
     said = [f"{one.title} over images seen"]
     if len(one.x):
         said.append(f"in training from {one.smooth[0]:.3g} to {one.smooth[-1]:.3g}")
     if len(one.val_x):
-        said.append(f"on pictures kept aside from {one.val_y[0]:.3g} to {one.val_y[-1]:.3g}")
+        said.append(f"on held-out pictures from {one.val_y[0]:.3g} to {one.val_y[-1]:.3g}")
     return ", ".join(said)
 
 

@@ -69,7 +69,7 @@ def test_a_format_or_codec_that_is_not_there_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = noise_to_grey(2, 1, 16)
-    with pytest.raises(ConfigError, match=r"'avi' is no format of animations. Formats: gif, webp"):
+    with pytest.raises(ConfigError, match=r"'avi' is not an animation format. Formats: gif, webp"):
         save_small(tmp_path / "a.avi", [frames])
 
     def absent(*_: object) -> None:

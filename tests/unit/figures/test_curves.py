@@ -90,7 +90,7 @@ def test_the_figure_is_drawn_and_an_empty_stage_is_refused(tmp_path: Path) -> No
     pixels = read_picture(loss_curves(METRICS, "vae_gan", tmp_path / "a.png"))
     assert min(pixels.shape[:2]) > 300
     assert pixels.std() > 1
-    with pytest.raises(ValueError, match="no numbers of the stage 'diffusion'"):
+    with pytest.raises(ValueError, match="no losses of the stage 'diffusion'"):
         loss_curves(METRICS[:-1], "diffusion", tmp_path / "b.png")
     assert not (tmp_path / "b.png").exists()
 

@@ -84,7 +84,7 @@ def test_colours_of_training_pictures_are_drawn_where_colour_is_a_condition(
     assert not sheet.about["found"], "these labels tell it"
     faces = open_source("synthetic-faces:16")
     plain = ImageSet(faces, faces.entries[:2], size=32, channels=3)
-    with pytest.raises(MissingPiece, match="colour is no condition here"):
+    with pytest.raises(MissingPiece, match="colour is not a condition of this data"):
         draw_colours(Scene(tmp_path, train=plain))
 
 
@@ -105,7 +105,7 @@ def test_without_val_training_pictures_serve_and_without_both_it_is_said(
     draw_figures(model, None, run, what=what, on_missing=missing.__setitem__)
     assert missing == {
         "reconstructions": "no training pictures can be read",
-        "curves": "metrics.jsonl holds no losses yet",
+        "curves": "there are no losses in metrics.jsonl yet",
     }
 
 
@@ -149,8 +149,8 @@ def test_with_one_label_alone_the_rest_is_drawn(tmp_path: Path) -> None:
     scene = Scene(run, model, None, one, animation=AnimationSettings(frames=3))
     draw_scene(scene, on_missing=missing.__setitem__)
     assert missing == {
-        "colours": "colour is no condition here; `--factors` with colour makes it one",
-        "factors": "the model has one condition; samples by condition show it",
+        "colours": "colour is not a condition of this data; add it with `--factors`",
+        "factors": "the model has fewer than two conditions; samples by condition show them",
     }
     assert {"latent_map", "denoising_path_rose", "interpolation", "guidance_by_steps"} <= {
         path.stem for path in (run / "figures").iterdir()
@@ -179,7 +179,7 @@ def test_rows_are_all_combinations_or_single_values_or_an_even_choice() -> None:
     assert note == ""
     single, note = condition_rows(spec(5, 4))
     assert len(single) == 9
-    assert note == "What a row does not name is left open."
+    assert note == "Factors that a row does not name are left open."
     many, note = condition_rows(spec(102))
     assert [many[0], many[-1]] == [{"f0": "0v0"}, {"f0": "0v101"}]
     assert len(many) == 12

@@ -81,7 +81,7 @@ def test_long_words_stay_within_their_row_and_long_titles_within_the_picture() -
         flat(100, 200, size=96), cols=1, scale=1, gap=20, row_labels=[words] * 2, title=words
     )
     (top, left), (below, _) = find(canvas, 100, 96), find(canvas, 200, 96)
-    ink = (canvas[:, : left - 4] < 128).any(axis=(1, 2))
+    ink: np.ndarray = (canvas[:, : left - 4] < 128).any(axis=(1, 2))
     assert ink[top : top + 96].any()
     assert not ink[top + 96 : below].any(), "between the rows"
     assert not ink[below + 96 :].any(), "under the last"
@@ -95,7 +95,7 @@ def test_small_pictures_are_enlarged_by_default() -> None:
 
 
 def test_wrong_numbers_of_words_are_named() -> None:
-    with pytest.raises(ValueError, match="row_labels has 1 entries; 2 are wanted"):
+    with pytest.raises(ValueError, match="row_labels has 1 entries; 2 are needed"):
         picture_grid(flat(1, 2), rows=2, row_labels=["one"])
     with pytest.raises(ValueError, match="5 pictures do not fit 2 rows of 2"):
         picture_grid(flat(1, 2, 3, 4, 5), rows=2, cols=2)

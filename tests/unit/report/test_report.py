@@ -69,7 +69,7 @@ def test_the_page_is_one_file_with_words_for_every_picture(drawn: Path) -> None:
     assert "some/<flowers>" not in text
 
 
-def test_it_is_the_same_in_another_place(drawn: Path, tmp_path: Path) -> None:
+def test_a_moved_run_has_the_same_page(drawn: Path, tmp_path: Path) -> None:
     other = tmp_path / "elsewhere" / drawn.name
     shutil.copytree(drawn, other)
     strip = re.compile(r"Written by .*? This page")
@@ -80,11 +80,11 @@ def test_it_is_the_same_in_another_place(drawn: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("gone", "said"),
     [
-        ("metrics.jsonl", "nothing has been written to metrics.jsonl"),
+        ("metrics.jsonl", "there are no records in metrics.jsonl"),
         ("config.json", "There is no config.json"),
         ("audit.json", "There is no audit.json"),
         ("scores.json", "There are no scores yet"),
-        ("figures", "No reconstructions have been drawn yet."),
+        ("figures", "There are no reconstructions yet."),
     ],
 )
 def test_what_is_missing_is_said_and_the_rest_is_there(drawn: Path, gone: str, said: str) -> None:
@@ -101,36 +101,40 @@ def test_what_is_missing_is_said_and_the_rest_is_there(drawn: Path, gone: str, s
 def test_scores_are_shown_with_their_intervals_and_what_is_wrong_is_said(drawn: Path) -> None:
     make_scores().save(drawn / "scores.json")
     text = write_report(drawn).read_text(encoding="utf-8")
-    assert text.count("2.5 × real to real") == 2, "samples and reconstructions"
-    assert "real to real: -0.01" in text, "a floor about zero is no measure"
+    assert text.count("2.5 × the distance between real pictures") == 2, (
+        "samples and reconstructions"
+    )
+    assert "between real pictures: -0.01" in text, "a floor about zero is no measure"
     assert "sampler dpm++, num_steps 20." in text
     assert "5 <small>[4, 6]</small>" in text
-    assert "50 % <small>[40, 60]</small>" in text
+    assert "50% <small>[40, 60]</small>" in text
     assert "unseen in training<br><small>blue, low</small>" in text
     assert "distance of feature maps 0.5" in text
     assert "Few &lt;pictures&gt;." in text
-    assert 'aria-label="50 of 100 as asked"' in text
+    assert 'aria-label="50 of 100 as requested"' in text
     said = " ".join(worries(read_run(drawn)))
-    assert "colour” clearly more often than real pictures do: blue (50%)" in said
+    assert "colour” clearly less often than real pictures do: blue (50%)" in said
     assert "look alike for colour=red" in said
-    assert "50% of the samples lie suspiciously near" in said
+    assert "50% of the samples are suspiciously close" in said
 
 
 def test_scored_samples_that_come_nearest_to_training_are_shown(drawn: Path) -> None:
-    heading = "Nearest of all that were scored"
+    heading = "Closest of all scored samples"
     assert heading not in write_report(drawn).read_text(encoding="utf-8")
     worst = drawn / "figures" / "copies.png"
     shutil.copy(next((drawn / "figures").glob("*.png")), worst)
     text = write_report(drawn).read_text(encoding="utf-8")
     assert heading in text
-    assert any("nearest to training" in (image.get("alt") or "") for image in Page(text).images)
+    assert any(
+        "nearest to a training picture" in (image.get("alt") or "") for image in Page(text).images
+    )
     worst.write_bytes(b"not a picture")
     assert heading not in write_report(drawn).read_text(encoding="utf-8")
 
 
 def test_the_data_is_shown_as_the_audit_found_it(drawn: Path) -> None:
     text = write_report(drawn).read_text(encoding="utf-8")
-    assert "<dt>trained on</dt><dd>36</dd>" in text
+    assert "<dt>training pictures</dt><dd>36</dd>" in text
     assert "<dt>pixels</dt><dd>32 × 32</dd>" in text
     assert "<dt>channels</dt><dd>3 (colour)</dd>" in text
     assert "18 + 12" in text
@@ -203,7 +207,7 @@ def test_a_run_in_training_reloads_itself_and_shows_its_preview(run: Path) -> No
     text = write_report(run).read_text(encoding="utf-8")
     assert 'http-equiv="refresh"' in text
     assert "Latest preview" in text
-    assert "Training goes on" in text
+    assert "Training is still running" in text
 
 
 def test_folders_of_others_are_refused(tmp_path: Path) -> None:
@@ -223,9 +227,9 @@ def test_worries_name_what_stands_out(run: Path) -> None:
             late = {"stage": "diffusion", "images": 3000 + k, "diffusion": loss}
             file.write(json.dumps({"kind": "val", **late}) + "\n")
     found = " ".join(worries(read_run(run)))
-    assert "almost nothing (KL 0.001" in found
+    assert "almost no information (KL 0.001" in found
     assert "99% of cases" in found
-    assert "by heart" in found
+    assert "memorises" in found
 
 
 def test_the_card_links_the_figures_that_are_there(drawn: Path) -> None:

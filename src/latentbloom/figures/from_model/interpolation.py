@@ -1,4 +1,4 @@
-"""Pictures between two seeds, and between two conditions."""
+"""Interpolation between two seeds, and between two conditions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def slerp(first: Tensor, second: Tensor, shares: Tensor) -> Tensor:
 
         x(s) = sin((1 - s) a) / sin(a) x_0 + sin(s a) / sin(a) x_1,  a the angle between them.
 
-    A straight line would pass through noise of too small a norm, which a denoiser never saw.
+    A straight line would pass through noise of too small a norm, which no denoiser is trained on.
 
     Arguments:
         first: (C, h, w).
@@ -74,7 +74,7 @@ class Blended:
 
 
 def draw_interpolation(scene: Scene) -> list[Path]:
-    """Between two seeds, and between two conditions from the same noise."""
+    """Interpolate between two seeds, and between two conditions from the same noise."""
     import torch
 
     from latentbloom.diffusion import noise_for
@@ -97,15 +97,15 @@ def draw_interpolation(scene: Scene) -> list[Path]:
         rows.append(pixels_from(model, Request(first, BETWEEN, scene.seed), x_1, between))
         labels.append(f"{phrase(first)} to {phrase(second)}")
     note = (
-        "Between two seeds the noise moves along a great circle. Between two conditions the "
-        "noise stays, and the denoiser's two answers are mixed."
+        "Between two seeds, the noise moves along a great circle. Between two conditions, the "
+        "noise stays the same and the denoiser's two predictions are mixed."
     )
     pixels = np.concatenate(rows)
     make_sheet("interpolation", pixels, rows=labels, cols=BETWEEN, about={"note": note}).save(
         scene.run
     )
     grid = picture_grid(
-        pixels, rows=len(rows), row_labels=labels, title="In between", note=note, gap=2
+        pixels, rows=len(rows), row_labels=labels, title="Interpolation", note=note, gap=2
     )
     return [save_picture(scene.figures / "interpolation.png", grid)]
 

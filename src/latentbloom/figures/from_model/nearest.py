@@ -1,4 +1,4 @@
-"""Each sample beside its nearest training pictures: whether the model repeats what it saw."""
+"""Samples beside their nearest training pictures, to see whether the model copies them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from latentbloom.errors import RunFolderError
 from latentbloom.figures.condition_words import phrase
 from latentbloom.figures.maps.latent_points import real_latents
-from latentbloom.figures.scene import Scene, float_images, spread_indices
+from latentbloom.figures.scene import HELD_OUT, Scene, float_images, spread_indices
 from latentbloom.figures.sheets import make_sheet
 from latentbloom.pictures.grids import picture_grid
 from latentbloom.pictures.images import as_uint8, save_picture
@@ -20,7 +20,7 @@ _SEARCHED = 20_000
 
 
 def draw_neighbours(scene: Scene) -> list[Path]:
-    """Each sample beside the training pictures whose latents are nearest to its own."""
+    """Draw samples beside the training pictures with the nearest latents."""
     model = scene.need_model()
     conditions = scene.conditions(_SAMPLES)
     asked = [conditions[k % len(conditions)] for k in range(_SAMPLES)]
@@ -40,9 +40,9 @@ def draw_neighbours(scene: Scene) -> list[Path]:
     labels = [phrase(words) for words in asked]
     usual = _usual_distance(scene, train)
     note = (
-        f"Left a sample, then the nearest of {len(train):,} training pictures, with the distance "
-        "of the latents (root mean square over their numbers). A copy would be near 0 and look the "
-        f"same.{usual}"
+        f"Left: a sample. Right: the nearest of {len(train):,} training pictures, with the "
+        "distance of the latents (root mean square over their dimensions). A copy would have a "
+        f"distance near 0 and look the same.{usual}"
     )
     make_sheet(
         "neighbours",
@@ -65,7 +65,7 @@ def draw_neighbours(scene: Scene) -> list[Path]:
 
 
 def _train_latents(scene: Scene) -> tuple[np.ndarray, list[int]]:
-    """Latents (N, D) of training pictures, from the cache where it fits; and their places."""
+    """Latents (N, D) of training pictures, from the cache where possible; and their indices."""
     from latentbloom.latents.cache import LatentCache
 
     images = scene.need_train(NEIGHBOURS)
@@ -91,16 +91,16 @@ def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _usual_distance(scene: Scene, train: np.ndarray) -> str:
-    """How near new real pictures come to training pictures, as a sentence."""
+    """The usual distance of held-out pictures to training pictures, as a sentence."""
     if scene.val is None:
         return ""
     real, which = real_latents(scene)
-    if which != "kept aside":
+    if which != HELD_OUT:
         return ""
     z = real.z[:400]
     nearest = np.sqrt(np.maximum(_squared(z, train).min(axis=1), 0.0) / z.shape[1])
     low, middle = np.quantile(nearest, [0.01, 0.5])
     return (
-        f" Pictures kept aside have theirs at {middle:.2f} in the middle, 1 % of them below "
-        f"{low:.2f}."
+        f" For held-out pictures the median distance is {middle:.2f}, and 1% of them are closer "
+        f"than {low:.2f}."
     )

@@ -15,7 +15,7 @@ _SEARCHED = 512  # pictures that the worst and the best are searched among
 
 
 def draw_reconstructions(scene: Scene) -> list[Path]:
-    """Original above reconstruction: the worst, the middle and the best by PSNR."""
+    """Originals above their reconstructions: the worst, the middle and the best by PSNR."""
     import torch
 
     from latentbloom.data.pixels import to_uint8
@@ -49,9 +49,9 @@ def draw_reconstructions(scene: Scene) -> list[Path]:
     names = [name for name, group in groups.items() for _ in group]
     first, second = as_uint8(before[chosen]), as_uint8(after[chosen])
     note = (
-        f"From the worst to the best of {n} pictures {which}, by PSNR. "
-        f"Under each: PSNR in dB (higher is better), SSIM (1 is equal), and the distance of "
-        f"{look.network}'s feature maps (0 is equal). "
+        f"The worst, middle and best of {n} {which} pictures by PSNR. "
+        f"Under each: PSNR in dB (higher is better), SSIM (1 is identical), and the distance of "
+        f"{look.network}'s feature maps (0 is identical). "
         f"Mean PSNR {quality.mean():.1f} dB, median {quality.median():.1f} dB."
     )
     grid = reconstruction_grid(
@@ -61,7 +61,7 @@ def draw_reconstructions(scene: Scene) -> list[Path]:
     make_sheet(
         "reconstructions",
         np.concatenate([first, second]),
-        rows=["original", "rebuilt"],
+        rows=["original", "reconstruction"],
         cols=len(chosen),
         pictures=known * 2,
         about={"mean": float(quality.mean()), "of": n, "which": which, "note": note},

@@ -1,4 +1,4 @@
-"""Samples by condition, each class for itself, and noise decoded without the denoiser."""
+"""Samples by condition, samples of each class, and noise decoded without the denoiser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PRIOR = 8
 
 
 def draw_samples(scene: Scene) -> list[Path]:
-    """Class by sample; pictures of a column begin with the same noise."""
+    """A row of samples per condition; the samples of a column start from the same noise."""
     model = scene.need_model()
     conditions, left_out = condition_rows(model.spec)
     if scene.words:
@@ -34,7 +34,8 @@ def draw_samples(scene: Scene) -> list[Path]:
     usual = model.config.sampling
     note = (
         f"{usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}. "
-        f"A column begins with the same noise: only the condition changes. {left_out}".strip()
+        f"The samples of a column start from the same noise: only the condition differs. "
+        f"{left_out}".strip()
     )
     grid = picture_grid(
         records.pixels,
@@ -69,25 +70,25 @@ def draw_classes(scene: Scene) -> list[Path]:
 
 
 def save_class_grid(found: Mapping[str, Records], folder: Path, note: str = "") -> Path:
-    """A row of samples a class, as vae_samples_grid_subset.png.
+    """Write vae_samples_grid_subset.png, with a row of samples per class.
 
     Arguments:
-        found: Samples by class, as many of each, from the same noise.
-        folder: Where the file goes.
-        note: What else is to be said of them.
+        found: Samples by class, equally many of each, from the same noise.
+        folder: The folder of the file.
+        note: A further sentence under the grid.
     """
     grid = picture_grid(
         np.concatenate([as_uint8(records.pixels) for records in found.values()]),
         rows=len(found),
         row_labels=list(found),
         title="Samples by class",
-        note=f"A column begins with the same noise. {note}".strip(),
+        note=f"The samples of a column start from the same noise. {note}".strip(),
     )
     return save_picture(folder / "vae_samples_grid_subset.png", grid)
 
 
 def draw_prior(scene: Scene) -> list[Path]:
-    """Random latents decoded without the denoiser, beside what the denoiser makes of them."""
+    """Random latents decoded directly, above samples that start from the same noise."""
     import torch
 
     from latentbloom.diffusion import noise_for
@@ -98,12 +99,14 @@ def draw_prior(scene: Scene) -> list[Path]:
     bare = as_uint8(model.decode(z.to(torch.float32)))
     records = model.sample(n=PRIOR, seed=scene.seed, guidance=1.0)
     note = (
-        "Latents drawn from a normal distribution look like this when they are decoded as they "
-        "are. That is no fault: real latents fill a small part of that space, and finding it is "
-        "the work of the diffusion model, which begins with the same noise."
+        "Top: random latents, decoded directly. They do not look like real pictures, and are not "
+        "meant to: real latents fill only a small part of the latent space. Bottom: the diffusion "
+        "model starts from the same noise and moves it into that part."
     )
-    rows = ["noise, decoded", "noise, denoised, decoded"]
+    rows = ["decoded noise", "denoised, then decoded"]
     both = np.concatenate([bare, as_uint8(records.pixels)])
-    grid = picture_grid(both, rows=2, row_labels=rows, title="Why diffusion", note=note)
+    grid = picture_grid(
+        both, rows=2, row_labels=rows, title="Noise without and with the diffusion model", note=note
+    )
     make_sheet("prior_samples", both, rows=rows, cols=PRIOR, about={"note": note}).save(scene.run)
     return [save_picture(scene.figures / "prior_samples.png", grid)]

@@ -13,16 +13,16 @@ PICTURES_A_RUN = 8
 def compare_picture(
     runs: Sequence[Path], names: Sequence[str], out: Path, *, seed: int = 0
 ) -> None:
-    """A row of samples a run, with the same seed and the same things asked.
+    """Write a grid with a row of samples per run, from the same seed and conditions.
 
     Arguments:
         runs: Run folders of models with the same conditions.
-        names: What to call them.
+        names: Their labels.
         out: The PNG to write.
-        seed: Of the samples.
+        seed: Seed of the samples.
 
     Raises:
-        LatentbloomError: A model cannot be loaded, or they know different conditions.
+        LatentbloomError: A model cannot be loaded, or the models have different conditions.
     """
     from itertools import islice
 
@@ -34,23 +34,22 @@ def compare_picture(
     models = [load(run) for run in runs]
     first = models[0]
     if any(model.spec != first.spec for model in models):
-        raise LatentbloomError("the models know different conditions")
+        raise LatentbloomError("the models have different conditions")
     if any((m.size, m.channels) != (first.size, first.channels) for m in models):
-        raise LatentbloomError("the models draw pictures of different sizes or colours")
+        raise LatentbloomError("the models make pictures of different sizes or numbers of channels")
     every = list(islice(first.spec.combinations(), PICTURES_A_RUN))
     asked = [every[k % len(every)] for k in range(PICTURES_A_RUN)]
-    drawn = [
+    made = [
         record.image
         for model in models
         for record in model.sample(cond=asked, n=PICTURES_A_RUN, seed=seed)
     ]
     heads = [", ".join(f"{k} {v}" for k, v in one.items()) for one in asked]
     grid = picture_grid(
-        np.stack(drawn),
+        np.stack(made),
         rows=len(models),
         row_labels=list(names),
         col_labels=heads,
-        title=f"The same asked of each, seed {seed}",
+        title=f"The same conditions and noise for every model, seed {seed}",
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
     save_picture(out, grid)

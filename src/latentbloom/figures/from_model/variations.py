@@ -27,11 +27,13 @@ _MOST_PAIRS = 3
 
 
 def draw_factors(scene: Scene) -> list[Path]:
-    """For each pair of factors a grid of their values, all from the same noise."""
+    """For up to three pairs of factors a grid of their values, all from the same noise."""
     model = scene.need_model()
     factors = [f for f in model.spec.factors if len(f.values) > 1]
     if len(factors) < 2:
-        raise NotApplicable("the model has one condition; samples by condition show it")
+        raise NotApplicable(
+            "the model has fewer than two conditions; samples by condition show them"
+        )
     files = []
     for first, second in itertools.islice(itertools.combinations(factors, 2), _MOST_PAIRS):
         # The longer factor runs down the page.
@@ -52,9 +54,12 @@ def _factor_grid(scene: Scene, down: Factor, across: Factor) -> Path:
     heads = [phrase({across.name: other}) for _ in range(noises) for other in cols]
     records = scene.need_model().sample(asked, indices=numbers, seed=scene.seed)
     labels = [phrase({down.name: value}) for value in rows]
-    note = "Every picture of a block begins with the same noise: only the conditions change."
+    note = "All samples start from the same noise: only the conditions differ."
     if noises == 2:
-        note = "Left and right halves begin with two noises; within a half only conditions change."
+        note = (
+            "The left half starts from one noise, the right half from another; within a half, "
+            "only the conditions differ."
+        )
     name = file_word(f"factors_{down.name}_by_{across.name}")
     make_sheet(
         name,
@@ -76,7 +81,7 @@ def _factor_grid(scene: Scene, down: Factor, across: Factor) -> Path:
 
 
 def draw_guidance(scene: Scene) -> list[Path]:
-    """Guidance down, steps across; three pictures a cell, the same noise everywhere."""
+    """Guidance down, number of steps across; three samples per cell, from the same noise."""
     import torch
 
     from latentbloom.diffusion import noise_for
@@ -93,13 +98,13 @@ def draw_guidance(scene: Scene) -> list[Path]:
         made = pixels_from(model, request, x_1, model.guided(w), num_steps=steps)
         cells.append(made.reshape(len(GUIDANCE), _EACH, *made.shape[1:]))
     table = np.stack(cells, axis=1)  # (guidance, steps, each, H, W, 3)
-    # The pictures of a cell side by side make one wide tile.
+    # The samples of a cell, side by side, make one wide tile.
     wide = np.concatenate([table[:, :, k] for k in range(_EACH)], axis=3)
     usual = model.config.sampling
     note = (
-        f"“{phrase(words)}”, the same {_EACH} noises in every cell. Guidance 0 does not look at "
-        f"the condition, 1 is plain. This model's own: {usual.guidance:g} and {usual.num_steps} "
-        "steps."
+        f"Samples of “{phrase(words)}”, from the same {_EACH} noises in every cell. Guidance 0 "
+        f"ignores the condition, 1 is plain conditional sampling, more follows the condition more "
+        f"closely. The default of this model: guidance {usual.guidance:g}, {usual.num_steps} steps."
     )
     labels = [f"guidance {g:g}" for g in GUIDANCE]
     heads = [f"{steps} steps" for steps in STEPS]
@@ -118,7 +123,7 @@ def draw_guidance(scene: Scene) -> list[Path]:
         col_labels=heads,
         note=note,
         gap=8,
-        title="Guidance by steps",
+        title="Guidance by number of steps",
         scale=max(1.0, 72 / model.size),
     )
     return [save_picture(scene.figures / "guidance_by_steps.png", grid)]

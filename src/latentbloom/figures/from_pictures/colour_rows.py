@@ -1,4 +1,4 @@
-"""Which colour the program found in which pictures: a row a colour, to be checked by eye."""
+"""Training pictures by colour, a row per colour, to check the colours by eye."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ SHOWN = 10
 
 
 def draw_colours(scene: Scene) -> list[Path]:
-    """Training pictures by colour, drawn at random from those that have it."""
+    """Draw a random choice of training pictures of each colour."""
     train = scene.need_train()
     if COLOUR not in train.spec.names:
-        raise NotApplicable(
-            f"{COLOUR} is no condition here; `--factors` with {COLOUR} makes it one"
-        )
+        raise NotApplicable(f"{COLOUR} is not a condition of this data; add it with `--factors`")
     column, factor = train.spec.names.index(COLOUR), train.spec.factor(COLOUR)
     found = colours_found(train.source)
     generator = np.random.default_rng(scene.seed)
@@ -39,8 +37,8 @@ def draw_colours(scene: Scene) -> list[Path]:
         known += [{}] * len(row) + [{BLANK: True}] * len(empty)
     if not tiles:
         raise MissingPiece(f"no training picture has a known {COLOUR}")
-    how = "As the labels tell them." if found is None else "Found by the program in each picture."
-    note = f"{how} In brackets: pictures of that colour; those shown are drawn at random."
+    how = "Colours as labelled." if found is None else "Colours that latentbloom detected."
+    note = f"{how} In brackets: the number of pictures of that colour. A random choice is shown."
     pixels = np.concatenate(tiles)
     about = {"note": note, "found": found is not None}
     make_sheet("colours", pixels, rows=words, cols=SHOWN, pictures=known, about=about).save(

@@ -1,4 +1,4 @@
-"""The samples that come nearest to training pictures, drawn beside them."""
+"""The samples that are nearest to a training picture, above that picture."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from latentbloom.evaluate.scores import CopyingScore
 
 
 def draw_copies(samples: Tensor, copying: CopyingScore, train: ImageSet, path: Path) -> Path:
-    """Draw the worst pairs: samples above their nearest training pictures.
+    """Draw the closest pairs: samples above their nearest training pictures.
 
     Arguments:
         samples: uint8 (N, C, H, W), in the order that was scored.
-        copying: Which pairs.
+        copying: The pairs, and the threshold.
         train: The training pictures that were searched.
         path: The PNG to write.
 
@@ -35,9 +35,8 @@ def draw_copies(samples: Tensor, copying: CopyingScore, train: ImageSet, path: P
         rows=2,
         row_labels=["sample", "nearest training picture"],
         captions=[*apart, *("" for _ in apart)],
-        title="The samples that come nearest to training pictures",
-        note=f"Distances in feature space; 99 % of new real pictures are farther than "
+        title="Samples nearest to a training picture",
+        note=f"Distances in feature space. 99% of unseen real pictures are farther than "
         f"{copying.threshold:.3g} from the {copying.searched:,} training pictures searched.",
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     return save_picture(path, grid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ FILES = {"vae_gan": "autoencoder_losses.png", "diffusion": "diffusion_loss.png"}
 
 
 def draw_curves(scene: Scene) -> list[Path]:
-    """Losses of the stages that have begun, as figure files."""
+    """Draw the curves of each stage that has started."""
     from latentbloom.runs.metrics import read_metrics
 
     metrics = read_metrics(scene.run / "metrics.jsonl")
@@ -31,14 +32,14 @@ def draw_curves(scene: Scene) -> list[Path]:
         if any(m.get("stage") == stage and m.get("kind") != "phase" for m in metrics):
             paths.append(loss_curves(metrics, stage, scene.figures / file, log=scene.log))
     if not paths:
-        raise MissingPiece("metrics.jsonl holds no losses yet")
+        raise MissingPiece("there are no losses in metrics.jsonl yet")
     return paths
 
 
 def loss_curves(
     metrics: Sequence[Mapping[str, Any]], stage: str, path: Path, *, log: bool | None = None
 ) -> Path:
-    """Draw every loss of a stage in its own panel.
+    """Draw every loss and score of a stage in its own panel.
 
     Arguments:
         metrics: Records of metrics.jsonl.
@@ -47,30 +48,28 @@ def loss_curves(
         log: Logarithmic or linear axes; None chooses for each panel.
 
     Raises:
-        ValueError: The stage has written nothing.
+        ValueError: There are no records of the stage.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     curves = stage_curves(metrics, stage)
     if not curves.series:
-        raise ValueError(f"metrics.jsonl holds no numbers of the stage '{stage}'.")
+        raise ValueError(f"metrics.jsonl has no losses of the stage '{stage}'.")
     n = len(curves.series)
     cols = 2 if n == 4 else min(3, n)
     rows = -(-n // cols)
     figure = Figure(figsize=(4.6 * cols, 2.9 * rows + 0.5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(
-        f"{TITLES.get(stage, stage)}: losses over images seen",
-        x=0.01,
-        ha="left",
-        size=13,
-        weight="bold",
-        color=INK,
-    )
+    title = f"{TITLES.get(stage, stage)}: losses and scores by number of pictures seen"
+    figure.suptitle(title, x=0.01, ha="left", size=13, weight="bold", color=INK)
+    names = [name for name, _ in curves.phases]
+    if len(names) > 1:
+        text = "Phases: " + ", ".join(f"{k} {name}" for k, name in enumerate(names, 1))
+        figure.supxlabel(text, x=0.01, ha="left", size=8.5, color=MUTED)
     for k, one in enumerate(curves.series):
         axes = figure.add_subplot(rows, cols, k + 1)
-        _panel(axes, one, curves, log=one.log if log is None else log, named=k == 0)
+        _panel(axes, one, curves, log=one.log if log is None else log)
         if k < cols:
             _epoch_axis(axes, curves)
 
@@ -79,36 +78,36 @@ def loss_curves(
     return save_picture(path, np.ascontiguousarray(pixels))
 
 
-def _panel(axes: Axes, one: Series, curves: StageCurves, *, log: bool, named: bool) -> None:
+def _panel(axes: Axes, one: Series, curves: StageCurves, *, log: bool) -> None:
     from matplotlib.ticker import EngFormatter
 
-    starts = [start for _, start in curves.phases]
-    line = 0
-    for k, (name, start) in enumerate(curves.phases):
-        stop = starts[k + 1] if k + 1 < len(starts) else curves.end
+    right = 1.015 * curves.end or 1.0  # the last dot is whole
+    bounds = [*(start for _, start in curves.phases), right]
+    for k, (start, stop) in enumerate(itertools.pairwise(bounds)):
         if k % 2:
             axes.axvspan(start, stop, color=BAND, lw=0, zorder=0)
-        elif k:
-            axes.axvline(start, color=FAINT, lw=0.8, zorder=0)
-        if named:
-            # A name that would run into the one before it goes a line lower.
-            near = k > 0 and start - starts[k - 1] < 0.25 * curves.end
-            line = line + 1 if near else 0
-            place = (start + 0.01 * curves.end, 0.985 - 0.07 * line)
+        # Its number, where the phase is wide enough for one; the names are under the panels.
+        if len(curves.phases) > 1 and stop - start > 0.02 * right:
+            place = ((start + stop) / 2, 0.015)
             axes.text(
-                *place, name, size=7, color=MUTED, va="top", transform=axes.get_xaxis_transform()
+                *place,
+                str(k + 1),
+                size=7,
+                color=MUTED,
+                ha="center",
+                transform=axes.get_xaxis_transform(),
             )
     if len(one.ramp):
         _warm_up(axes, one)
     axes.plot(one.x, one.y, color=ACCENT, alpha=0.22, lw=0.8)
     axes.plot(one.x, one.smooth, color=ACCENT, lw=1.7, label="training")
     if len(one.val_x):
-        axes.plot(one.val_x, one.val_y, "o-", color=SECOND, ms=4, lw=1.2, label="kept aside")
+        axes.plot(one.val_x, one.val_y, "o-", color=SECOND, ms=4, lw=1.2, label="held out")
     positive = all((values > 0).all() for values in (one.y, one.val_y))
     axes.set_yscale("log" if log and positive else "linear")
     if not log:
         _frame_bulk(axes, one)
-    axes.set_xlim(0, 1.015 * curves.end or 1)  # the last dot is whole
+    axes.set_xlim(0, right)
     axes.set_title(one.title, loc="left", size=10, color=INK)
     if one.about:
         axes.set_ylabel(one.about, size=7, color=MUTED)
@@ -124,7 +123,7 @@ def _panel(axes: Axes, one: Series, curves: StageCurves, *, log: bool, named: bo
 
 
 def _warm_up(axes: Axes, one: Series) -> None:
-    """The share of a term's full weight, from the floor of the panel to its ceiling."""
+    """Draw the share of a loss's full weight, from the bottom of the panel to its top."""
     images, share = one.ramp.T
     axes.plot(
         images,
@@ -139,7 +138,7 @@ def _warm_up(axes: Axes, one: Series) -> None:
 
 
 def _frame_bulk(axes: Axes, one: Series) -> None:
-    """Let a few outliers leave the panel, so that they do not flatten the rest."""
+    """Cut off a few outliers, so that they do not flatten the rest."""
     low, high = frame(one)
     if high > low:
         axes.set_ylim(low, high)

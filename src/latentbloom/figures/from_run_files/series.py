@@ -1,4 +1,4 @@
-"""The numbers of metrics.jsonl, sorted into series."""
+"""The records of metrics.jsonl, sorted into series."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _POSITION = {"kind", "stage", "images", "epoch", "seconds", "progress", "name"}
 _ABOUT = {
     "reconstruction": ("reconstruction", "mean absolute error of pixels in [-1, 1]"),
     "perceptual": ("perceptual", "distance of deep features"),
-    "kl": ("KL", "nats a latent number"),
+    "kl": ("KL", "nats per latent dimension"),
     "classification": ("classification", "cross-entropy of the labels, nats"),
-    "centre": ("attraction", "squared distance to the own centre"),
-    "repulsion": ("repulsion", "of class centres that are too near"),
-    "spread": ("collapse", "what a class lacks of the least spread"),
-    "adversarial": ("adversarial", "lower is fooling the discriminator"),
-    "discriminator": ("discriminator", "1 (bce: 0.69) is guessing, 0 is knowing"),
+    "centre": ("attraction", "squared distance to the class centre"),
+    "repulsion": ("repulsion", "penalty on class centres that are too close"),
+    "spread": ("collapse", "penalty on classes with too little spread"),
+    "adversarial": ("adversarial", "lower: the discriminator is fooled"),
+    "discriminator": ("discriminator", "1 (bce: 0.69) is guessing, 0 is certain"),
     "discriminator_accuracy": ("discriminator accuracy", "0.5 is guessing"),
-    "class_accuracy": ("labels found by the classifier", "share, of pictures kept aside"),
-    "nearest_centre_accuracy": ("labels found by the nearest centre", "share, kept aside"),
+    "class_accuracy": ("classifier accuracy", "share of held-out pictures"),
+    "nearest_centre_accuracy": ("nearest-centre accuracy", "share of held-out pictures"),
     "psnr": ("PSNR", "decibels, higher is better"),
     "diffusion": ("denoising loss", "mean squared error of the prediction"),
     "train_diffusion": (
         "denoising loss, training pictures",
-        "measured like that of those kept aside",
+        "measured as on held-out pictures",
     ),
     "adaptive_weight": ("adaptive weight", "of the adversarial gradient"),
     "lr": ("learning rate", ""),
-    "images_per_second": ("speed", "images a second"),
+    "images_per_second": ("speed", "pictures per second"),
 }
 _RAMPS = {
     "kl": "kl_ramp",
@@ -51,19 +51,19 @@ _RAMPS = {
 
 @dataclass(frozen=True)
 class Series:
-    """One number over the course of a stage.
+    """One loss or score over the course of a stage.
 
     Attributes:
         name: Its field in metrics.jsonl.
-        title: Words for people.
-        about: Unit, or how to read it.
+        title: Title of its panel.
+        about: Its unit, or how to read it.
         x: Images seen, growing.
-        y: Values while training.
-        smooth: `y` with its jitter taken out, each phase for itself.
+        y: Values in training.
+        smooth: `y` smoothed, each phase separately.
         val_x: Images seen at validations.
-        val_y: Values on pictures that were kept aside.
-        log: Whether a logarithmic axis shows it better.
-        ramp: Share of its full weight (M, 2) as (images seen, share), for a term that warms up.
+        val_y: Values on held-out pictures.
+        log: Whether a logarithmic axis suits it better.
+        ramp: (M, 2), rows (images seen, share of the full weight), for a loss with a warm-up.
     """
 
     name: str
@@ -80,14 +80,14 @@ class Series:
 
 @dataclass(frozen=True)
 class StageCurves:
-    """All series of a stage, and where its phases begin.
+    """All series of a stage, and where its phases start.
 
     Attributes:
         stage: "vae_gan" or "diffusion".
         series: In a fixed order, losses first.
-        phases: (name, images at its begin), growing.
+        phases: (name, images seen at its start), growing.
         end: Images seen at the last record.
-        epochs_per_image: For an axis in epochs; 0 when unknown.
+        epochs_per_image: Epochs per image seen, for an axis in epochs; 0 when unknown.
     """
 
     stage: str
@@ -105,7 +105,7 @@ def stage_curves(metrics: Sequence[Mapping[str, Any]], stage: str) -> StageCurve
         stage: "vae_gan" or "diffusion".
 
     Returns:
-        The curves; `series` is empty when the stage has not begun.
+        The curves; `series` is empty when the stage has not started.
     """
     mine = [m for m in metrics if m.get("stage") == stage and _is_number(m.get("images"))]
     phases: dict[str, float] = {}
@@ -152,7 +152,7 @@ def _series(
 
 
 def _columns(points: list[tuple[float, float]]) -> tuple[Numbers, Numbers]:
-    # The last value counts where a resumed run has written a place twice.
+    # The last value counts where a resumed run has written a record twice.
     table = np.array(sorted(dict(points).items()), np.float64).reshape(-1, 2)
     return table[:, 0], table[:, 1]
 
@@ -184,9 +184,9 @@ def smoothed(
 
 
 def frame(one: Series) -> tuple[float, float]:
-    """Range of y that holds the smooth line, the points and all but 2 % of the raw values.
+    """Range of y that holds the smooth line, the points and all but 2% of the raw values.
 
-    A share has all of 0 to 1.
+    A share always has the range from 0 to 1.
     """
     if not len(one.y) + len(one.val_y):
         return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""Where pictures lie among the latents: real ones, and generated ones laid over."""
+"""The latent map: latents of real pictures and of samples in two dimensions."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 _MOST_FACTORS = 3
 MOST_NAMED = 20
-"""Values of a factor that have their centres drawn."""
+"""Factors with more values get no class centres."""
 
 
 def draw_latent_map(scene: Scene) -> list[Path]:
-    """PCA and t-SNE of the real latents with the generated ones, coloured by each factor."""
+    """Draw PCA and t-SNE of real and sampled latents, coloured by each factor."""
     real, which = real_latents(scene)
     model = scene.need_autoencoder()
     try:
@@ -95,13 +95,13 @@ def scatter(
     *,
     faint: bool = False,
 ) -> None:
-    """Dots for real latents, rings for generated ones, a name at each class's centre."""
+    """Draw dots for real latents, rings for samples, and a name at each class's centre."""
     values = factor.values if factor is not None else ()
     colours = class_colours(values or ("",))
     shown: np.ndarray = np.zeros(len(points), int) if column is None else column
     size = 11 if len(points) < 800 else 7
     for k in range(-1, max(1, len(values))):
-        # Those whose value is not known come first and in grey.
+        # Those without a known value come first, in grey.
         mine = (shown == k) if k >= 0 else (shown >= max(1, len(values)))
         colour = colours[k] if k >= 0 else FAINT
         dots, rings = points[mine & ~generated], points[mine & generated]

@@ -1,4 +1,4 @@
-"""Latents to be shown: of real pictures, and of generated ones."""
+"""Latents of real pictures and of samples, for the latent map."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ THUMB = 32
 
 @dataclass(frozen=True)
 class LatentPoints:
-    """Latents with what is known of them.
+    """Latents with their labels and small pictures.
 
     Attributes:
         z: float32 (N, D), normalised and flat.
-        labels: int (N, F): an index a factor.
+        labels: int (N, F), an index per factor.
         thumbs: uint8 (N, 32, 32, 3).
     """
 
@@ -56,8 +56,8 @@ class LatentPoints:
 def real_latents(scene: Scene) -> tuple[LatentPoints, str]:
     """Latents of held-out pictures, or of training pictures where there are too few; and which.
 
-    Where the pictures cannot be read any more, the latents that training has cached serve, and
-    what they decode to.
+    Where the pictures cannot be read, the latents that training has cached are used, with their
+    reconstructions.
 
     Raises:
         MissingPiece: There are too few of both.
@@ -112,7 +112,7 @@ def _cached(scene: Scene) -> tuple[LatentPoints, str]:
 
 
 def generated_latents(scene: Scene) -> LatentPoints:
-    """Latents of samples, as many of each condition."""
+    """Latents of samples, equally many of each condition."""
     if "generated_latents" not in scene.memory:
         model = scene.need_model()
         asked = _asked(scene)
@@ -129,7 +129,7 @@ def generated_latents(scene: Scene) -> LatentPoints:
 
 
 def _asked(scene: Scene) -> list[dict[str, str]]:
-    """As many conditions as there shall be samples: all combinations in turn, or a choice."""
+    """A condition per sample: all combinations in turn, or an even choice of them."""
     if scene.words:
         return [dict(scene.words)] * GENERATED
     spec = scene.need_model().spec
@@ -138,7 +138,7 @@ def _asked(scene: Scene) -> list[dict[str, str]]:
 
 
 def combination(spec: ConditionSpec, place: int) -> dict[str, str]:
-    """The combination of that number, the last factor running fastest."""
+    """The combination with that number, the last factor running fastest, without listing them."""
     words: dict[str, str] = {}
     for factor in reversed(spec.factors):
         place, value = divmod(place, len(factor.values))

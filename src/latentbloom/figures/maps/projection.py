@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float32]
 
-_KEPT = 50  # principal components that t-SNE looks at
-_FFT_FROM = 10_000  # vectors from which interpolation on a grid is quicker than a tree
+_KEPT = 50  # principal components that t-SNE uses
+_FFT_FROM = 10_000  # vectors from which interpolation on a grid is faster than a tree
 
 
 def principal_components(z: Numbers, count: int) -> PCA:
@@ -45,7 +45,7 @@ def class_centres(points: Numbers, classes: np.ndarray, count: int) -> dict[int,
 
     Arguments:
         points: (N, 2).
-        classes: int (N,); what is outside of 0 to `count` - 1 is of no class.
+        classes: int (N,); values outside 0 to `count` - 1 mean no class.
         count: Number of classes; those without a point are left out.
     """
     groups = {k: points[classes == k] for k in range(count)}
@@ -53,9 +53,9 @@ def class_centres(points: Numbers, classes: np.ndarray, count: int) -> dict[int,
 
 
 def tsne(z: Numbers, *, seed: int = 0) -> Numbers:
-    """t-SNE of latents (N, D), N >= 8, begun at their principal components.
+    """t-SNE of latents (N, D), N >= 8, started from their principal components.
 
-    openTSNE does it where it is installed (fast from some thousands on), else scikit-learn.
+    Uses openTSNE where it is installed (faster above a few thousand latents), else scikit-learn.
 
     Returns:
         (N, 2).

@@ -1,4 +1,4 @@
-"""The way from noise to picture: as rows of pictures, as a path through the latent map."""
+"""Denoising paths: as rows of pictures, and as lines on the latent map."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COLUMNS = 9
 
 
 def draw_denoising_path(scene: Scene) -> list[Path]:
-    """For each condition: x_t and x0_hat over the steps, and the path through the PCA map."""
+    """For each condition: x_t and x0_hat over the steps, and the path on the PCA map."""
     files = []
     found = paths(scene)
     for label, records in found.items():
@@ -61,8 +61,9 @@ def _rows(scene: Scene, records: Records, title: str) -> Pixels:
         col_labels=heads,
         title=title,
         scale=max(1, round(96 / model.size)),
-        note="x_t is where the path is, x0_hat the picture that the denoiser sees in it; both "
-        f"decoded. {usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}.",
+        note="x_t: the noisy latent at that step. x0_hat: the denoiser's prediction of the final "
+        "latent. Both are shown decoded. "
+        f"{usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}.",
     )
 
 
@@ -78,7 +79,7 @@ def _decode(model: Model, moments: Sequence[Moment], what: str) -> Pixels:
 
 
 def _path_map(scene: Scene, records: Records, width: int) -> Pixels | None:
-    """The paths of x_t through the PCA map; None where there are no real latents."""
+    """The paths of x_t on the PCA map; None where there are no real latents."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -100,7 +101,7 @@ def _path_map(scene: Scene, records: Records, width: int) -> Pixels | None:
         plane.transform(np.stack([m.x_t.flatten().float().numpy() for m in record.path]))
         for record in records
     ]
-    # The one that goes farthest tells most.
+    # The longest path is shown in full.
     main = int(np.argmax([np.ptp(way, axis=0).sum() for way in ways]))
     for number, way in enumerate(ways):
         _draw_way(axes, way, main=number == main)
@@ -114,8 +115,8 @@ def _path_map(scene: Scene, records: Records, width: int) -> Pixels | None:
     _pin(axes, first, ways[main][0], -side)
     _pin(axes, last, ways[main][-1], side)
     axes.set_title(
-        f"The way of x_t of sample {main + 1} through the PCA map of pictures {which}, from ring "
-        "to disc; thin, the others",
+        f"Path of x_t of sample {main + 1}, from ring to disc, on the PCA map of {which} pictures "
+        "(thin lines: the other samples)",
         loc="left",
         size=9,
         color=MUTED,
@@ -128,7 +129,7 @@ def _path_map(scene: Scene, records: Records, width: int) -> Pixels | None:
 
 
 def _pin(axes: Axes, pixels: Pixels, place: np.ndarray, side: int) -> None:
-    """A picture beside a place, at its left (-1) or right (1), and inside the frame."""
+    """A picture beside a point, at its left (-1) or right (1), inside the frame."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     low, high = axes.get_ylim()
@@ -168,7 +169,7 @@ def _draw_way(axes: Axes, way: np.ndarray, *, main: bool) -> None:
 
 
 def _save_steps(scene: Scene) -> None:
-    """The first sample of each condition at every step, for the slider of the report."""
+    """Save the first sample of each condition at every step, for the slider of the report."""
     model = scene.need_model()
     found: Mapping[str, Records] = paths(scene)
     first = [records[0] for records in found.values()]

@@ -1,4 +1,4 @@
-"""Moving pictures: noise becoming a picture, in a loop that rests at its end."""
+"""Animations from noise to picture, which loop and pause at the end."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from latentbloom.pictures.images import Pixels
 
 FORMATS = ("gif", "webp", "mp4")
-SMALL = 2_000_000  # bytes of an animation that still travels well
+SMALL = 2_000_000  # bytes of an animation that is easy to share
 _GAP = 4
 _LINES = 2
-_LOOKED_AT = 6  # frames that tell how large a file will be
+_PROBES = 6  # frames from which the size of the file is estimated
 
 
 def draw_animations(scene: Scene) -> list[Path]:
-    """One file a condition, its samples side by side, and one with all conditions in a grid."""
+    """One file per condition, its samples side by side, and one with all conditions in a grid."""
     settings = scene.animation
     model = scene.need_model()
     rows = {
@@ -52,7 +52,7 @@ def draw_animations(scene: Scene) -> list[Path]:
 
 
 def frames_of(model: Model, records: Sequence[Record], count: int) -> Pixels:
-    """Frames of samples on their way (count, samples, H, W, 3), decoded x_t."""
+    """Frames (count, samples, H, W, 3) of the samples' decoded x_t."""
     import torch
 
     x = torch.stack([states_between(record.path, count) for record in records], dim=1)
@@ -74,11 +74,11 @@ def save_small(
     Arguments:
         path: Ends in .gif, .webp or .mp4.
         rows: For each row frames (F, samples, H, W, 3).
-        fps: Frames a second.
-        hold: Seconds that the last frame stays.
-        size: Side of a sample in pixels; when given, `limit` is not looked at.
-        limit: Bytes. First the pictures get smaller, down to their own size, then a GIF has
-            fewer colours.
+        fps: Frames per second.
+        hold: Extra seconds on the last frame.
+        size: Side of a sample in pixels; where it is given, `limit` is ignored.
+        limit: Largest size in bytes. First the pictures get smaller, down to their own size,
+            then a GIF gets fewer colours.
 
     Raises:
         ConfigError: The format is unknown, or its codec is not installed.
@@ -102,9 +102,9 @@ def save_small(
 
 
 def _guess(rows: Sequence[Pixels], scale: float, kind: str, colours: int) -> float:
-    """Bytes of the whole, from a few of its frames."""
+    """Estimated bytes of the whole file, from a few of its frames."""
     count = len(rows[0])
-    some = np.unique(np.linspace(0, count - 1, _LOOKED_AT).round().astype(int))
+    some = np.unique(np.linspace(0, count - 1, _PROBES).round().astype(int))
     few = _board([row[some] for row in rows], scale)
     return len(encode(few, kind, colours=colours)) * count / len(some)
 
@@ -124,14 +124,14 @@ def _board(rows: Sequence[Pixels], scale: float) -> Pixels:
 def encode(
     frames: Pixels, kind: str, *, fps: float = 16.0, hold: float = 1.5, colours: int = 255
 ) -> bytes:
-    """Frames (F, H, W, 3) as a GIF, WebP or MP4 that rests at its last frame and loops.
+    """Encode frames (F, H, W, 3) as a GIF, WebP or MP4 that loops and pauses at its last frame.
 
     Arguments:
         frames: uint8.
         kind: "gif", "webp" or "mp4".
-        fps: Frames a second.
-        hold: Seconds that the last frame stays.
-        colours: Of a GIF, all frames together, at most 255.
+        fps: Frames per second.
+        hold: Extra seconds on the last frame.
+        colours: Colours of a GIF, shared by all frames, at most 255.
 
     Raises:
         ConfigError: The format is unknown, or its codec is not installed.
@@ -144,7 +144,7 @@ def encode(
         return _by_pillow([Image.fromarray(f) for f in frames], "WEBP", fps, hold)
     if kind == "mp4":
         return _mp4(frames, fps, hold)
-    raise ConfigError(f"'{kind}' is no format of animations. Formats: {', '.join(FORMATS)}.")
+    raise ConfigError(f"'{kind}' is not an animation format. Formats: {', '.join(FORMATS)}.")
 
 
 def _by_pillow(pictures: Sequence[Image], kind: str, fps: float, hold: float) -> bytes:
@@ -166,7 +166,7 @@ def _by_pillow(pictures: Sequence[Image], kind: str, fps: float, hold: float) ->
 
 
 def _with_one_palette(frames: Pixels, colours: int) -> list[Image]:
-    """All frames in the same colours, chosen with most weight on the last ones."""
+    """All frames in one palette, chosen mostly from the last frames."""
     from PIL import Image
 
     late = np.unique(np.linspace(0, 1, 6) ** 0.5 * (len(frames) - 1)).round().astype(int)
@@ -193,7 +193,7 @@ def _mp4(frames: Pixels, fps: float, hold: float) -> bytes:
             except (ImportError, ValueError, OSError):
                 continue
     raise ConfigError(
-        "No codec for MP4 is installed. Allowed without one: gif, webp. To add it: "
+        "No codec for MP4 is installed. Use gif or webp, or install one: "
         "pip install 'latentbloom[video]'."
     )
 

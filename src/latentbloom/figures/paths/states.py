@@ -18,7 +18,7 @@ MOST_CONDITIONS = 6
 
 
 def paths(scene: Scene) -> dict[str, Records]:
-    """For some conditions, samples with all states on their way; the same noise in each."""
+    """Samples with all states of their paths, by condition; the same noise for each condition."""
     if "paths" not in scene.memory:
         conditions = scene.conditions(MOST_CONDITIONS)
         asked = [words for words in conditions for _ in range(SAMPLES)]
@@ -30,7 +30,7 @@ def paths(scene: Scene) -> dict[str, Records]:
 
 
 def states_between(path: Sequence[Moment], count: int) -> torch.Tensor:
-    """`count` states x_t (count, C, h, w) at even distances along the steps of a path."""
+    """`count` states x_t (count, C, h, w), evenly spaced along the steps of a path."""
     import torch
 
     x = torch.stack([moment.x_t for moment in path])
