@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentbloom.conditions import ConditionSpec
+from latentbloom.data.kept import open_kept
 from latentbloom.data.pixels import Fit, fit_square, with_channels
 from latentbloom.data.sources.base import Entry, Source
 from latentbloom.errors import SourceError
@@ -64,6 +65,7 @@ class ImageSet:
         self.size = size
         self.channels = channels
         self.fit: Fit = fit
+        self._kept = open_kept(source, size=size, fit=fit)
         self.set_aside: dict[str, str] = {}
         """Names of pictures that broke since the audit, and why."""
         room = max(0, cache_bytes) // (channels * size * size)
@@ -143,8 +145,10 @@ class ImageSet:
 
     def _decode(self, entry: Entry) -> np.ndarray:
         """uint8 (channels, size, size)."""
-        pixels = self.source.read(entry, size=self.size)
-        square = fit_square(pixels, self.size, fit=self.fit)
+        square = None if self._kept is None else self._kept.read(entry)
+        if square is None:
+            pixels = self.source.read(entry, size=self.size)
+            square = fit_square(pixels, self.size, fit=self.fit)
         return with_channels(square, self.channels).transpose(2, 0, 1)
 
     def _stand_in(self, index: int, error: SourceError) -> np.ndarray:

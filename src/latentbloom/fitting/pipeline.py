@@ -195,7 +195,12 @@ def _audit(
     with console.status("Looking at every picture ..."):
         opened = open_source(request.data, seed=request.train.seed)
         _check_channels(request, opened)
-        audit = audit_source(opened, device_type=default_device().type)
+        audit = audit_source(
+            opened,
+            device_type=default_device().type,
+            size=request.data.size,
+            keep=request.data.fit,
+        )
     console.print(audit_table(audit))
     if not dry_run:
         folder.path.mkdir(parents=True, exist_ok=True)

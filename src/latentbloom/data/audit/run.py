@@ -7,18 +7,17 @@ is left does the audit refuse.
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 
 import numpy as np
 
 from latentbloom.conditions import ANY, ConditionSpec
 from latentbloom.data.audit.advice import judge
-from latentbloom.data.audit.duplicates import digest, exact_groups, near_groups, thumbnail
+from latentbloom.data.audit.duplicates import exact_groups, near_groups
+from latentbloom.data.audit.examine import Examiner, Progress, Seen, examine_all, expected_sizes
 from latentbloom.data.audit.findings import (
     Aside,
     Audit,
@@ -28,48 +27,35 @@ from latentbloom.data.audit.findings import (
     ValueCount,
 )
 from latentbloom.data.audit.table import audit_table
-from latentbloom.data.pixels import is_grey, suggest_size
+from latentbloom.data.kept import KeepPictures
+from latentbloom.data.pixels import Fit, suggest_size
 from latentbloom.data.sources.base import Entry, Source, check_enough
 from latentbloom.errors import SourceError
 
 __all__ = ["Audit", "audit_source", "audit_table"]
 
-Progress = Callable[[int, int], None]
-
-_READ_SIZE = 128
-"""Large JPEGs are decoded at a fraction whose shorter side is at least twice this."""
-
 _SYNTHETIC_SAMPLE = 128
-_CHUNK = 32
 _MAX_UNUSED = 100
 _MAX_COMBINATIONS = 400
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What is remembered of a picture: a few hundred bytes."""
-
-    entry: Entry
-    mode: str
-    width: int
-    height: int
-    grey: bool
-    digest: bytes
-    thumb: np.ndarray
 
 
 def audit_source(
     source: Source,
     *,
     device_type: str = "cpu",
+    size: int | None = None,
+    keep: Fit | None = None,
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> Audit:
-    """Look at every picture of a source; of a drawn one, at a sample.
+    """Check every picture of a source; of a synthetic one, a sample.
 
     Arguments:
         source: Opened by `open_source`.
-        device_type: What will train: bounds the suggested size.
+        device_type: What will train: limits the suggested size.
+        size: Side of the run's pictures, in pixels, where it is known.
+        keep: Keep the decoded pictures for training, cropped or squeezed to squares like this;
+            None keeps nothing.
         workers: Threads that decode; None takes one a core, at most 4.
         on_progress: Called now and then with (pictures done, pictures in all).
 
@@ -78,7 +64,18 @@ def audit_source(
     """
     start = time.perf_counter()
     entries = _sample(source) if source.synthetic else source.entries
-    seen, broken = _look(source, entries, workers, on_progress)
+    # The run's size is only certain at the end of the audit, when the median of all sizes is
+    # known. A few pictures nearly always tell it, and decoding for it keeps the pictures and is
+    # quicker than decoding more. Where they are wrong, what was kept has another size than the
+    # run and is not read: training decodes the files itself.
+    side, read_size = expected_sizes(source, device_type, size)
+    with ExitStack() as stack:
+        keeper = None
+        # Small files are decoded about as quickly as they are read from the disk.
+        if keep is not None and not source.synthetic and side >= 2 * read_size:
+            keeper = stack.enter_context(KeepPictures(source, size=read_size, fit=keep))
+        examine = Examiner(source, read_size, keep or "crop", keeper)
+        seen, broken = examine_all(examine, entries, workers, on_progress)
     names = {aside.name for aside in broken}
     kept = [entry for entry in source.entries if entry.name not in names]
     _check(source, kept, broken)
@@ -114,50 +111,6 @@ def audit_source(
 def _sample(source: Source) -> Sequence[Entry]:
     step = max(1, len(source.entries) // _SYNTHETIC_SAMPLE)
     return source.entries[::step][:_SYNTHETIC_SAMPLE]
-
-
-def _look(
-    source: Source, entries: Sequence[Entry], workers: int | None, on_progress: Progress | None
-) -> tuple[list[_Seen], list[Aside]]:
-    """Decode in threads: Pillow lets go of the interpreter while it decodes and resizes."""
-    chunks = [entries[i : i + _CHUNK] for i in range(0, len(entries), _CHUNK)]
-    seen: list[_Seen] = []
-    broken: list[Aside] = []
-    pool = ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1), "audit")
-    try:
-        done = 0
-        for results in pool.map(lambda chunk: [_examine(source, e) for e in chunk], chunks):
-            for result in results:
-                if isinstance(result, _Seen):
-                    seen.append(result)
-                else:
-                    broken.append(result)
-            done += len(results)
-            if on_progress is not None:
-                on_progress(done, len(entries))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    return seen, broken
-
-
-def _examine(source: Source, entry: Entry) -> _Seen | Aside:
-    try:
-        picture = source.inspect(entry, size=_READ_SIZE)
-    except SourceError as error:
-        return Aside(name=entry.name, reason=str(error))
-    pixels = picture.pixels
-    grey = is_grey(pixels)
-    if grey:
-        pixels = pixels[..., :1]
-    return _Seen(
-        entry=entry,
-        mode=picture.mode,
-        width=picture.width,
-        height=picture.height,
-        grey=grey,
-        digest=digest(np.ascontiguousarray(pixels)),
-        thumb=thumbnail(pixels),
-    )
 
 
 def _check(source: Source, kept: Sequence[Entry], broken: Sequence[Aside]) -> None:
@@ -208,7 +161,7 @@ def _combination_counts(
         )
 
 
-def _sizes(seen: Sequence[_Seen]) -> Sizes:
+def _sizes(seen: Sequence[Seen]) -> Sizes:
     widths = [picture.width for picture in seen]
     heights = [picture.height for picture in seen]
     common = Counter(zip(widths, heights, strict=True)).most_common(5)
@@ -222,7 +175,7 @@ def _sizes(seen: Sequence[_Seen]) -> Sizes:
     )
 
 
-def _duplicates(seen: Sequence[_Seen]) -> Iterator[Duplicates]:
+def _duplicates(seen: Sequence[Seen]) -> Iterator[Duplicates]:
     exact = exact_groups([picture.digest for picture in seen])
     yield from (_group(seen, members, exact=True) for members in exact)
     # One of each set of exact duplicates stands for all in the search for near ones.
@@ -234,7 +187,7 @@ def _duplicates(seen: Sequence[_Seen]) -> Iterator[Duplicates]:
         yield _group(seen, [single[member] for member in members], exact=False)
 
 
-def _group(seen: Sequence[_Seen], members: Iterable[int], *, exact: bool) -> Duplicates:
+def _group(seen: Sequence[Seen], members: Iterable[int], *, exact: bool) -> Duplicates:
     entries = [seen[member].entry for member in members]
     return Duplicates(
         names=tuple(entry.name for entry in entries),

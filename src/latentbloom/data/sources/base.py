@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from latentbloom.conditions import ConditionSpec
-from latentbloom.data.reading import Picture, read_picture
+from latentbloom.data.reading import FileStamp, Picture, file_stamp, read_picture
 from latentbloom.errors import SourceError
 
 Split = Literal["train", "val"]
@@ -88,6 +88,10 @@ class Source(Protocol):
         """Files and rows that are not used."""
         ...
 
+    def stamp(self, entry: Entry) -> FileStamp:
+        """What changes whenever the files change that the picture is read from."""
+        ...
+
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         """The picture and what its file says about it; arguments as in `read`."""
         ...
@@ -126,6 +130,10 @@ class FileSource:
     def treatment(self) -> str:
         """Pictures are used as they are."""
         return ""
+
+    def stamp(self, entry: Entry) -> FileStamp:
+        """See `Source.stamp`."""
+        return file_stamp(entry.path)
 
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         """Decode a file; see `Source.inspect`."""

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from latentbloom.conditions import ConditionSpec, Factor
-from latentbloom.data.reading import Picture
+from latentbloom.data.reading import FileStamp, Picture
 from latentbloom.data.sources.base import Entry, SetAside, Split
 from latentbloom.data.sources.labels import NO_YES
 from latentbloom.errors import SourceError
@@ -101,6 +101,10 @@ class SyntheticSource:
             for factor, index in zip(self.spec.factors, entry.labels, strict=True)
         }
         return self.draw(words, np.random.default_rng(key), size or DEFAULT_SIZE)
+
+    def stamp(self, entry: Entry) -> FileStamp:
+        """There is no file."""
+        return (0, 0)
 
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         """Draw a picture; see `read`."""

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from latentbloom.data.reading import Picture
+from latentbloom.data.reading import FileStamp, Picture
 from latentbloom.data.sources.base import Entry, SetAside, Source
 
 
@@ -40,6 +40,10 @@ class WrappedSource:
     def set_aside(self) -> tuple[SetAside, ...]:
         """Files and rows that are not used."""
         return self.whole.set_aside
+
+    def stamp(self, entry: Entry) -> FileStamp:
+        """See `Source.stamp`."""
+        return self.whole.stamp(self._by_name[entry.name])
 
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         """See `Source.inspect`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latentbloom.data.reading import Picture, read_picture
+from latentbloom.data.reading import FileStamp, Picture, file_stamp, read_picture
 from latentbloom.data.sources.base import Entry, FileSource
 from latentbloom.errors import SourceError
 
@@ -44,6 +44,14 @@ class FlowersInFront(FileSource):
         behind = background_of(picture.pixels, painted)
         pixels = np.where(behind[..., None], np.uint8(self.shade), picture.pixels)
         return Picture(pixels, picture.mode, picture.width, picture.height)
+
+    def stamp(self, entry: Entry) -> FileStamp:
+        """The photograph's, with the segmentation's where the pixels depend on it."""
+        photograph = super().stamp(entry)
+        if self.shade is None:
+            return photograph
+        mask = file_stamp(self.masks[entry.name])
+        return photograph[0] + mask[0], max(photograph[1], mask[1])
 
     @property
     def outlined(self) -> int:
