@@ -30,3 +30,5 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = "latentbloom"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]

@@ -114,7 +114,9 @@ def _shown(action: argparse.Action) -> bool:
 
 
 def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
+    """With a capital, unless it begins with names: "celeba, flowers102: ..."."""
+    names = re.match(r"[\w, ]+:", words)
+    return words if names else words[:1].upper() + words[1:]
 
 
 def _cell(words: str) -> str:
