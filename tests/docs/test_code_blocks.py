@@ -72,8 +72,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("LATENTBLOOM_CACHE", str(folder / "cache"))
         patch.setattr(Work, "finish", finish)
         patch.setattr(latentbloom, "fit", fit)
-        workshop.run("latentbloom fit pictures/ --minutes 20 --out runs/mine".split())
-        workshop.run("latentbloom evaluate runs/mine".split())
+        workshop.run(["latentbloom", "fit", "pictures/", "--minutes", "20", "--out", "runs/mine"])
+        workshop.run(["latentbloom", "evaluate", "runs/mine"])
         shutil.copytree("runs/mine", "runs/other")
         yield folder
 
