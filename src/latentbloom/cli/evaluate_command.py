@@ -59,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_source_settings(parser)
     parser.add_argument(
+        "--accept-changed-data",
+        action="store_true",
+        help="score although the run's pictures have changed since it began",
+    )
+    parser.add_argument(
         "--no-cache", action="store_true", help="compute the features of real pictures again"
     )
     parser.add_argument(
@@ -82,9 +87,15 @@ def run(args: argparse.Namespace) -> int:
 
     folder = RunFolder(args.run)
     extractor = extractor_for(args.features, perceptual=folder.load_config().vae_gan.perceptual)
-    train, val = sets_of_run(folder, against=args.against, overrides=overrides_of(args))
-    model = load(args.run)
     console = Console()
+    train, val = sets_of_run(
+        folder,
+        against=args.against,
+        overrides=overrides_of(args),
+        accept_changed_data=args.accept_changed_data,
+        say=console.print,
+    )
+    model = load(args.run)
     copies = folder.path / "figures" / "copies.png" if args.out is None else None
     with shown_on(console) as on_progress:
         reference = prepare_reference(

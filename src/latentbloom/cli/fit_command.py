@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be done, and stop there"
     )
+    parser.add_argument(
+        "--accept-changed-data",
+        action="store_true",
+        help="continue a run although its pictures have changed since it began",
+    )
     parser.add_argument("--help-config", action=_HelpConfig, help="list every setting and stop")
     budget = parser.add_argument_group("budget")
     budget.add_argument(
@@ -87,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
         config=args.config,
         overrides=overrides,
         dry_run=args.dry_run,
+        accept_changed_data=args.accept_changed_data,
         console=Console(),
     )
     return 0

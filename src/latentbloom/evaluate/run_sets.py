@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from latentbloom.config import SOURCE_SETTINGS, DataSettings
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def sets_of_run(
-    folder: RunFolder, *, against: str | None = None, overrides: Mapping[str, Any] | None = None
+    folder: RunFolder,
+    *,
+    against: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    accept_changed_data: bool = False,
+    say: Callable[[str], object] | None = None,
 ) -> tuple[ImageSet, ImageSet]:
     """Training and held-out pictures, at the size and with the channels of the run.
 
@@ -24,12 +29,16 @@ def sets_of_run(
             without the pictures that its audit set aside.
         overrides: Settings of the source, for example {"data.root": "elsewhere"}. The others are
             those of the run for its own source, and the defaults for another source.
+        accept_changed_data: Use the run's pictures although they have changed since it began. They
+            are compared unless another source, or other settings than `data.root`, are asked for.
+        say: Receives a sentence about changes that are accepted.
 
     Raises:
         RunFolderError: The run does not name its source, or the folder holds no run.
-        SourceError: The source is gone.
+        SourceError: The source is gone, or its pictures have changed.
     """
-    from latentbloom.data.audit.run import Audit
+    from latentbloom.data.audit.changes import check_pictures
+    from latentbloom.data.audit.findings import Audit
     from latentbloom.data.imageset import ImageSet
     from latentbloom.data.sources.open import open_source
 
@@ -47,6 +56,10 @@ def sets_of_run(
     source = open_source(data, seed=config.train.seed, colours=colours)
     if against is None and folder.audit.is_file():
         audit = Audit.load(folder.audit)
+        if not set(overrides or {}) - {"data.root"}:
+            source = check_pictures(
+                source, audit, folder.pictures, accept=accept_changed_data, say=say
+            )
         train, val = (audit.kept(source.entries, s) for s in ("train", "val"))
     else:
         train = tuple(e for e in source.entries if e.split == "train")

@@ -34,6 +34,7 @@ def fit(
     overrides: dict[str, Any] | None = None,
     dry_run: bool = False,
     only_autoencoder: bool = False,
+    accept_changed_data: bool = False,
     console: Console | None = None,
 ) -> Model | None:
     """Train a model on a source and leave everything about it in a run folder.
@@ -51,6 +52,7 @@ def fit(
         overrides: Dotted settings, for example {"diffusion.lr": 1e-4}; they win.
         dry_run: Audit and plan only.
         only_autoencoder: End after stage 1; the same call without it goes on.
+        accept_changed_data: Continue a run although its pictures have changed since it began.
         console: Where to talk; default the terminal.
 
     Returns:
@@ -78,7 +80,9 @@ def fit(
         processes.wait_for_everyone()  # until the first process has made the plan
     fitting = Fitting(folder, console, began)
     if folder.started():
-        resolved, plan, audit, opened = _resume(folder, request, console)
+        resolved, plan, audit, opened = _resume(
+            folder, request, console, accept_changed_data=accept_changed_data
+        )
     else:
         opened, audit = _audit(request, folder, console, dry_run=dry_run)
         resolved, plan = fitting.plan(request, opened, audit)
@@ -98,6 +102,7 @@ def continue_training(
     *,
     epochs: float,
     checkpoint: Path | str | None = None,
+    accept_changed_data: bool = False,
     console: Console | None = None,
 ) -> Model | None:
     """Train stage 2 of a run further, to a larger number of epochs than it was begun with.
@@ -112,6 +117,7 @@ def continue_training(
         run: The run folder.
         epochs: Passes over the pictures that stage 2 shall have made in the end.
         checkpoint: A `conditional_diffusion_epoch_N` of that run; default where it stopped.
+        accept_changed_data: As for `fit`.
         console: Where to talk; default the terminal.
 
     Returns:
@@ -135,7 +141,9 @@ def continue_training(
         console.quiet = True
         processes.wait_for_everyone()  # until the first process has prepared the folder
     request = parse_config(json.loads(folder.request.read_text(encoding="utf-8"))["request"])
-    config, plan, audit, opened = _resume(folder, request, console)
+    config, plan, audit, opened = _resume(
+        folder, request, console, accept_changed_data=accept_changed_data
+    )
     if first:
         count = len(audit.kept(opened.entries, "train"))
         place = None if checkpoint is None else Path(checkpoint)
@@ -186,6 +194,7 @@ def _request(
 def _audit(
     request: RunConfig, folder: RunFolder, console: Console, *, dry_run: bool
 ) -> tuple[Source, Audit]:
+    from latentbloom.data.audit.changes import record_pictures
     from latentbloom.data.audit.run import audit_source
     from latentbloom.data.audit.table import audit_table
     from latentbloom.data.sources.colour_factor import save_colours
@@ -205,6 +214,7 @@ def _audit(
     if not dry_run:
         folder.path.mkdir(parents=True, exist_ok=True)
         audit.save(folder.audit)
+        record_pictures(opened, audit, folder.pictures)
         save_colours(opened, folder.colours)
     return opened, audit
 
@@ -228,8 +238,9 @@ def _begin(folder: RunFolder, request: RunConfig, resolved: RunConfig, plan: Pla
 
 
 def _resume(
-    folder: RunFolder, request: RunConfig, console: Console
+    folder: RunFolder, request: RunConfig, console: Console, *, accept_changed_data: bool
 ) -> tuple[RunConfig, Plan, Audit, Source]:
+    from latentbloom.data.audit.changes import check_pictures
     from latentbloom.data.audit.findings import Audit
     from latentbloom.data.sources.open import open_source
     from latentbloom.fitting.planning.planner import Plan
@@ -244,8 +255,12 @@ def _resume(
         )
     resolved = folder.load_config()
     opened = open_source(request.data, seed=request.train.seed, colours=folder.colours)
+    audit = Audit.load(folder.audit)
+    opened = check_pictures(
+        opened, audit, folder.pictures, accept=accept_changed_data, say=console.print
+    )
     console.print(f"Going on with {folder.path}.")
-    return resolved, Plan(**stored["plan"]), Audit.load(folder.audit), opened
+    return resolved, Plan(**stored["plan"]), audit, opened
 
 
 def _differences(a: Any, b: Any, name: str = "") -> list[str]:
