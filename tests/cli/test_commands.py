@@ -123,6 +123,7 @@ class TestSample:
             "n": 16,
             "seed": 0,
             "guidance": None,
+            "guidance_interval": None,
             "num_steps": None,
             "sampler": None,
             "batch_size": 64,
@@ -132,7 +133,7 @@ class TestSample:
     def test_the_longest(self, call: CommandLine, model: Model) -> None:
         words = (
             "sample runs/a --cond smiling=yes --cond glasses=no -n 1 --seed -5 --guidance 2 "
-            "--steps 20 --sampler dpm++ --batch-size 8 --out there"
+            "--guidance-interval 0.2,0.8 --steps 20 --sampler dpm++ --batch-size 8 --out there"
         )
         assert call(*words.split()).out == "1 picture in there\n"
         assert model.asked == {
@@ -140,6 +141,7 @@ class TestSample:
             "n": 1,
             "seed": -5,
             "guidance": 2.0,
+            "guidance_interval": (0.2, 0.8),
             "num_steps": 20,
             "sampler": "dpm++",
             "batch_size": 8,

@@ -73,6 +73,15 @@ def test_numbers_arrive_as_they_are(value: float) -> None:
     assert RunConfig().updated({"diffusion.lr": value}).diffusion.lr == value
 
 
+def test_two_times_are_given_with_a_comma_or_as_json() -> None:
+    for text in ("0.2,0.8", "[0.2,0.8]", "0.2, 0.8"):
+        given = overrides("--sampling.guidance_interval", text)
+        assert given == {"sampling.guidance_interval": (0.2, 0.8)}
+    assert overrides("--sampling.guidance_interval", "none") == {"sampling.guidance_interval": None}
+    allowed = find_setting("sampling.guidance_interval").allowed
+    assert allowed == "number,number from 0 to 1 or none"
+
+
 def test_short_flags_are_the_same_settings() -> None:
     words = "--size 32 --fit squeeze --perceptual none --seed 7 --images-1 640 --images-2 1280"
     assert overrides(*words.split()) == {

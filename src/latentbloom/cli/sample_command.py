@@ -31,6 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         help="1 plain conditional, 0 unconditional, above 1 stronger (default: the model's)",
     )
+    interval = find_setting("sampling.guidance_interval")
+    parser.add_argument(
+        "--guidance-interval",
+        type=interval.parse,
+        metavar="LOW,HIGH",
+        help="times between which guidance acts, from 0 (picture) to 1 (noise) "
+        "(default: the model's)",
+    )
     parser.add_argument("--steps", type=_count, metavar="N", help="default: the model's")
     sampler = find_setting("sampling.sampler")
     parser.add_argument(
@@ -64,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         n=args.n,
         seed=args.seed,
         guidance=guidance,
+        guidance_interval=args.guidance_interval,
         num_steps=steps,
         sampler=sampler,
         batch_size=args.batch_size,

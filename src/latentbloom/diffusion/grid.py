@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from latentbloom.diffusion.schedule import Schedule
-from latentbloom.errors import ConfigError
+from latentbloom.errors import check_count, check_number
+
+MOST_STEPS = 100_000
 
 
 def time_grid(schedule: Schedule, num_steps: int, shift: float = 1.0) -> Tensor:
@@ -18,8 +20,8 @@ def time_grid(schedule: Schedule, num_steps: int, shift: float = 1.0) -> Tensor:
 
     Arguments:
         schedule: The model's schedule.
-        num_steps: Number of steps, at least 1.
-        shift: Positive; 1 leaves the grid even.
+        num_steps: Number of steps, from 1 to 100,000.
+        shift: Positive and finite; 1 leaves the grid even.
 
     Returns:
         num_steps falling times, float64; the solver goes from the last one to 0.
@@ -30,10 +32,8 @@ def time_grid(schedule: Schedule, num_steps: int, shift: float = 1.0) -> Tensor:
     Source: Lin et al., Common Diffusion Noise Schedules and Sample Steps are Flawed
     (arXiv:2305.08891), table 2; shift: Esser et al. (arXiv:2403.03206), eq. 23.
     """
-    if num_steps < 1:
-        raise ConfigError(f"num_steps is {num_steps}. It must be 1 or more.")
-    if not shift > 0:
-        raise ConfigError(f"shift is {shift}. It must be positive; 1 means even steps.")
+    check_count("num_steps", num_steps, most=MOST_STEPS)
+    check_number("shift", shift, positive=True, hint="; 1 means even steps")
     t = torch.arange(num_steps, 0, -1, dtype=torch.float64) / num_steps
     t = shift * t / (1 + (shift - 1) * t)
     last = float(t[-1])

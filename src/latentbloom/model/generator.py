@@ -12,7 +12,7 @@ from latentbloom.conditions import ConditionSpec
 from latentbloom.config import DenoiserConfig, DiffusionSettings, RunConfig
 from latentbloom.device import default_device, low_precision
 from latentbloom.diffusion import Denoiser, State, X0Denoiser, guide, sample_states
-from latentbloom.errors import CheckpointError, ConfigError, check_count
+from latentbloom.errors import CheckpointError, check_count, check_number
 from latentbloom.model.autoencoder import CHUNK, AutoencoderModel, load_autoencoder
 from latentbloom.model.build import build_denoiser
 from latentbloom.model.records import Record, Records
@@ -115,10 +115,10 @@ class Model(AutoencoderModel):
                 records += records_of(chunk, states, self.decode, path=path)
             if on_progress is not None:
                 on_progress(len(records), len(request))
-        settings = {
+        settings: dict[str, float | str] = {
             "sampler": sampler,
-            "num_steps": num_steps,
-            "guidance": guidance,
+            "num_steps": int(num_steps),
+            "guidance": float(guidance),
             "seed": request.seed,
         }
         if interval is not None:
@@ -174,10 +174,8 @@ class Model(AutoencoderModel):
         """
         usual = self.config.sampling
         w = usual.guidance if guidance is None else guidance
-        if not bool((torch.as_tensor(w) >= 0).all()):
-            raise ConfigError(
-                f"guidance is {w}. It must be 0 or more: 1 is plain conditional, 0 unconditional."
-            )
+        for value in w.flatten().tolist() if isinstance(w, torch.Tensor) else [w]:
+            check_number("guidance", value, least=0, hint=": 1 plain conditional, 0 unconditional")
         within = usual.guidance_interval if interval is None else interval
         return guide(self.denoiser, self.spec, w, interval=within, shown=self.shown)
 
