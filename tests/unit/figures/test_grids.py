@@ -81,7 +81,7 @@ def test_long_words_stay_within_their_row_and_long_titles_within_the_picture() -
         flat(100, 200, size=96), cols=1, scale=1, gap=20, row_labels=[words] * 2, title=words
     )
     (top, left), (below, _) = find(canvas, 100, 96), find(canvas, 200, 96)
-    ink: np.ndarray = (canvas[:, : left - 4] < 128).any(axis=(1, 2))
+    ink = np.asarray((canvas[:, : left - 4] < 128).any(axis=(1, 2)))
     assert ink[top : top + 96].any()
     assert not ink[top + 96 : below].any(), "between the rows"
     assert not ink[below + 96 :].any(), "under the last"
