@@ -11,7 +11,7 @@ import torch
 
 from latentbloom.config import TrainSettings
 from latentbloom.errors import TrainingError
-from latentbloom.runs.checkpoint import checkpoint_exists, save_checkpoint
+from latentbloom.runs.checkpoint import checkpoint_exists
 from latentbloom.train.budget import Budget, learning_rate_factor
 from latentbloom.train.journal import Journal
 from latentbloom.train.order import Order, seed_step
@@ -19,6 +19,7 @@ from latentbloom.train.pace import Moment, Pace
 from latentbloom.train.processes import everyone, sum_over_processes, unwrap
 from latentbloom.train.stage import Batch, Phase, Progress, Stage
 from latentbloom.train.state import Position, restore_stage, save_stage
+from latentbloom.train.validation import Validation
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from latentbloom.runs.metrics import MetricsLog
 
 MAX_ROLLBACKS = 3
-NUM_VALIDATIONS = 10
 
 
 class NonFiniteLossError(Exception):
@@ -80,6 +80,7 @@ class Trainer:
         self.at_epoch = at_epoch
         self.at_preview = at_preview
         self.pace = Pace(settings, accelerator, should_stop, clock)
+        self.validation = Validation(stage, budget, run, self.pace, self.journal)
         self.order = Order(stage.num_images, settings.seed, stage.weights)
         self.position = Position()
         self.rollbacks = 0
@@ -196,11 +197,11 @@ class Trainer:
             losses: What the step logged.
         """
         position, main = self.position, self.accelerator.is_main_process
-        validate = self._validation_is_due(moment)
+        validate = self.validation.is_due(position, moment)
         epochs_now = position.images // self.stage.num_images
         ends_epoch = self.at_epoch is not None and epochs_now > epochs
         if main and validate:
-            self._validate()
+            self.validation.run(position)
         if main and ends_epoch:
             position.seconds = self.pace.seconds()
             self._call("pictures of an epoch", self.at_epoch, epochs, epochs_now, position)
@@ -215,28 +216,6 @@ class Trainer:
             self._call("preview", self.at_preview)
             self.pace.previewed()
         return validate or ends_epoch or moment.report or moment.save or moment.preview
-
-    def _validation_is_due(self, moment: Moment) -> bool:
-        due = int(self._progress(moment.seconds) * NUM_VALIDATIONS)
-        if due <= self.position.validations:
-            return False
-        self.position.validations = due
-        timed = self.budget.seconds is not None
-        return not (timed and moment.validated_enough and due < NUM_VALIDATIONS)
-
-    def _validate(self) -> None:
-        with self.pace.validating():
-            scores, badness = self.stage.validate()
-        now = self.pace.seconds()
-        self.journal.scores(self.position, now, scores)
-        if self.position.best is None or badness < self.position.best:
-            self.position.best = badness
-            place = self.journal.place(self.position, now)
-            save_checkpoint(
-                self.run / f"{self.stage.folder}_best",
-                {"model": self.stage.ema.module.state_dict()},
-                {"stage": self.stage.name, **place, **scores, **self.stage.meta()},
-            )
 
     def _roll_back(self, where: str) -> None:
         self.rollbacks += 1
