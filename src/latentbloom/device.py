@@ -1,4 +1,4 @@
-"""Where to compute, and in which precision."""
+"""Device, precision, threads and processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def default_device() -> torch.device:
-    """The best device there is: cuda, mps, cpu."""
+    """The best device available: cuda, mps or cpu."""
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     if torch.backends.mps.is_available():
@@ -30,7 +30,7 @@ def default_device() -> torch.device:
 
 
 def low_precision(config: RunConfig) -> torch.dtype | None:
-    """The type to compute in where that is not float32."""
+    """The dtype of autocast, or None for float32."""
     return torch.bfloat16 if config.train.precision == "bf16" else None
 
 
@@ -60,22 +60,22 @@ def can_compile(device: torch.device) -> bool:
 def compile_blocks(backbone: nn.Module, say: Callable[[str], None]) -> None:
     """Compile the blocks of a transformer, all at once when the first of them is first called.
 
-    They have the same code, so that one compilation serves them all, in a minute of one core; the
-    whole network takes two and a half. Where a sum cannot be compiled the blocks run as they are.
+    They share their code, so one compilation serves them all: a minute of one core, against two and
+    a half for the whole network. If compiling a test function fails, nothing is compiled.
 
     Arguments:
         backbone: A `latentbloom.nn.backbones.transformer.Transformer`.
-        say: Receives why nothing is compiled.
+        say: Called with the reason when nothing is compiled.
     """
     import torch._dynamo
 
     try:
         torch.compile(torch.add)(*torch.ones(2, 2, device=next(backbone.parameters()).device))
-    except Exception as error:  # of the compiler, of the linker, of PyTorch's own
+    except Exception as error:  # from the compiler, the linker or PyTorch
         reason = next((line for line in str(error).splitlines() if line.strip()), "")
         say(f"Stage 2 is not compiled, and slower by a quarter: {type(error).__name__}: {reason}")
         return
-    torch._dynamo.config.suppress_errors = True  # a block that fails all the same runs as it is
+    torch._dynamo.config.suppress_errors = True  # a block that still fails runs uncompiled
     for block in backbone.get_submodule("blocks").children():
         block.compile()
 
@@ -83,11 +83,11 @@ def compile_blocks(backbone: nn.Module, say: Callable[[str], None]) -> None:
 def make_accelerator(precision: str | None, *, alone: bool = False) -> Accelerator:
     """Device, precision and processes, as torchrun or accelerate have set them up.
 
-    Ends the use of those that were made before.
+    Accelerators made before can no longer be used.
 
     Arguments:
         precision: "bf16", or "fp32" (as None).
-        alone: Take this process for the only one. It then trains without the others, which may
+        alone: Treat this process as the only one. It then trains without the others, which may
             be waiting elsewhere.
     """
     from accelerate import Accelerator, DistributedType

@@ -1,4 +1,4 @@
-"""How this program writes files, and where it keeps what is expensive to find out again."""
+"""How this program writes files, and where its cache is."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ import platformdirs
 
 
 def cache_folder() -> Path:
-    """The folder: $LATENTBLOOM_CACHE, or the user's cache folder."""
+    """The cache folder: $LATENTBLOOM_CACHE, or the user's own."""
     if told := os.environ.get("LATENTBLOOM_CACHE"):
         return Path(told).expanduser()
     return Path(platformdirs.user_cache_dir("latentbloom", appauthor=False))
 
 
 def write_atomic(path: Path | str, content: bytes | str | Callable[[Path], object]) -> Path:
-    """Write a file so that its place holds the old content or the new one, never half of it.
+    """Write a file so that it holds the old content or the new one at any time, never a part.
 
-    The content goes to a hidden file beside the place, is synced to the disk, and is renamed into
-    place. Where that fails, the hidden file is removed and the old content stays.
+    The content goes to a hidden file beside it, which is synced to the disk and renamed into place.
+    If that fails, the hidden file is removed and the old content stays.
 
     Arguments:
-        path: The place; its folder is made where it is missing.
-        content: Bytes, text (UTF-8, Unix line ends), or a function that writes to the path that
-            it is given, which has the ending of `path`.
+        path: The file; its folder is created if missing.
+        content: Bytes, text (UTF-8, Unix line ends), or a function that writes to the path it is
+            given, which has the suffix of `path`.
 
     Returns:
-        The place.
+        The path.
 
     Raises:
         OSError: It cannot be written: the disk is full, or the folder is read-only.
@@ -121,7 +121,7 @@ def _digest(text: str) -> str:
 
 
 def rename(old: Path, new: Path) -> None:
-    """Rename, with patience: Windows holds a file while a virus scanner looks into it."""
+    """Rename a file; on Windows retry, because a virus scanner may hold it for a moment."""
     for wait in (0.05, 0.2, 0.8) if os.name == "nt" else ():
         try:
             os.replace(old, new)
@@ -132,7 +132,7 @@ def rename(old: Path, new: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the disk hold a file, or the names in a folder, before going on."""
+    """Flush a file, or the entries of a folder, to the disk."""
     if path.is_dir() and os.name == "nt":
         return  # Windows cannot open a folder, and writes its renames in order
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

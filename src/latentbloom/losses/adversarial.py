@@ -1,4 +1,4 @@
-"""Losses of discriminator and autoencoder against each other, and their balance."""
+"""Losses of discriminator and autoencoder against each other, and the weight between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def hinge_discriminator_loss(
     .. math:: \frac{1}{2} (\max(0, 1 - D(x)) + \max(0, 1 + D(\hat x)))
 
     Arguments:
-        real_scores: One tensor (B, 1, h, w) a head; heads count alike.
+        real_scores: One tensor (B, 1, h, w) per head; heads have equal weight.
         fake_scores: The same for reconstructions.
 
     Returns:
@@ -32,7 +32,7 @@ def hinge_discriminator_loss(
 
 
 def hinge_generator_loss(fake_scores: Sequence[Tensor]) -> Tensor:
-    """Minus the mean score of reconstructed patches; heads count alike. A scalar."""
+    """Minus the mean score of reconstructed patches, a scalar; heads have equal weight."""
     return -torch.stack([score.mean() for score in fake_scores]).mean()
 
 
@@ -42,7 +42,7 @@ def bce_discriminator_loss(real_scores: Sequence[Tensor], fake_scores: Sequence[
     .. math:: \frac{1}{2} (\log(1 + e^{-D(x)}) + \log(1 + e^{D(\hat x)}))
 
     Returns:
-        A scalar, the mean over heads, pictures and patches; log 2 for guessing. Source:
+        A scalar, the mean over heads, pictures and patches; log 2 for a random guess. Source:
         Goodfellow et al. 2014, arXiv:1406.2661, equation 1.
     """
     losses = [
@@ -53,7 +53,7 @@ def bce_discriminator_loss(real_scores: Sequence[Tensor], fake_scores: Sequence[
 
 
 def bce_generator_loss(fake_scores: Sequence[Tensor]) -> Tensor:
-    """Cross-entropy of reconstructed patches against "real", nats; heads count alike. A scalar."""
+    """Cross-entropy of reconstructed patches against "real" in nats, a scalar; equal heads."""
     return torch.stack([F.softplus(-score).mean() for score in fake_scores]).mean()
 
 
@@ -64,7 +64,7 @@ ADVERSARIAL_LOSSES = {
 
 
 def discriminator_accuracy(real_scores: Sequence[Tensor], fake_scores: Sequence[Tensor]) -> Tensor:
-    """Share of patches on the right side of zero, a scalar in [0, 1]; heads count alike."""
+    """Share of patches on the right side of zero, a scalar in [0, 1]; equal heads."""
     shares = [
         0.5 * ((real > 0).float().mean() + (fake < 0).float().mean())
         for real, fake in zip(real_scores, fake_scores, strict=True)
@@ -73,13 +73,13 @@ def discriminator_accuracy(real_scores: Sequence[Tensor], fake_scores: Sequence[
 
 
 def adaptive_weight(main: Tensor, adversarial: Tensor) -> Tensor:
-    r"""How much the adversarial loss must weigh to push the last layer as hard as all others.
+    r"""Weight at which the adversarial gradient at the last layer is as large as all others.
 
     .. math:: \lambda = \frac{\lVert \nabla_L \mathcal{L}_{main} \rVert}
         {\lVert \nabla_L \mathcal{L}_{adv} \rVert + 10^{-6}}, \quad \lambda \le 10^4
 
-    Measured at the weights of the last layer and not at the pixels: an absolute error pushes each
-    pixel its own way and cancels over a picture, while a discriminator pushes all alike.
+    Measured at the weights of the last layer and not at the pixels: the gradient of an absolute
+    error changes sign from pixel to pixel and cancels over a picture; a discriminator's does not.
 
     Arguments:
         main: Gradient of the other losses by the last layer's weights.

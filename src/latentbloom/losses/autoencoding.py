@@ -1,4 +1,4 @@
-"""Losses of an autoencoder by itself: its reconstructions, and its posteriors."""
+"""Losses of an autoencoder alone: of its reconstructions and of its posteriors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from latentbloom.nn.autoencoders.base import Posterior
 
 
 def reconstruction_loss(images: Tensor, reconstruction: Tensor) -> Tensor:
-    """Mean absolute error of a pixel, in units of the range [-1, 1].
+    """Mean absolute error per pixel value, for values in [-1, 1].
 
     Arguments:
         images: Shape (B, C, H, W), values in [-1, 1].
@@ -21,7 +21,7 @@ def reconstruction_loss(images: Tensor, reconstruction: Tensor) -> Tensor:
 
 
 def kl_loss(posterior: Posterior) -> Tensor:
-    r"""Mean over latent numbers of KL(N(mean, std^2) || N(0, 1)), in nats.
+    r"""Mean over latent dimensions of KL(N(mean, std^2) || N(0, 1)), in nats.
 
     .. math:: \frac{1}{2} (\mu^2 + \sigma^2 - 1) - \log \sigma
 

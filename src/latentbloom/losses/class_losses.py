@@ -1,7 +1,7 @@
 """Losses that give the latent of stage 1 a structure by label, as pure functions.
 
 Each takes one factor: latents (B, D), the index of each row's value (B,), and a mask of the rows
-whose value is known. Rows labelled "any" say nothing and count for nothing.
+whose value is known. Rows labelled "any" are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def classification_loss(logits: Tensor, index: Tensor, known: Tensor) -> Tensor:
 
 
 def attraction_loss(z: Tensor, centres: Tensor, index: Tensor, known: Tensor) -> Tensor:
-    r"""Squared distance to the own centre, a latent number.
+    r"""Mean squared distance to the centre of the own class, over latent dimensions.
 
     .. math:: \frac{1}{D} \lVert z - c_y \rVert^2
 
@@ -46,7 +46,7 @@ def attraction_loss(z: Tensor, centres: Tensor, index: Tensor, known: Tensor) ->
 
 
 def repulsion_loss(centres: Tensor, distance: float) -> Tensor:
-    r"""Push centres apart that are nearer to each other than `distance`.
+    r"""Push centres apart that are closer to each other than `distance`.
 
     .. math:: \text{mean}_{i<j} \max(0, d - \lVert c_i - c_j \rVert)^2
 
@@ -60,13 +60,13 @@ def repulsion_loss(centres: Tensor, distance: float) -> Tensor:
     i, j = torch.triu_indices(len(centres), len(centres), offset=1, device=centres.device)
     if not len(i):
         return centres.sum() * 0.0
-    # The small number keeps the gradient of the root finite where two centres meet.
+    # The small constant keeps the gradient of the root finite where two centres coincide.
     apart = ((centres[i] - centres[j]).square().sum(dim=1) + 1e-12).sqrt()
     return F.relu(distance - apart).square().mean()
 
 
 def spread_loss(z: Tensor, index: Tensor, known: Tensor, values: int, spread: float) -> Tensor:
-    r"""Keep the pictures of a class from all becoming one point.
+    r"""Keep the latents of a class from collapsing to one point.
 
     .. math:: \text{mean}_{y, d} \max(0, s - \text{std}_{i: y_i = y}(z_{i d}))
 
@@ -78,9 +78,9 @@ def spread_loss(z: Tensor, index: Tensor, known: Tensor, values: int, spread: fl
         spread: Least standard deviation s inside a class.
 
     Returns:
-        A scalar, the mean over latent numbers and the classes with at least two rows in the batch;
-        0 where there are none. Source: Bardes et al. 2021, arXiv:2105.04906, equation 1, here
-        for each class.
+        A scalar, the mean over latent dimensions and over classes with at least two rows in the
+        batch; 0 where there are none. Source: Bardes et al. 2021, arXiv:2105.04906, equation 1,
+        here for each class.
     """
     member = F.one_hot(index.where(known, 0), values).to(z.dtype) * known[:, None]  # (B, K)
     count = member.sum(dim=0)

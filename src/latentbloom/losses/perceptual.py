@@ -1,4 +1,4 @@
-"""Perceptual distance: pictures compared by what a frozen network sees in them.
+"""Perceptual distance: pictures compared by the features of a frozen network.
 
 Source: Johnson et al. 2016, arXiv:1603.08155; Zhang et al. 2018, arXiv:1801.03924 (unit-length
 features, squared distance, sum over layers).
@@ -30,7 +30,7 @@ class PerceptualLoss(nn.Module):
     where the features at each place p are scaled to unit length.
 
     Arguments:
-        name: What the network is called.
+        name: Name of the network.
         stages: The network cut into stages; the map after each one is compared.
     """
 
@@ -47,11 +47,11 @@ class PerceptualLoss(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> PerceptualLoss:
-        """Stay in evaluation mode: the network is a ruler, not a pupil."""
+        """Stay in evaluation mode: this network is never trained."""
         return super().train(False)
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Feature maps of pictures (B, C, H, W) in [-1, 1]; grey is shown as colour."""
+        """Feature maps of pictures (B, C, H, W) in [-1, 1]; grey ones get three equal channels."""
         x = (images + 1.0) / 2.0
         if x.shape[1] == 1:
             x = x.expand(-1, 3, -1, -1)
@@ -80,7 +80,7 @@ class PerceptualLoss(nn.Module):
 
     @staticmethod
     def distance(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-        """The distances (B,) of pictures whose maps of `directions` are at hand."""
+        """Distances (B,) of pictures, from their maps as `directions` returns them."""
         distances = [
             (a - b).square().sum(dim=1).mean(dim=(1, 2)) for a, b in zip(real, fake, strict=True)
         ]
@@ -92,12 +92,12 @@ def build_perceptual(
 ) -> PerceptualLoss | None:
     """The perceptual distance of that name, with pretrained weights.
 
-    torchvision's weights are taken from its cache, or fetched; where neither works, one line
-    says so and the packaged EfficientNet-Lite0 takes their place.
+    torchvision's weights come from its cache or are downloaded. Where neither works, one message
+    says so, and the packaged EfficientNet-Lite0 is used.
 
     Arguments:
         name: "vgg16", "squeezenet", "efficientnet-lite0" or "none".
-        say: Receives the line about a fall-back.
+        say: Called with the message about the fall-back.
 
     Returns:
         The distance, or None for "none".

@@ -9,13 +9,13 @@ from latentbloom.nn.blocks import zero_init
 
 
 class ChannelAttention(nn.Module):
-    """Weighs channels by what the whole map shows (squeeze and excitation).
+    """Scales channels by factors from the mean of the whole map (squeeze and excitation).
 
     Source: Hu et al. 2017, arXiv:1709.01507, section 3.
 
     Arguments:
         channels: Channels of the map.
-        reduction: How much narrower the layer between is; at least 4 channels stay.
+        reduction: Channels over hidden channels; at least 4 hidden ones stay.
     """
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
@@ -26,13 +26,13 @@ class ChannelAttention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W), each channel times a number in (0, 1)."""
+        """(B, C, H, W), each channel times a factor in (0, 1)."""
         weights = self.mlp(x.mean(dim=(2, 3))).sigmoid()  # (B, C)
         return x * weights[:, :, None, None]
 
 
 class SpatialAttention(nn.Module):
-    """Weighs places by the mean and the maximum over channels around them.
+    """Scales places by factors from the mean and the maximum over channels around them.
 
     Source: Woo et al. 2018, arXiv:1807.06521 (CBAM), section 3.
 
@@ -45,18 +45,18 @@ class SpatialAttention(nn.Module):
         self.conv = nn.Conv2d(2, 1, kernel, padding=kernel // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W), each place times a number in (0, 1)."""
+        """(B, C, H, W), each place times a factor in (0, 1)."""
         summary = torch.stack([x.mean(dim=1), x.amax(dim=1)], dim=1)  # (B, 2, H, W)
         return x * self.conv(summary).sigmoid()
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention over tokens; answers 0 at the start, to be added to them.
+    """Multi-head self-attention over tokens; its output, to be added to them, is 0 at first.
 
     Arguments:
-        width: Numbers a token.
+        width: Dimensions of a token.
         heads: Attention heads.
-        head_width: Numbers a head; the tokens are projected to heads * head_width.
+        head_width: Dimensions of a head; the tokens are projected to heads * head_width.
     """
 
     def __init__(self, width: int, heads: int, head_width: int) -> None:
@@ -79,13 +79,13 @@ class SelfAttention(nn.Module):
 class FoldedAttention(nn.Module):
     """Self-attention inside a flat vector: it is cut into tokens that attend to each other.
 
-    Over the vector as one token the softmax would be 1 and attention a linear layer.
+    With the whole vector as one token, the softmax would be 1 and attention a linear layer.
 
     Arguments:
-        width: Numbers of the vector, a multiple of `tokens`.
-        tokens: Pieces that it is cut into.
+        width: Dimensions of the vector, a multiple of `tokens`.
+        tokens: Number of tokens that it is cut into.
         heads: Attention heads.
-        head_width: Numbers a head.
+        head_width: Dimensions of a head.
     """
 
     def __init__(self, width: int, tokens: int, heads: int, head_width: int) -> None:

@@ -1,4 +1,4 @@
-"""Blocks that the models are put together from."""
+"""Building blocks of the models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
 def zero_init(layer: Layer) -> Layer:
-    """Start a layer at zero, so that the block that it closes starts as the identity."""
+    """Set a layer to zero, so that the residual block that it ends starts as the identity."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -28,8 +28,8 @@ def conv3x3(in_channels: int, out_channels: int, *, bias: bool = True) -> nn.Con
 class ResBlock(nn.Module):
     """Residual block without normalisation: x + conv(act(conv(act(x)))).
 
-    Normalisation layers cost as much time on a processor as the convolutions beside them; a last
-    convolution that starts at zero gives the stability that they are wanted for.
+    Normalisation layers take as much time on a CPU as the convolutions beside them. A last
+    convolution that starts at zero gives the same stability.
     """
 
     def __init__(self, channels: int) -> None:
@@ -70,7 +70,7 @@ class Upsample(nn.Module):
 
 @torch.no_grad()
 def _same_for_each_subpixel(conv: nn.Conv2d, subpixels: int) -> None:
-    """Equal start for the channels that become neighbouring pixels.
+    """Equal initial weights for the channels that become neighbouring pixels.
 
     Without it the unfolding starts as a checkerboard. Source: Aitken et al. 2017,
     arXiv:1707.02937.

@@ -1,4 +1,4 @@
-"""PatchGAN discriminators: a verdict for each patch, not one for the whole picture."""
+"""PatchGAN discriminators: a score for each patch, not one for the whole picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class PixelHead(nn.Module):
-    """Four convolutions that judge overlapping patches of pixels.
+    """Four convolutions that score overlapping patches of pixels.
 
     Source: Isola et al. 2017, arXiv:1611.07004, section 3.2.2.
 
@@ -39,7 +39,7 @@ class PixelHead(nn.Module):
 
 
 class FeatureHead(nn.Module):
-    """Judges each place of a frozen network's feature map with its neighbours.
+    """Scores each place of a frozen network's feature map, with its neighbours.
 
     Arguments:
         channels: Channels of the map, whose features have unit length at each place.
@@ -89,11 +89,11 @@ class Balance(nn.Module):
 
     @property
     def due(self) -> bool:
-        """Whether it is to be measured in this step."""
+        """Whether this step measures it."""
         return int(self.steps) % self.EVERY == 0
 
     def measured(self, weight: Tensor) -> None:
-        """Take in what a step found."""
+        """Take in the measurement of a step."""
         kept = self.KEPT if int(self.steps) else 0.0
         self.weight.copy_(self.weight.pow(kept) * weight.pow(1.0 - kept))
 
@@ -101,9 +101,10 @@ class Balance(nn.Module):
 class PatchDiscriminator(nn.Module):
     """Scores for patches of pixels and, where given, for places of feature maps.
 
-    Pretrained features tell real from made within a few hundred steps, where pixels alone need many
-    thousand. Source: Sauer et al. 2021, arXiv:2111.01007; spectral normalisation, which bounds the
-    slope that the hinge loss needs bounded: Miyato et al. 2018, arXiv:1802.05957.
+    With pretrained features it learns to tell real from reconstructed pictures in a few hundred
+    steps; with pixels alone it needs many thousand. Source: Sauer et al. 2021, arXiv:2111.01007.
+    Spectral normalisation bounds the slope, as the hinge loss requires: Miyato et al. 2018,
+    arXiv:1802.05957.
 
     Arguments:
         channels: Channels of the pictures.

@@ -1,10 +1,10 @@
-"""Checkpoints: a folder of safetensors files and one JSON file, of which a good one always exists.
+"""Checkpoints: folders of safetensors files and one JSON file; a good one always exists.
 
 A checkpoint is written to a hidden folder beside its place, synced to the disk, and renamed into
-place; the one that was there is moved aside first and removed last. Whenever the program is
-killed, one of the three folders is whole, and loading finds it. `meta.json` is the last file to
-be written, and holds the size and the SHA-256 of the others, so that its presence means that the
-writing ended, and a file that was cut or changed later is named.
+place. The old one is moved aside first and removed last. Whenever the program is killed, one of the
+three folders is whole, and loading finds it. `meta.json` is written last and holds the size and the
+SHA-256 of the other files: where it exists, the checkpoint is complete, and a file that was cut or
+changed later is detected.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def save_checkpoint(
     """Write a checkpoint so that at every instant a whole one can be loaded.
 
     Arguments:
-        folder: Its place. A checkpoint that is there is replaced.
+        folder: Its place. An existing checkpoint is replaced.
         tensors: Every key K becomes the file `K.safetensors`. Values keep their type; shared and
             non-contiguous ones are written as tensors of their own.
-        meta: Anything that JSON can hold, with strings as keys.
+        meta: Anything that JSON can hold, with string keys.
 
     Raises:
         CheckpointError: The disk is full or cannot be written, or the folder holds something
@@ -87,7 +87,7 @@ def save_checkpoint(
 def load_checkpoint(
     folder: Path | str, names: Sequence[str] | None = None
 ) -> tuple[dict[str, dict[str, torch.Tensor]], dict[str, Any]]:
-    """Read a checkpoint, or the part of it that is named.
+    """Read a checkpoint, or named parts of it.
 
     Arguments:
         folder: Its place, as given to `save_checkpoint`.
@@ -113,7 +113,7 @@ def load_checkpoint(
         else:
             if stamp(folder) == before:
                 return found
-        # A run that is going on put a newer one in place while this one was read.
+        # A running training replaced it while it was read.
         time.sleep(0.02)
     raise CheckpointError(
         f"Checkpoint {folder} kept changing while it was read: wait for the run that writes it."
@@ -121,12 +121,12 @@ def load_checkpoint(
 
 
 def checkpoint_exists(folder: Path | str) -> bool:
-    """Whether `load_checkpoint` would find something there, a moved-aside one included."""
+    """Whether `load_checkpoint` would find one there, also one that was moved aside."""
     return locate(Path(folder)) is not None
 
 
 def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256, in hexadecimal, of names, types, shapes and values; the order does not count."""
+    """SHA-256, in hexadecimal, of names, types, shapes and values, in any order."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -143,7 +143,7 @@ def _write(
     for key, group in tensors.items():
         path = writing / f"{key}.safetensors"
         save_file({name: _own(tensor) for name, tensor in group.items()}, path)
-        # safetensors keeps its files to the owner; a run folder is there to be shared.
+        # safetensors lets only the owner read its files, but run folders are shared.
         path.chmod(writing.stat().st_mode & 0o666)
         sync(path)
         files[path.name] = describe_file(path)
@@ -174,7 +174,7 @@ def _swap(writing: Path, folder: Path, aside: Path) -> None:
 
 
 def _heal(folder: Path) -> None:
-    """After a kill between the two renames: put what is whole back into its place."""
+    """After a kill between the two renames: move the whole one back into place."""
     whole = locate(folder)
     if whole is not None and whole != folder and not folder.exists():
         rename(whole, folder)
@@ -198,7 +198,7 @@ def _read(
         if flaw:
             raise CheckpointError(f"Checkpoint {folder}: {flaw}; {last_good(folder)}")
         with safe_open(path, framework="pt", device="cpu") as file:
-            # Copies, because a tensor that is a view of the file keeps Windows from renaming it.
+            # Copies: while a tensor is a view of the file, Windows cannot rename it.
             stored = file.keys()
             groups[key] = {name: file.get_tensor(name).clone() for name in stored}
     return groups, head["meta"]
@@ -207,7 +207,7 @@ def _read(
 def _refuse_foreign(folder: Path) -> None:
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not _ours(folder)):
         raise CheckpointError(
-            f"{folder} exists and is no checkpoint of this program; it is left as it is. "
+            f"{folder} exists and is no checkpoint of this program; it was not changed. "
             "Move it away or choose another folder for the run."
         )
 

@@ -1,4 +1,4 @@
-"""What lies in a checkpoint's folder, and whether it is whole. Needs no PyTorch."""
+"""The files of a checkpoint's folder, and whether they are whole. Needs no PyTorch."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def describe_file(path: Path) -> dict[str, Any]:
 
 
 def verify_file(path: Path, expected: dict[str, Any]) -> str:
-    """What is wrong with a file, in words; nothing when it is as it was written."""
+    """What is wrong with a file, in words; empty when it is as written."""
     if not path.is_file():
         return f"{path.name} is missing"
     found, size = path.stat().st_size, expected["bytes"]
@@ -50,7 +50,7 @@ def verify_file(path: Path, expected: dict[str, Any]) -> str:
         how = "is cut short" if found < size else "is longer than it was written"
         return f"{path.name} {how} (found {found:,} bytes, expected {size:,})"
     if describe_file(path)["sha256"] != expected["sha256"]:
-        return f"{path.name} was altered after it was written (its checksum is another one)"
+        return f"{path.name} was altered after it was written (its checksum differs)"
     return ""
 
 
@@ -94,7 +94,7 @@ def is_whole(place: Path) -> bool:
 
 
 def stamp(folder: Path) -> bytes | None:
-    """What changes when another checkpoint comes into the same place: it holds all checksums."""
+    """The content of `meta.json`, which changes whenever the checkpoint is replaced."""
     try:
         return (folder / META).read_bytes()
     except OSError:
@@ -142,7 +142,7 @@ def _parse_meta(place: Path) -> dict[str, Any]:
 
 def _are_described(files: dict[str, Any]) -> bool:
     return all(
-        Path(name).name == name  # a name never leads out of the folder
+        Path(name).name == name  # no path out of the folder
         and isinstance(f, dict)
         and isinstance(f.get("bytes"), int)
         and isinstance(f.get("sha256"), str)

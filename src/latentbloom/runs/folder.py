@@ -1,4 +1,4 @@
-"""The run folder: where everything about one run lies, and under which name."""
+"""The run folder: the name and place of everything about one run."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class RunFolder:
 
     @property
     def report(self) -> Path:
-        """The page to look at."""
+        """The report page."""
         return self.path / "report.html"
 
     @property
@@ -88,7 +88,7 @@ class RunFolder:
                 return self.path / name
         raise RunFolderError(
             f"{self.path} has no denoiser yet: stage 2 has not begun. Run `latentbloom fit` with "
-            "the same --out again; it goes on where it stopped."
+            "the same --out again; it resumes where it stopped."
         )
 
     def latents(self, split: str) -> Path:

@@ -1,4 +1,4 @@
-"""metrics.jsonl: the numbers of a run over time."""
+"""metrics.jsonl: losses and scores of a run over time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from latentbloom.files import write_atomic
 
 
 class MetricsLog:
-    """A file of JSON lines that only grows, and that a killed run cannot spoil.
+    """A growing file of JSON lines that a killed run cannot break.
 
     Each line is `{"kind": ..., "stage": ..., "images": ..., ...}`: kind "train"
-    holds losses, "val" scores on held-out images, "phase" what begins there.
+    holds losses, "val" scores on held-out images, "phase" the name of a phase that begins.
 
     Arguments:
         path: The file; it is made when the first line is written.
@@ -30,7 +30,7 @@ class MetricsLog:
             _drop_cut_line(self.path)
 
     def write(self, kind: str, stage: str, values: Mapping[str, Any]) -> None:
-        """Append one line. Numbers that are not finite become null, which JSON can hold."""
+        """Append one line. Values that are not finite become null, as JSON requires."""
         record = {"kind": kind, "stage": stage, **values}
         if not self.enabled or _key(record) in self._written:
             return
@@ -40,9 +40,9 @@ class MetricsLog:
             file.write(json.dumps(finite, allow_nan=False) + "\n")
 
     def truncate_after(self, images: int, stage: str) -> None:
-        """Forget what a stage wrote after that many images, because it is about to come again.
+        """Remove what a stage wrote after that many images, because it will be written again.
 
-        Lines at exactly that number are kept, and the same ones are not written a second time.
+        Lines at exactly that number are kept and not written a second time.
         """
         if not self.enabled or not self.path.exists():
             return

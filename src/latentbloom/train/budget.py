@@ -1,4 +1,4 @@
-"""How much of a stage is done: counted in images, or in seconds where minutes were promised."""
+"""How much of a stage is done, in images or in seconds, and the factors that follow from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from latentbloom.errors import ConfigError
 
 @dataclass(frozen=True)
 class Budget:
-    """One of the two is set.
+    """Exactly one of the two is set.
 
     Arguments:
         images: Images to see.
@@ -44,7 +44,7 @@ def learning_rate_factor(progress: float, warmup: float, decay_start: float) -> 
 
     Arguments:
         progress: Share of the stage that is done, in [0, 1].
-        warmup: Share in which the rate rises from 5 % to 1.
+        warmup: Share over which the rate rises from 5 % to 100 %.
         decay_start: Share at which it begins to fall.
     """
     if progress < warmup:
@@ -56,7 +56,7 @@ def learning_rate_factor(progress: float, warmup: float, decay_start: float) -> 
 
 
 def ramp(progress: float, start: float, full: float) -> float:
-    """0 before `start`, 1 from `full` on, a straight line between."""
+    """0 up to `start`, 1 from `full`, linear in between."""
     if progress >= full:
         return 1.0
     if progress <= start:

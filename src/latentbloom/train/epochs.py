@@ -1,4 +1,4 @@
-"""What happens at the ends of epochs: checkpoints to go on from, and pictures."""
+"""At the ends of epochs: checkpoints to resume from, and figures."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from latentbloom.train.state import Position, save_stage
 
 
 class EpochEnds:
-    """Called at the end of an epoch; does what is due, each so many epochs.
+    """Called at the end of an epoch; saves and draws every so many epochs.
 
-    A batch seldom ends where an epoch does: what belongs to epoch N is done after the batch that
-    completes it.
+    A batch seldom ends where an epoch does: epoch N counts as ended after the batch that completes
+    it.
 
     Arguments:
         stage: What is trained.
         run: The run folder.
-        keep_every: Epochs from one kept checkpoint to the next; None keeps none.
-        draw_every: Epochs from pictures to pictures; None draws none.
-        draw: Draws the state after an epoch, given its number.
+        keep_every: Epochs between kept checkpoints; None keeps none.
+        draw_every: Epochs between figures; None draws none.
+        draw: Draws the figures of an epoch, given its number.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class EpochEnds:
         self.draw = draw
 
     def __call__(self, before: int, after: int, position: Position) -> None:
-        """Do what is due.
+        """Save and draw what is due.
 
         Arguments:
             before: Epochs that were complete before the step.
@@ -55,7 +55,7 @@ class EpochEnds:
 
 
 def epoch_folder(folder: str, epoch: int) -> str:
-    """Name of a checkpoint that is kept, as in "conditional_diffusion_epoch_600"."""
+    """Name of a kept checkpoint, as in "conditional_diffusion_epoch_600"."""
     return f"{folder}_epoch_{epoch}"
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C during training: the first ends the step and saves, the second is the ordinary kind."""
+"""Ctrl-C during training: the first one ends the stage and saves, the second one kills."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 
 class Interrupts:
-    """Listens for Ctrl-C.
+    """Handles Ctrl-C.
 
     Arguments:
-        say: Receives a sentence when it comes.
+        say: Called with a message at the first Ctrl-C.
 
     Attributes:
-        stopping: Whether it has come.
+        stopping: Whether Ctrl-C was pressed.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -25,13 +25,13 @@ class Interrupts:
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """While this is open, the first Ctrl-C sets `stopping`."""
+        """Inside this context, the first Ctrl-C sets `stopping`."""
 
         def stop(number: int, frame: FrameType | None) -> None:
             del number, frame
             self.stopping = True
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            self.say("Stopping after this step; once more to stop at once, unsaved.")
+            self.say("Stopping after this step. Press Ctrl-C again to stop now, without saving.")
 
         try:
             before: Any = signal.signal(signal.SIGINT, stop)

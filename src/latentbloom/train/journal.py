@@ -1,4 +1,4 @@
-"""What a stage says of itself while it trains: to metrics.jsonl, and to the progress display."""
+"""The record of a stage while it trains: metrics.jsonl and the progress display."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Journal:
-    """Writes down how far a stage is. Nothing that fails here ends the training.
+    """Records how far a stage is. A failure to record never ends the training.
 
     Arguments:
         stage: What is trained.
@@ -40,7 +40,7 @@ class Journal:
         self.display.say(text)
 
     def forget_after(self, images: int) -> None:
-        """Remove the lines of this stage that lie after so many images: they will come again."""
+        """Remove what this stage wrote after so many images; it will be written again."""
         self.guard("metrics", lambda: self.log.truncate_after(images, self.stage.name))
 
     def start_speed(self, images: int, seconds: float) -> None:
@@ -48,7 +48,7 @@ class Journal:
         self._speed, self._window = 0.0, (images, seconds)
 
     def measure_speed(self, images: int, seconds: float) -> None:
-        """Take the speed since it was last measured."""
+        """Measure the speed since the last measurement."""
         past_images, past_seconds = self._window
         self._speed = (images - past_images) / max(seconds - past_seconds, 1e-9)
         self._window = (images, seconds)
@@ -79,7 +79,7 @@ class Journal:
         self._write("val", position, seconds, scores)
 
     def place(self, position: Position, seconds: float) -> dict[str, float]:
-        """Where the stage is, as every line of metrics.jsonl says it."""
+        """Where the stage is, as in every line of metrics.jsonl."""
         return {
             "images": position.images,
             "epoch": position.images / self.stage.num_images,
@@ -88,10 +88,10 @@ class Journal:
         }
 
     def guard(self, what: str, run: Callable[[], object]) -> None:
-        """Run something that training can do without; where it fails, say so the first time.
+        """Run something that training does not depend on; report its first failure only.
 
         Raises:
-            CheckpointError: A checkpoint could not be written. Training must not go on without.
+            CheckpointError: A checkpoint could not be written; training must not continue.
         """
         try:
             run()

@@ -37,7 +37,8 @@ class Trainer:
     """Trains one stage to the end of its budget, or until it is told to stop.
 
     With several processes, each runs this loop. They take the same steps and the same decisions,
-    which the main process makes (`latentbloom.train.pace`); it alone validates, writes and draws.
+    which the main process makes (see `latentbloom.train.pace`). It alone validates, writes and
+    draws.
 
     Arguments:
         stage: What is trained.
@@ -47,14 +48,15 @@ class Trainer:
         run: The run folder.
         log: Receives losses, scores and phases.
         progress: The bar, or the plain lines.
-        should_stop: Asked after each step; True on any process ends the stage early, saved.
-        at_epoch: Called on the main process after a step that completes an epoch, with the epochs
-            that were complete before it and are now, and the position.
+        should_stop: Called after each step; True on any process ends the stage early, with a
+            checkpoint.
+        at_epoch: Called on the main process after a step that completes an epoch, with the complete
+            epochs before and after the step, and the position.
         at_preview: Called on the main process every `preview_seconds`.
         clock: Seconds, increasing.
 
-    Where a callback raises, the loop says so the first time and continues; a checkpoint that cannot
-    be written ends it.
+    A callback that raises is reported once, and training continues. A checkpoint that cannot be
+    written ends training.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Muon: matrices learn by orthogonalised momentum, everything else by Adam."""
+"""The optimiser Muon: orthogonalised momentum for matrices, Adam for everything else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.optim.adam import adam
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 FEWEST = 12
-"""Rows or columns below which a weight counts as a handful of vectors, and Adam serves it."""
+"""Weights with fewer rows or columns are trained by Adam."""
 
 
 class Muon(Optimizer):
@@ -30,13 +30,13 @@ class Muon(Optimizer):
     bfloat16), and the factor gives the entries the size that Adam's updates have.
 
     Arguments:
-        matrices: Weights of layers, of two dimensions or more.
+        matrices: Weights of layers, with two dimensions or more.
         rest: Everything else.
         lr: Learning rate of the matrices.
         adam_lr: Learning rate of the rest.
         momentum: The mu above.
         betas: Adam's.
-        weight_decay: Of the matrices, a share of the learning rate.
+        weight_decay: Decay of the matrices, times the learning rate.
 
     Source: Jordan et al. 2024; the factor: Liu et al. 2025, arXiv:2502.16982, equation 4.
     """
@@ -56,7 +56,7 @@ class Muon(Optimizer):
             {"params": list(matrices), "lr": lr, "kind": "muon", "weight_decay": weight_decay},
             {"params": list(rest), "lr": adam_lr, "kind": "adam", "weight_decay": 0.0},
         ]
-        # By "fused" `load_state_dict` knows that counts of steps belong on the weights' device.
+        # With "fused", `load_state_dict` keeps the step counts on the device of the weights.
         defaults = {"momentum": momentum, "betas": betas, "fused": True}
         super().__init__([g for g in groups if g["params"]], defaults)
 
@@ -68,7 +68,7 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Change every weight that has a gradient."""
+        """Update every weight that has a gradient."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -88,7 +88,7 @@ class Muon(Optimizer):
         alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
         updates = torch._foreach_lerp(grads, momenta, group["momentum"])
         for p, update in zip(weights, updates, strict=True):
-            # Channels last, as convolutions lie in memory: the matrix is no copy then.
+            # Channels last, the memory layout of convolutions: the matrix needs no copy.
             last = update.movedim(1, -1)
             alike[last.shape].append((p, last))
         for shape, pairs in alike.items():
@@ -142,7 +142,7 @@ def orthogonalised(x: Tensor) -> Tensor:
 def split_weights(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Weights of layers that are wide enough to be matrices, and everything else.
 
-    Tables of embeddings are lists of vectors, of which a batch uses some, and count as the rest.
+    Embedding tables are lists of vectors, of which a batch uses some, so they belong to the rest.
     """
     matrices, rest = [], []
     for name, p in module.named_parameters():

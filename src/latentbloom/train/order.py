@@ -1,6 +1,6 @@
-"""Which pictures a step sees, and which random numbers: functions of the images seen so far.
+"""Pictures and random numbers of a step, as functions of the images seen so far.
 
-Nothing here remembers anything, so a resumed run continues as if it had never stopped.
+There is no other state, so a resumed run continues as if it had never stopped.
 Source of the idea: Karras et al. 2023, arXiv:2312.02696 (their training loop).
 """
 
@@ -13,19 +13,19 @@ from torch import Tensor
 
 
 def mix(*parts: int | str) -> int:
-    """A 63-bit seed from several numbers or words; any change of a part changes all of it."""
+    """A 63-bit seed from numbers and words. Any change gives an unrelated seed."""
     digest = hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 class Order:
-    """An endless order of pictures: a fresh permutation each epoch, or a fresh draw by weight.
+    """An endless order of pictures: a fresh permutation each epoch, or a fresh weighted sample.
 
     Arguments:
         count: Number of pictures.
         seed: Decides the permutations.
-        weights: Chance of each picture, up to a factor, (count,); an epoch then is `count` draws
-            with replacement. None shows each picture once an epoch.
+        weights: Sampling weight of each picture, (count,), up to a factor; an epoch is then `count`
+            samples with replacement. None shows each picture once an epoch.
     """
 
     def __init__(self, count: int, seed: int, weights: Tensor | None = None) -> None:
@@ -44,28 +44,28 @@ class Order:
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(mix("order", self.seed, epoch))
             if self.weights is None:
-                drawn = torch.randperm(self.count, generator=generator)
+                sampled = torch.randperm(self.count, generator=generator)
             else:
-                drawn = torch.multinomial(
+                sampled = torch.multinomial(
                     self.weights, self.count, replacement=True, generator=generator
                 )
-            self._permutation = drawn.tolist()
+            self._permutation = sampled.tolist()
             self._epoch = epoch
         return self._permutation[place]
 
 
 def tempered_weights(labels: Tensor, balance: float) -> Tensor:
-    """Chances of pictures that bring rare labels closer to common ones.
+    """Sampling weights that show rare labels more often.
 
-    A picture whose combination of labels occurs n times gets n^(-balance): 0 leaves the labels as
-    found, 1 makes all combinations equally frequent.
+    A picture whose combination of labels occurs n times gets n^(-balance): 0 changes nothing, 1
+    makes all combinations equally frequent.
 
     Arguments:
         labels: Indices (N, factors).
         balance: In [0, 1].
 
     Returns:
-        float64 (N,), to be read up to a factor.
+        float64 (N,), up to a factor.
     """
     _, inverse, counts = torch.unique(labels, dim=0, return_inverse=True, return_counts=True)
     return counts[inverse].double().pow(-balance)

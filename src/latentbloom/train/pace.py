@@ -1,8 +1,8 @@
 """When a stage reports, saves, previews and stops: decided once a step, the same everywhere.
 
-Each process has a clock of its own. A decision that each made by its own clock would now and then
-differ between them, and one of them would wait for ever in a collective that the others never join.
-So the main process's clock decides, and one small message a step tells the others.
+Each process has a clock of its own. If each decided by its own clock, they would sometimes decide
+differently, and one would wait forever in a collective that the others never join. So the main
+process decides, and one small message a step tells the others.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Pace:
         self.restart()
 
     def restart(self) -> None:
-        """A report is due at once, a checkpoint and a preview after their full time."""
+        """Start counting: a report is due now, a checkpoint and a preview after their full time."""
         self._next_report = self.seconds()
         self.saved()
         self.previewed()
@@ -115,7 +115,7 @@ class Pace:
 
     @contextmanager
     def validating(self) -> Iterator[None]:
-        """While this is open, time counts as validation."""
+        """Time inside this context counts as validation."""
         began = self.clock()
         yield
         self._validation_seconds += self.clock() - began

@@ -1,4 +1,4 @@
-"""What several processes that train one model agree on."""
+"""What several processes that train one model share."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ class Phase:
         name: For messages and file names, for example "autoencoder".
         module: What is trained.
         optimizer: Its optimiser; the loop scales the learning rates it was made with.
-        loss: Called with the batch and the progress; returns a scalar and what to log. A phase may
-            leave things in the batch for the phases after it.
-        start: Progress at which the phase joins.
+        loss: Called with the batch and the progress; returns a scalar and what to log. It may add
+            entries to the batch for the phases after it.
+        start: Progress from which the phase takes part.
         every: It runs each `every`-th step.
-        clip: Bound of the gradient's norm.
+        clip: Upper bound of the gradient's norm.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Phase:
     start: float = 0.0
     every: int = 1
     clip: float = 1.0
-    lrs: list[float] = field(init=False)  # of each group, at their peaks
+    lrs: list[float] = field(init=False)  # peak learning rate of each group
 
     def __post_init__(self) -> None:
         self.lrs = [group["lr"] for group in self.optimizer.param_groups]
@@ -46,29 +46,29 @@ class Stage(Protocol):
     """A model in training, as the loop sees it."""
 
     name: str
-    folder: str  # beginning of the checkpoints' names
+    folder: str  # prefix of the checkpoints' names
     phases: list[Phase]
     ema: AveragedModel  # of the first phase's module
     num_images: int  # in one epoch
     batch_size: int  # over all processes
-    weights: Tensor | None  # chance of each picture, where they are not shown in turn
-    milestones: list[tuple[float, str]]  # (progress, what begins there, in words)
+    weights: Tensor | None  # sampling weight of each picture; None shows each once an epoch
+    milestones: list[tuple[float, str]]  # (progress, name of the phase that begins)
 
     def batch(self, indices: list[int]) -> Batch:
         """The pictures, or latents, at these indices, on the device."""
         ...
 
     def validate(self) -> tuple[dict[str, float], float]:
-        """Scores of the averaged weights, and one number, lower is better, that picks the best."""
+        """Scores of the averaged weights, and one value, lower is better, that picks the best."""
         ...
 
     def meta(self) -> dict[str, Any]:
-        """What a checkpoint says beside its tensors, as JSON."""
+        """What a checkpoint stores beside its tensors, as JSON."""
         ...
 
 
 class Progress(Protocol):
-    """Where the loop tells people how far it is."""
+    """Shows people how far the loop is."""
 
     def update(
         self,

@@ -1,4 +1,4 @@
-"""A stage's state to tensors and JSON, and back: nothing else is needed to go on, bit for bit."""
+"""A stage's state to tensors and JSON, and back: all that resuming bit for bit needs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Position:
     Attributes:
         images: Images seen.
         steps: Optimiser steps taken.
-        seconds: Seconds spent, over all sessions.
+        seconds: Seconds spent, over all calls.
         lr_scale: Halved each time the loss was not finite.
         best: Lowest validation number so far.
-        validations: Number of validations made.
-        milestones: Number of milestones passed.
+        validations: Validations so far.
+        milestones: Milestones passed so far.
         done: The budget is used up.
     """
 
@@ -55,7 +55,7 @@ def restore_stage(stage: Stage, folder: Path) -> Position:
     """Put a checkpoint's state into the stage.
 
     Raises:
-        CheckpointError: It is broken, or of another stage or shape.
+        CheckpointError: It is broken, or belongs to another stage or shape.
     """
     tensors, meta = load_checkpoint(folder)
     if meta.get("stage") != stage.name:
@@ -77,7 +77,7 @@ def restore_stage(stage: Stage, folder: Path) -> Position:
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """State of an optimiser by "index of the parameter.name"."""
+    """State of an optimiser, under "INDEX OF THE PARAMETER.NAME"."""
     state: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"]
     return {
         f"{index}.{key}": torch.as_tensor(value)
@@ -89,8 +89,8 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
     """The inverse of `optimizer_tensors`.
 
-    A file knows no memory format, but a fused optimiser walks through weights and moments side by
-    side as they lie in memory: moments get the layout of their weight (channels last, for example).
+    A file stores no memory format, but a fused optimiser reads weights and moments in memory order.
+    So moments get the layout of their weight (channels last, for example).
     """
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Any]] = {}

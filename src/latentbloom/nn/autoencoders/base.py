@@ -31,7 +31,7 @@ class Posterior(NamedTuple):
 class Autoencoder(nn.Module):
     """Base of the autoencoders: normalisation around `encode_raw` and `decode_raw`.
 
-    `encode` and `decode` speak normalised latents: per channel (raw - shift) / scale, where the
+    `encode` and `decode` use normalised latents: per channel (raw - shift) / scale, where the
     two are the mean and the standard deviation of all training latents. Until
     `set_normalisation` they are 0 and 1, and raw and normalised latents are the same.
 
@@ -63,7 +63,7 @@ class Autoencoder(nn.Module):
 
     @property
     def last_layer(self) -> nn.Conv2d | nn.ConvTranspose2d:
-        """The layer that makes the pixels; the adversarial push is measured at its weights."""
+        """The layer that outputs the pixels; the adversarial weight is measured there."""
         raise NotImplementedError
 
     def forward(self, images: Tensor, eps: Tensor) -> tuple[Tensor, Posterior]:
@@ -113,10 +113,10 @@ def latent_shape_of(config: AutoencoderConfig) -> LatentShape:
 
 
 def bounded_posterior(parameters: Tensor) -> Posterior:
-    """Posterior from means and log-variances (B, 2 C, h, w), the latter moved and bounded.
+    """Posterior from means and log-variances (B, 2 C, h, w); the latter are shifted and bounded.
 
-    A bounded variance keeps one odd picture from blowing up the KL term. At the start the deviation
-    is exp(-2), small beside the unit-sized means that training settles on.
+    With a bounded variance a single unusual picture cannot make the KL term explode. The standard
+    deviation starts at exp(-2), small beside the means, which training brings to about unit size.
     """
     mean, log_var = parameters.chunk(2, dim=1)
     log_var = (log_var - 4.0).clamp(-12.0, 2.0)

@@ -36,7 +36,7 @@ class LayerNorm2d(nn.Module):
 
 
 class AttentiveBlock(nn.Module):
-    """Residual block: twice (norm, Swish, convolution), then attention to channels and places.
+    """Residual block: (norm, Swish, convolution) twice, then channel and spatial attention.
 
     Starts as the identity.
     """
@@ -57,22 +57,22 @@ class AttentiveBlock(nn.Module):
 
 
 class LatentClasses(nn.Module):
-    """What the latent knows of the labels: a classifier and a centre a value, for each factor.
+    """Labels in the latent: for each factor a classifier, and a centre for each value.
 
     Arguments:
-        numbers: Length of the flat latent.
+        dimensions: Length of the flat latent.
         spec: The factors.
     """
 
-    def __init__(self, numbers: int, spec: ConditionSpec) -> None:
+    def __init__(self, dimensions: int, spec: ConditionSpec) -> None:
         super().__init__()
         self.names = spec.names
         counts = [len(factor.values) for factor in spec.factors]
-        self.heads = nn.ModuleList(nn.Linear(numbers, count) for count in counts)
-        self.centres = nn.ParameterList(0.1 * torch.randn(count, numbers) for count in counts)
+        self.heads = nn.ModuleList(nn.Linear(dimensions, count) for count in counts)
+        self.centres = nn.ParameterList(0.1 * torch.randn(count, dimensions) for count in counts)
 
     def logits(self, z: Tensor) -> dict[str, Tensor]:
-        """For raw latents (B, D), scores (B, values) of each factor, without unit."""
+        """For raw latents (B, D), logits (B, values) of each factor."""
         return {name: head(z) for name, head in zip(self.names, self.heads, strict=True)}
 
     def centres_of(self) -> dict[str, Tensor]:
@@ -81,10 +81,10 @@ class LatentClasses(nn.Module):
 
 
 class ClassicAutoencoder(Autoencoder):
-    """Variational autoencoder with a flat latent (numbers, 1, 1).
+    """Variational autoencoder with a flat latent (D, 1, 1).
 
-    Three halvings, 64-128-256-512 channels at `base_width` 64; transposed convolutions on the way
-    back.
+    Three halvings, 64-128-256-512 channels at `base_width` 64; the decoder uses transposed
+    convolutions.
 
     Arguments:
         config: Sizes; see `AutoencoderConfig`.
@@ -93,7 +93,7 @@ class ClassicAutoencoder(Autoencoder):
 
     def __init__(self, config: AutoencoderConfig, spec: ConditionSpec | None = None) -> None:
         super().__init__(config)
-        numbers = config.latent_numbers
+        dimensions = config.latent_numbers
         widths = [config.base_width * 2**level for level in range(HALVINGS + 1)]
         side, deepest = config.size // 2**HALVINGS, widths[-1]
         down: list[nn.Module] = [conv3x3(config.channels, widths[0])]
@@ -107,25 +107,25 @@ class ClassicAutoencoder(Autoencoder):
         down += [AttentiveBlock(deepest) for _ in range(config.blocks)]
         up += [AttentiveBlock(widths[0]) for _ in range(config.blocks)]
         self.encoder = nn.Sequential(*down, LayerNorm2d(deepest), nn.SiLU())
-        self.to_latent = nn.Linear(deepest * side**2, 2 * numbers)  # means and log-variances
-        self.from_latent = nn.Linear(numbers, deepest * side**2)
+        self.to_latent = nn.Linear(deepest * side**2, 2 * dimensions)  # means and log-variances
+        self.from_latent = nn.Linear(dimensions, deepest * side**2)
         self.decoder = nn.Sequential(*up, LayerNorm2d(widths[0]), nn.SiLU())
         self.pixels = conv3x3(widths[0], config.channels)
-        self.classes = LatentClasses(numbers, spec) if spec is not None else None
+        self.classes = LatentClasses(dimensions, spec) if spec is not None else None
         self._map = (deepest, side, side)
 
     def encode_raw(self, images: Tensor) -> Posterior:
-        """Posterior over raw latents (B, numbers, 1, 1) of pictures (B, C, H, W) in [-1, 1]."""
+        """Posterior over raw latents (B, D, 1, 1) of pictures (B, C, H, W) in [-1, 1]."""
         parameters = self.to_latent(self.encoder(images).flatten(1))
         return bounded_posterior(parameters.float()[:, :, None, None])
 
     def decode_raw(self, z: Tensor) -> Tensor:
-        """Pictures (B, C, H, W) of raw latents (B, numbers, 1, 1)."""
+        """Pictures (B, C, H, W) of raw latents (B, D, 1, 1)."""
         h = self.from_latent(z.flatten(1)).unflatten(1, self._map)
         h = h.contiguous(memory_format=torch.channels_last)
         return self.pixels(self.decoder(h))
 
     @property
     def last_layer(self) -> nn.Conv2d:
-        """The convolution that makes the pixels."""
+        """The convolution that outputs the pixels."""
         return self.pixels

@@ -1,4 +1,4 @@
-"""The `pixel` family has no autoencoder: this one hands pictures through unchanged."""
+"""The `pixel` family has no autoencoder: this one returns pictures unchanged."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from latentbloom.nn.autoencoders.base import Autoencoder, Posterior
 
 
 class PixelAutoencoder(Autoencoder):
-    """The identity: a picture is its own latent, without spread.
+    """The identity: a picture is its own latent, with standard deviation 0.
 
-    It has nothing to train. Its place in a run keeps sampling, scores and pictures the same for
-    every family.
+    It has no weights to train. With it, sampling, scores and figures work alike for every family.
 
     Arguments:
         config: Size and channels of the pictures.
     """
 
     def encode_raw(self, images: Tensor) -> Posterior:
-        """The pictures (B, C, H, W) themselves; the deviation is 0."""
+        """The pictures (B, C, H, W) themselves; the standard deviation is 0."""
         return Posterior(images, torch.zeros_like(images))
 
     def decode_raw(self, z: Tensor) -> Tensor:

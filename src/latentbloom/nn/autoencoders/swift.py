@@ -1,4 +1,4 @@
-"""The `swift` autoencoder: few wide maps that keep a processor's matrix units busy."""
+"""The `swift` autoencoder: few wide maps, which a CPU's matrix units compute fast."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SwiftAutoencoder(Autoencoder):
 
     @property
     def last_layer(self) -> nn.Conv2d:
-        """The convolution that makes the pixels."""
+        """The convolution that outputs the pixels."""
         layer = self.decoder[-2]
         assert isinstance(layer, nn.Conv2d)
         return layer

@@ -10,7 +10,7 @@ from latentbloom.nn.blocks import fourier_features
 
 
 class ConditionEmbedding(nn.Module):
-    """A learned vector for each value of each factor, "any" included; factors add up.
+    """A learned vector for each value of each factor, "any" included, summed over factors.
 
     Arguments:
         spec: The factors.
@@ -32,7 +32,7 @@ class ConditionEmbedding(nn.Module):
 
 
 class TimeEmbedding(nn.Module):
-    """A scalar of order one, given by the denoiser, as a vector.
+    """A vector for the scalar time, of order one, that the denoiser passes in.
 
     Arguments:
         width: Length of the vector.

@@ -20,7 +20,7 @@ LEVELS = 5  # widths 1, 2, 4, 2, 1
 
 
 class DenseBlock(nn.Module):
-    """Residual pair of linear layers under a condition, then attention inside the vector.
+    """Residual block of two linear layers with a condition, then attention inside the vector.
 
     Arguments:
         before: Numbers that come in.

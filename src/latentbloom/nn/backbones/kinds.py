@@ -1,4 +1,4 @@
-"""Denoising backbones by kind: called as backbone(x, t, cond), answering in x's shape."""
+"""Denoising backbones by kind. backbone(x, t, cond) returns the shape of x."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MAP_SIDE = 8
 
 
 class Folded(nn.Module):
-    """A backbone on maps, made to work on flat latents: 256 numbers are seen as 4x8x8.
+    """Lets a backbone on maps work on flat latents: 256 dimensions are folded to 4x8x8.
 
     Arguments:
-        backbone: Works on maps of `shape`.
+        backbone: For maps of `shape`.
         shape: Shape (C, h, w) that a flat latent is folded into.
     """
 
@@ -41,7 +41,7 @@ def folded_shape(shape: Shape) -> Shape:
 
 
 def build_backbone(config: DenoiserConfig, spec: ConditionSpec, shape: Shape) -> nn.Module:
-    """A fresh backbone.
+    """A new backbone.
 
     Arguments:
         config: Kind and sizes.

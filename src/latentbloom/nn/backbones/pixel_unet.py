@@ -10,7 +10,7 @@ from latentbloom.nn.backbones.conditioning import ConditionEmbedding
 from latentbloom.nn.blocks import zero_init
 
 COARSEST_SIDE = 8
-TIME_UNITS = 1000.0  # the U-Net's sines and cosines are made for DDPM's step numbers
+TIME_UNITS = 1000.0  # the U-Net's sines and cosines expect DDPM's step numbers
 
 
 class PixelUNet(nn.Module):

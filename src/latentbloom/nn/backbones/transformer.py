@@ -15,7 +15,7 @@ from latentbloom.nn.blocks import zero_init
 class Block(nn.Module):
     """Attention and a gated feed-forward layer, each scaled, shifted and gated by the condition.
 
-    The gates start at zero, so a fresh block is the identity. Source: Peebles and Xie 2022,
+    The gates start at zero, so a new block is the identity. Source: Peebles and Xie 2022,
     arXiv:2212.09748 (adaLN-Zero); Shazeer 2020, arXiv:2002.05202 (SwiGLU).
     """
 
@@ -56,7 +56,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Backbone on maps: patches in, patches out, same shape.
+    """Backbone on maps; the output has the shape of the input.
 
     Arguments:
         config: Sizes.
@@ -85,8 +85,8 @@ class Transformer(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         """Arguments: x (B, C, h, w), t (B,) of order one, cond: LongTensor (B,) a factor."""
-        # Conditions are added behind the nonlinearity, so that each factor moves the modulations by
-        # itself, whatever the others are.
+        # Conditions are added after the nonlinearity, so that the effect of a factor on the
+        # modulation does not depend on the other factors.
         c = F.silu(self.time(t)) + self.condition(cond)  # (B, D)
         h = self.embed(self.to_tokens(x))  # (B, T, D), in the lower precision under autocast
         h = h + self.position.to(h.dtype)

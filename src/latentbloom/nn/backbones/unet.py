@@ -24,7 +24,7 @@ def group_norm(channels: int) -> nn.GroupNorm:
 
 
 class ConditionedBlock(nn.Module):
-    """Residual block that time and condition scale and shift.
+    """Residual block that is scaled and shifted by time and condition.
 
     Arguments:
         before: Channels that come in.
@@ -49,7 +49,7 @@ class ConditionedBlock(nn.Module):
 
 
 class UNet(nn.Module):
-    """Backbone on maps of 8x8 or so: two levels, attention over places on the coarse one.
+    """Backbone on maps of about 8x8: two levels, with attention over places on the coarse one.
 
     Arguments:
         config: Sizes; `depth` blocks are shared out over both levels, down and up, at least one

@@ -1,4 +1,4 @@
-"""What labels add to stage 1: a term of the autoencoder's loss, and two scores."""
+"""Labels in stage 1: a term of the autoencoder's loss, and two scores."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class ClassTerms:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """All terms, weighted, and what to log.
 
-        They are computed before their start, too, with weight 0: every weight then has a
-        gradient in every step, which several processes rely on.
+        Before their start they are computed with weight 0: several processes need a gradient of
+        every weight in every step.
 
         Arguments:
             autoencoder: Holds the classifier and the centres.
@@ -87,7 +87,7 @@ class ClassTerms:
 
     @torch.no_grad()
     def scores(self, autoencoder: Autoencoder, mean: Tensor, cond: Cond) -> dict[str, float]:
-        """Shares in [0, 1] of known labels that the classifier and the nearest centre find."""
+        """Accuracy in [0, 1], on known labels, of the classifier and of the nearest centre."""
         z = mean.flatten(1).float()
         classes = _need(autoencoder)
         logits, centres = classes.logits(z), classes.centres_of()

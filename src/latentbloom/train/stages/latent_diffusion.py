@@ -1,4 +1,4 @@
-"""Stage 2: a denoiser learns the latents of stage 1, under their conditions."""
+"""Stage 2: a conditional denoiser of the latents of stage 1."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 VALIDATION_LATENTS = 512
-VALIDATION_NUMBERS = 1 << 19  # of large latents fewer are looked at, but not fewer than 64
+VALIDATION_VALUES = 1 << 19  # fewer large latents are validated, at least 64
 
 
 class LatentDiffusionStage:
@@ -87,7 +87,7 @@ class LatentDiffusionStage:
         self.phases = [Phase("denoiser", backbone, optimizer, self.loss)]
 
     def batch(self, indices: list[int]) -> Batch:
-        """Latents drawn from their posteriors, conditions partly hidden, times and noise."""
+        """Latents sampled from their posteriors, conditions with some dropped, times and noise."""
         s, device = self.settings, self.accelerator.device
         mirrored = None
         if self.latents.mirrored:
@@ -126,7 +126,7 @@ class LatentDiffusionStage:
         return scores, scores["diffusion"]
 
     def _fixed_loss(self, latents: Latents) -> float:
-        affordable = max(64, VALIDATION_NUMBERS // math.prod(latents.shape))
+        affordable = max(64, VALIDATION_VALUES // math.prod(latents.shape))
         count = min(VALIDATION_LATENTS, affordable, len(latents))
         indices = [int(i * len(latents) / count) for i in range(count)]
         x0, _ = latents.posterior(indices)
@@ -159,7 +159,7 @@ class LatentDiffusionStage:
         return self.denoiser.with_backbone(self.ema.module)
 
     def meta(self) -> dict[str, Any]:
-        """The shape of the model, its factors, and the autoencoder that it belongs to."""
+        """The shape of the model, its factors, and the fingerprint of its autoencoder."""
         return {
             "config": self.config.model_dump(),
             "settings": self.settings.model_dump(),
@@ -171,11 +171,11 @@ class LatentDiffusionStage:
 
 
 def shown_combinations(labels: Tensor, spec: ConditionSpec) -> list[list[int]] | None:
-    """Combinations of values among pictures, each once; None where all that there can be are shown.
+    """Combinations of values that the pictures show, each once; None where they show all.
 
     Arguments:
         labels: LongTensor (N, factors).
-        spec: The factors; a picture with an unknown value shows none.
+        spec: The factors; pictures with an unknown value do not count.
     """
     known = torch.stack([spec.known(n, labels[:, k]) for k, n in enumerate(spec.names)])
     shown = labels[known.all(dim=0)].unique(dim=0)
@@ -183,7 +183,7 @@ def shown_combinations(labels: Tensor, spec: ConditionSpec) -> list[list[int]] |
 
 
 def _groups(module: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay for matrices only; biases, norms and embeddings go without."""
+    """Weight decay for matrices only, not for biases, norms and embeddings."""
     decayed, free = [], []
     for name, parameter in module.named_parameters():
         matrix = parameter.ndim >= 2 and "tables" not in name and "position" not in name

@@ -1,4 +1,4 @@
-"""How well an autoencoder in training rebuilds fixed pictures: scores, and a preview."""
+"""How well an autoencoder in training reconstructs a fixed set of pictures."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ VALIDATION_IMAGES = 256
 AT_ONCE = 64
 
 
-class Reconstructing:
-    """Looks at pictures that were kept aside, or where there are none at training pictures.
+class Reconstructions:
+    """Scores the reconstructions of held-out pictures, or else of training pictures.
 
     Arguments:
         images: Training pictures.
@@ -44,7 +44,7 @@ class Reconstructing:
         perceptual_weight: float,
         classes: ClassTerms | None,
     ) -> tuple[dict[str, float], float]:
-        """PSNR (dB), L1 and perceptual distance, and what the classes' part of the latent knows.
+        """PSNR (dB), L1, perceptual distance, and how well the latent predicts the labels.
 
         Arguments:
             model: The autoencoder with averaged weights.
@@ -53,7 +53,7 @@ class Reconstructing:
             classes: The terms of an autoencoder that has classes, or None.
 
         Returns:
-            The scores, and one number, lower is better.
+            The scores, and one value, lower is better.
         """
         indices = spread(len(self.source), VALIDATION_IMAGES)
         x = self._pictures(indices)
@@ -95,6 +95,6 @@ def psnr(x: Tensor, y: Tensor) -> Tensor:
 
 
 def spread(length: int, count: int) -> list[int]:
-    """At most `count` places, spread over a set that is sorted by label."""
+    """At most `count` indices, spread evenly over a set that is sorted by label."""
     count = min(count, length)
     return [int(i * (length / count)) for i in range(count)]

@@ -22,7 +22,7 @@ from latentbloom.train.processes import unwrap
 from latentbloom.train.stage import Batch, Phase
 from latentbloom.train.stages.adversary import Adversary
 from latentbloom.train.stages.class_terms import ClassTerms
-from latentbloom.train.stages.reconstructions import Reconstructing
+from latentbloom.train.stages.reconstructions import Reconstructions
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -40,7 +40,7 @@ class VaeGanStage:
         images: Training pictures.
         val: Held-out pictures, may be empty.
         accelerator: Device, precision and processes.
-        mirror: Show mirrored pictures, too.
+        mirror: Mirror half of the pictures at random.
         say: Receives remarks.
         start: Gives the fresh autoencoder its first weights; None leaves it as it is.
     """
@@ -64,7 +64,7 @@ class VaeGanStage:
         self.config = config
         self.settings = settings
         self.images = images
-        self.reconstructing = Reconstructing(images, val, accelerator)
+        self.reconstructing = Reconstructions(images, val, accelerator)
         self.accelerator = accelerator
         self.mirror = mirror
         self.num_images = len(images)
@@ -112,12 +112,12 @@ class VaeGanStage:
         return {"images": x, "eps": eps, "cond": self.reconstructing.cond(self.images, indices)}
 
     def autoencoder_loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """All of the autoencoder's losses; their gradients meet at the reconstruction."""
+        """The sum of the autoencoder's losses, and what to log."""
         s = self.settings
         images = batch["images"]
         reconstruction, posterior = self.autoencoder(images, batch["eps"])
-        # The pixels are where the terms are balanced, so the gradient is taken there once and
-        # handed on to the autoencoder through a linear stand-in for the loss.
+        # All terms meet at the pixels. Their gradient is computed there once and passed to the
+        # autoencoder through a loss that is linear in the reconstruction.
         pixels = reconstruction.detach().requires_grad_(True)
         l1 = reconstruction_loss(images, pixels).mean()
         main = s.reconstruction_weight * l1
@@ -126,8 +126,8 @@ class VaeGanStage:
         fake_maps: list[Tensor] = []
         if self.perceptual is not None:
             share = max(1, round(s.perceptual_share * len(images)))
-            # The network's strides make some pixels count more than others. Pictures that are moved
-            # about at random, round the edge, keep that grid out of what the autoencoder learns.
+            # The network's strides weight some pixels more than others. A random cyclic shift
+            # keeps the autoencoder from learning that grid.
             move = torch.randint(0, images.shape[-1], (2,)).tolist()
             with self.accelerator.autocast():
                 with torch.no_grad():
@@ -164,7 +164,7 @@ class VaeGanStage:
         return model
 
     def _at_last_layer(self, reconstruction: Tensor, pixels: Tensor, loss: Tensor) -> Tensor:
-        """A loss's gradient at the weights of the last layer, by way of the pixels."""
+        """Gradient of a loss at the weights of the last layer, through the pixels."""
         gradient = torch.autograd.grad(loss, pixels, retain_graph=True)
         weight = self._plain.last_layer.weight
         (found,) = torch.autograd.grad(reconstruction, weight, gradient, retain_graph=True)
@@ -182,7 +182,7 @@ class VaeGanStage:
         return model
 
     def meta(self) -> dict[str, Any]:
-        """The shape of the model and the set that it learns from."""
+        """The shape of the model and the fingerprint of its training set."""
         return {
             "config": self.config.model_dump(),
             "spec": self.images.spec.to_json(),
