@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,14 +14,15 @@ from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import AutoencoderConfig, RunConfig
 from latentbloom.data.audit.findings import Audit
 from latentbloom.data.sources.base import Entry, FileSource
-from latentbloom.files import write_json
+from latentbloom.fitting.opening.open_run import OpenedRun, plan_run
+from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.fitting.planning.planner import Plan
 from latentbloom.fitting.planning.speeds import Speeds
 from latentbloom.fitting.stages import Fitting
 from latentbloom.fitting.work import Training, Work
 from latentbloom.model.generator import Model
 from latentbloom.nn.autoencoders.build import build_autoencoder
-from latentbloom.runs.checkpoint import save_checkpoint
+from latentbloom.runs.checkpoint import checkpoint_exists, save_checkpoint
 from latentbloom.runs.folder import RunFolder
 from latentbloom.train.ema import average_of
 from latentbloom.train.epochs import EpochEnds
@@ -139,6 +139,9 @@ class Machine(Work):
         stage = SlowStage(name, module, self, count, speed, self.step)
         return Training(stage, EpochEnds(stage, self.folder.path))
 
+    def encoded(self, config, previews) -> bool:
+        return checkpoint_exists(self.folder.autoencoder)
+
     def encode(self, config, autoencoder, previews, accelerator) -> None:
         self.doing = "encode"
         views = 2 if config.data.mirror else 1
@@ -197,8 +200,7 @@ def simulate(
     machine.doing = "audit"
     if folder.started():
         machine.work(5.0)
-        config = folder.load_config()
-        plan = Plan(**json.loads(folder.request.read_text(encoding="utf-8"))["plan"])
+        config, plan = folder.load_config(), StoredPlan.load(folder.request).plan
     else:
         machine.work(2.0 + count / AUDITED / speed)
         request = RunConfig().updated(
@@ -209,10 +211,12 @@ def simulate(
                 "train.preview_seconds": 1e9,
             }
         )
-        config, plan = fitting.plan(request, source, audit)
+        config, plan = plan_run(
+            request, source, audit, machine, console, seconds_so_far=fitting.time.so_far
+        )
         place.mkdir()
         config.save(folder.config)
-        write_json(folder.request, {"request": {}, "plan": plan.model_dump(mode="json")})
+        StoredPlan(request=request, plan=plan).save(folder.request)
     machine.speed *= turns_into
-    fitting.run(config, plan, source, audit)
+    fitting.run(OpenedRun(config, plan, source, audit))
     return machine, config, plan

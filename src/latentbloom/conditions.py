@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -212,14 +211,6 @@ class ConditionSpec:
         if not self.factors:
             return "smiling=yes"
         return f"{self.factors[0].name}={self.factors[0].values[0]}"
-
-
-def cond_options(words: Mapping[str, str]) -> str:
-    """Conditions as options for a shell, for example "--cond smiling=yes --cond 'hair=dark red'".
-
-    Each has an option of its own, so that commas in values cannot be misread.
-    """
-    return " ".join(f"--cond {shlex.quote(f'{n}={value}')}" for n, value in words.items())
 
 
 def _add(words: dict[str, str], name: str, value: str) -> None:

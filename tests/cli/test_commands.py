@@ -37,11 +37,13 @@ class TestFit:
             "config": None,
             "overrides": {},
             "dry_run": False,
+            "accept_changed_data": False,
         }
 
     def test_the_longest(self, call: CommandLine, asked: dict[str, Any]) -> None:
         words = (
             "fit --out runs/a --minutes 2.5 --preset swift --config c.json --dry-run "
+            "--accept-changed-data "
             "--seed 3 --diffusion.lr 1e-4 --data.mirror false pictures"
         )
         assert call(*words.split()).code == 0
@@ -53,6 +55,7 @@ class TestFit:
             "config": Path("c.json"),
             "overrides": {"train.seed": 3, "diffusion.lr": 1e-4, "data.mirror": False},
             "dry_run": True,
+            "accept_changed_data": True,
         }
 
     def test_a_preset_may_bring_its_pictures(

@@ -6,7 +6,8 @@ import shlex
 
 import pytest
 
-from latentbloom.conditions import ANY, ConditionSpec, Factor, cond_options
+from latentbloom.commands import command_line
+from latentbloom.conditions import ANY, ConditionSpec, Factor
 from latentbloom.errors import ConditionError
 
 SPEC = ConditionSpec(
@@ -69,7 +70,7 @@ def test_groups_are_separated_by_semicolons() -> None:
 def test_options_for_a_shell_come_back() -> None:
     words = {"label": "50 % grey; worn", "smiling": "yes"}
 
-    typed = cond_options(words)
+    typed = command_line("sample", cond=words)
 
-    assert typed == "--cond 'label=50 % grey; worn' --cond smiling=yes"
-    assert SPEC.parse(shlex.split(typed)[1::2]) == words
+    assert typed == "latentbloom sample --cond 'label=50 % grey; worn' --cond smiling=yes"
+    assert SPEC.parse(shlex.split(typed)[3::2]) == words

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from latentbloom.cli.settings import find_setting
+from latentbloom.commands import command_line
 from latentbloom.files import condition_word
 
 
@@ -95,7 +96,7 @@ def _quality(args: argparse.Namespace) -> tuple[float | None, int | None, str | 
     if found is None:
         raise RunFolderError(
             f"{args.run} has no {FILE_NAME}, so what '{args.quality}' means for it is not known. "
-            f"Measure it: latentbloom evaluate {args.run} --map"
+            "Measure it: " + command_line("evaluate", args.run, "--map")
         )
     chosen = found.chosen[args.quality]
     guidance = chosen.guidance if args.guidance is None else args.guidance

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from latentbloom.commands import command_line
 from latentbloom.config import SOURCE_SETTINGS, DataSettings
 from latentbloom.errors import RunFolderError
 from latentbloom.runs.folder import RunFolder
@@ -50,7 +51,7 @@ def sets_of_run(
     if not data.source or data.size is None or data.channels is None:
         raise RunFolderError(
             f"{folder.config} does not say which pictures the run was trained on. Name them: "
-            f"latentbloom evaluate {folder.path} --against SOURCE"
+            + command_line("evaluate", folder.path, "--against", "SOURCE")
         )
     colours = folder.colours if against is None else None
     source = open_source(data, seed=config.train.seed, colours=colours)

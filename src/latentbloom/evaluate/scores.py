@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from latentbloom.commands import command_line
 from latentbloom.errors import RunFolderError
 from latentbloom.evaluate import FEW
 from latentbloom.evaluate.measures.intervals import Interval
@@ -225,10 +226,10 @@ class Scores(_Frozen):
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise RunFolderError(
-                f"There is no {path}. Score the run first: latentbloom evaluate {path.parent}"
+                f"There is no {path}. Score the run first: " + command_line("evaluate", path.parent)
             ) from None
         except (ValidationError, UnicodeDecodeError) as error:
             raise RunFolderError(
                 f"{path} cannot be read as scores of this version ({type(error).__name__}). "
-                f"Score the run again: latentbloom evaluate {path.parent}"
+                "Score the run again: " + command_line("evaluate", path.parent)
             ) from error

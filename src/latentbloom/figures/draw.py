@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from latentbloom.commands import command_line
 from latentbloom.errors import LatentbloomError
 from latentbloom.figures.from_model import (
     interpolation,
@@ -139,7 +140,8 @@ def draw_scene(
     for name in what or DRAWINGS:
         started = time.monotonic()
         if seconds is not None and started - begin > seconds:
-            missing(name, f"time was up; `latentbloom show {scene.run} {name}` draws it")
+            command = command_line("show", scene.run, name)
+            missing(name, f"time was up; `{command}` draws it")
             continue
         try:
             made = DRAWINGS[name].draw(scene)

@@ -1,4 +1,4 @@
-"""Between the stages: every picture is encoded once, and the finished autoencoder is stored."""
+"""Between the stages: encode every picture once, and store the finished autoencoder."""
 
 from __future__ import annotations
 
@@ -8,14 +8,39 @@ from typing import TYPE_CHECKING
 import torch
 
 from latentbloom.config import RunConfig
+from latentbloom.errors import LatentbloomError
 from latentbloom.latents.cache import LatentCache, Latents, encode_raw_latents, finish_latents
 from latentbloom.latents.pixel_latents import PixelLatents
-from latentbloom.runs.checkpoint import fingerprint, load_checkpoint, save_checkpoint
+from latentbloom.runs.checkpoint import (
+    checkpoint_exists,
+    fingerprint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from latentbloom.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from latentbloom.data.imageset import ImageSet
     from latentbloom.nn.autoencoders.base import Autoencoder
+
+
+def latents_ready(folder: RunFolder, config: RunConfig, train: ImageSet, val: ImageSet) -> bool:
+    """Whether the autoencoder is stored, and the latents are whole and of these pictures."""
+    assert config.autoencoder is not None
+    if not checkpoint_exists(folder.autoencoder):
+        return False
+    if config.autoencoder.family == "pixel":
+        return True
+    mark = load_checkpoint(folder.autoencoder, [])[1]["fingerprint"]
+    for split, images in _sets(train, val).items():
+        try:
+            latents = LatentCache(folder.latents(split))
+        except (LatentbloomError, OSError, ValueError, KeyError):
+            return False
+        found = (latents.fingerprint, latents.manifest["images"], latents.mirrored)
+        if found != (mark, images.fingerprint, config.data.mirrored):
+            return False
+    return True
 
 
 def prepare_latents(
@@ -29,6 +54,7 @@ def prepare_latents(
 ) -> None:
     """Encode both sets, give the autoencoder its normalisation, and store it.
 
+    An autoencoder that is stored already keeps its normalisation: a denoiser may depend on it.
     Where pictures are their own latents, only the autoencoder is stored.
 
     Arguments:
@@ -41,9 +67,12 @@ def prepare_latents(
         say: Receives the normalisation in words.
     """
     assert config.autoencoder is not None
+    stored = checkpoint_exists(folder.autoencoder)
     if config.autoencoder.family != "pixel":
-        _encode(folder, config, autoencoder, train, val, device, say)
-    # Written last: that it is there says that the latents are, too.
+        _encode(folder, config, autoencoder, train, val, device, say, normalise=not stored)
+    if stored:
+        return
+    # Written last: when it is there, the latents are, too.
     save_checkpoint(
         folder.autoencoder,
         {"model": autoencoder.state_dict()},
@@ -58,7 +87,7 @@ def prepare_latents(
 def open_latents(
     folder: RunFolder, config: RunConfig, train: ImageSet, val: ImageSet
 ) -> tuple[Latents, Latents | None]:
-    """What stage 2 learns from, and the same of held-out pictures where there are any."""
+    """The latents that stage 2 trains on, and those of held-out pictures where there are any."""
     assert config.autoencoder is not None
     if config.autoencoder.family != "pixel":
         held_out = LatentCache(folder.latents("val")) if len(val) else None
@@ -79,10 +108,11 @@ def _encode(
     val: ImageSet,
     device: torch.device,
     say: Callable[[str], None],
+    *,
+    normalise: bool,
 ) -> None:
     low = torch.bfloat16 if config.train.precision == "bf16" else None
-    sets = {"train": train} | ({"val": val} if len(val) else {})
-    shift = scale = None
+    sets = _sets(train, val)
     for split, images in sets.items():
         mean, std = encode_raw_latents(
             autoencoder,
@@ -92,15 +122,13 @@ def _encode(
             device=device,
             autocast_dtype=low,
         )
-        if split == "train":
+        if split == "train" and normalise:
             shift, scale = torch.from_numpy(mean), torch.from_numpy(std)
-    assert shift is not None
-    assert scale is not None
-    autoencoder.set_normalisation(shift, scale)
-    say(
-        "Latents: per channel shift "
-        f"{_numbers(shift)}, scale {_numbers(scale)}; applied in encode and decode."
-    )
+            autoencoder.set_normalisation(shift, scale)
+            say(
+                f"Latents: per channel shift {_in_words(shift)}, scale {_in_words(scale)}; "
+                "applied in encode and decode."
+            )
     mark = fingerprint(autoencoder.state_dict())
     for split, images in sets.items():
         finish_latents(
@@ -112,7 +140,11 @@ def _encode(
         )
 
 
-def _numbers(values: torch.Tensor) -> str:
+def _sets(train: ImageSet, val: ImageSet) -> dict[str, ImageSet]:
+    return {"train": train} | ({"val": val} if len(val) else {})
+
+
+def _in_words(values: torch.Tensor) -> str:
     if len(values) > 16:
         return f"{float(values.min()):.3g} to {float(values.max()):.3g}"
     return "(" + ", ".join(f"{float(v):.3g}" for v in values) + ")"

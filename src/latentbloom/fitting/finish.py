@@ -1,16 +1,16 @@
-"""After training: scores, pictures and the report. One part that fails does not take the others."""
+"""After training: scores, pictures and the report. If one part fails, the others still run."""
 
 from __future__ import annotations
 
 import contextlib
-import shlex
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from latentbloom.conditions import cond_options
+from latentbloom.commands import command_line
 from latentbloom.errors import LatentbloomError
+from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from latentbloom.model.generator import Model
 
 SHARE_FOR_GUIDANCE = 0.35
-SHARE_FOR_SCORES = 0.45  # of what is left then
-FEWEST_SCORED = 96  # pictures that short scores draw at the least
-FEWEST_GUIDED = 400  # the same for the choice of a guidance
+SHARE_FOR_SCORES = 0.45  # of the rest
+FEWEST_SCORED = 96  # samples that short scores need
+FEWEST_GUIDED = 400  # samples that the choice of a guidance needs
 LONGEST_GUIDING = 300.0  # seconds that the choice may take where no minutes were promised
 SHORTEST_SCORING = 20.0
 SHORTEST_DRAWING = 10.0
-LAST_PICTURE = 15.0  # seconds kept for a drawing that begins in time, the report and the card
+LAST_PICTURE = 15.0  # seconds reserved for the last figure, the report and the model card
 
 
 def finish(
@@ -40,56 +40,77 @@ def finish(
         train: Training pictures.
         val: Held-out pictures, may be empty.
         seconds: What is left of the promised time.
-        console: Where to talk.
+        console: Where to print.
 
     Returns:
         The model.
     """
     from latentbloom.model.generator import load
 
+    stored = StoredPlan.load(folder.request)
     model = load(folder.path)
     began = time.monotonic()
+
+    def left() -> float:
+        return seconds - (time.monotonic() - began)
+
+    complete = True
     if not folder.scores.exists():
+        wanted = stored.request.sampling
         timed = model.config.train.minutes is not None
         picture = seconds_a_picture(model)
         limit = SHARE_FOR_GUIDANCE * seconds if timed else LONGEST_GUIDING
-        if model.config.sampling.tune_guidance and FEWEST_GUIDED * picture < limit:
+        if wanted.tune_guidance and FEWEST_GUIDED * picture < limit:
+            # Start from the guidance of the request, not from one that was chosen before.
+            model.config = model.config.updated({"sampling.guidance": wanted.guidance})
             # Without minutes a slow moment changes nothing: the same run, the same choice.
             until = limit if timed else float("inf")
-            _guard(console, "guidance", lambda: _guide(folder, model, train, until, console))
+            complete &= _guard(
+                console, "guidance", lambda: _guide(folder, model, train, until, console)
+            )
             model = load(folder.path)
-        left = seconds - (time.monotonic() - began)
-        if not timed or FEWEST_SCORED * picture < max(left, SHORTEST_SCORING):
+        if not timed or FEWEST_SCORED * picture < max(left(), SHORTEST_SCORING):
             console.print("Scoring ...")
-            _guard(console, "scores", lambda: _score(folder, model, train, val, left))
+            scoring = left()
+            complete &= _guard(
+                console, "scores", lambda: _score(folder, model, train, val, scoring)
+            )
         else:
             console.print(
-                f"Not scored: a picture takes {picture:.1f} s, and {left:.0f} s are left. "
-                f"`latentbloom evaluate {folder.path} -n 256` does it.",
+                f"Not scored: a sample takes {picture:.1f} s, and {left():.0f} s are left. To "
+                f"score it, run: {command_line('evaluate', folder.path, '-n', 256)}",
+                highlight=False,
                 soft_wrap=True,
             )
     console.print("Drawing ...")
-    left = seconds - (time.monotonic() - began)
-    _pictures(folder, model, train, val, console, max(SHORTEST_DRAWING, left - LAST_PICTURE))
+    complete &= _pictures(
+        folder, model, train, val, console, max(SHORTEST_DRAWING, left() - LAST_PICTURE)
+    )
+    if complete:
+        stored.model_copy(update={"finished": True}).save(folder.request)
     console.print(
         f"Done; scores, pictures and report took {time.monotonic() - began:.0f} s. "
-        f"Open {folder.report} in a browser, or ask for pictures:"
-    )
-    first = model.spec.factors[0]
-    shown = shlex.quote(str(folder.path))
-    console.print(
-        f"  latentbloom sample {shown} {cond_options({first.name: first.values[-1]})} -n 16 --out "
-        f"{shlex.quote(str(folder.path / 'samples'))}",
+        f"Open {folder.report} in a browser, or generate more pictures:",
         highlight=False,
         soft_wrap=True,
     )
+    console.print(f"  {sample_command(folder, model)}", highlight=False, soft_wrap=True)
     return model
+
+
+def sample_command(folder: RunFolder, model: Model) -> str:
+    """A command line that samples one condition of a model."""
+    factor = model.spec.factors[0]
+    return command_line(
+        *("sample", folder.path, "-n", 16, "--out", folder.path / "samples"),
+        cond={factor.name: factor.values[-1]},
+    )
 
 
 def finish_early(
     folder: RunFolder, train: ImageSet, val: ImageSet, console: Console
 ) -> Model | None:
-    """Draw what there is of a run that was stopped; None before stage 2 has begun."""
+    """Draw what a stopped run has so far; returns None before stage 2 has begun."""
     from latentbloom.model.autoencoder import load_autoencoder_model
     from latentbloom.model.generator import load
 
@@ -99,19 +120,19 @@ def finish_early(
         shown = model = load(folder.path)
     except LatentbloomError as error:
         console.print(str(error), highlight=False)
-        with contextlib.suppress(LatentbloomError):  # not even that: the report says so
+        with contextlib.suppress(LatentbloomError):  # no autoencoder either: the report says so
             shown = load_autoencoder_model(folder.path)
     _pictures(folder, shown, train, val, console)
     return model
 
 
 def seconds_a_picture(model: Model) -> float:
-    """What a picture among many takes, from pictures of one step and of three."""
+    """Seconds per sample in a large batch, from the time of one solver step and of three."""
     from latentbloom.model.autoencoder import CHUNK
 
     def seconds(num_steps: int) -> float:
         start = time.perf_counter()
-        model.sample(n=1, num_steps=num_steps)  # a whole chunk is computed for it
+        model.sample(n=1, num_steps=num_steps)  # computes a whole chunk
         return time.perf_counter() - start
 
     one, three = seconds(1), seconds(3)
@@ -121,7 +142,7 @@ def seconds_a_picture(model: Model) -> float:
 def _guide(
     folder: RunFolder, model: Model, train: ImageSet, seconds: float, console: Console
 ) -> None:
-    """Keep the strongest guidance whose samples are as near to training pictures as any."""
+    """Choose the guidance, print what was tried, and write it to `config.json`."""
     from latentbloom.evaluate.guidance_choice import choose_guidance, strongest
 
     found = choose_guidance(model, train, seconds=seconds)
@@ -130,7 +151,9 @@ def _guide(
     best = strongest(found)
     told = ", ".join(f"{strength:g}: {one.distance:.3f}" for strength, one in found.items())
     console.print(f"Guidance {best:g}, by the distance to training pictures ({told}).")
-    folder.load_config().updated({"sampling.guidance": best}).save(folder.config)
+    # Settings that are copied from this run use its guidance as it is.
+    chosen = {"sampling.guidance": best, "sampling.tune_guidance": False}
+    folder.load_config().updated(chosen).save(folder.config)
 
 
 def _score(folder: RunFolder, model: Model, train: ImageSet, val: ImageSet, seconds: float) -> None:
@@ -155,22 +178,35 @@ def _pictures(
     val: ImageSet,
     console: Console,
     seconds: float | None = None,
-) -> None:
+) -> bool:
+    """Draw figures, report and model card; returns whether there is nothing to try again."""
     from latentbloom.figures.draw import draw_figures
     from latentbloom.report.card import write_card
     from latentbloom.report.page import write_report
 
-    _guard(
-        console,
-        "pictures",
-        lambda: draw_figures(model, val, folder.path, train=train, seconds=seconds),
+    return all(
+        [
+            _guard(
+                console,
+                "pictures",
+                lambda: draw_figures(model, val, folder.path, train=train, seconds=seconds),
+            ),
+            _guard(console, "report", lambda: write_report(folder.path)),
+            _guard(console, "model card", lambda: write_card(folder.path)),
+        ]
     )
-    _guard(console, "report", lambda: write_report(folder.path))
-    _guard(console, "model card", lambda: write_card(folder.path))
 
 
-def _guard(console: Console, what: str, run: Callable[[], object]) -> None:
+def _guard(console: Console, what: str, run: Callable[[], object]) -> bool:
+    """Run one part; where it fails, print why.
+
+    Returns:
+        Whether there is nothing to try again: it succeeded, or it was refused for a reason that
+        the user has to fix.
+    """
     try:
         run()
     except Exception as error:  # whatever it is, the model and the other parts are worth more
         console.print(f"No {what}: {type(error).__name__}: {error}", highlight=False)
+        return isinstance(error, LatentbloomError)
+    return True

@@ -1,28 +1,26 @@
-"""The stages of a run, one after the other, inside the minutes that were promised."""
+"""The stages of a run, one after the other, inside the promised minutes."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.colour_factor import colours_found
 from latentbloom.device import make_accelerator, using_threads
-from latentbloom.files import write_json
-from latentbloom.fitting.planning.plan_words import describe_plan
-from latentbloom.fitting.planning.planner import Plan, make_plan
+from latentbloom.errors import ConfigError
+from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.fitting.previews import Previews
+from latentbloom.fitting.run_time import RunTime
 from latentbloom.fitting.stage_progress import StageProgress
 from latentbloom.fitting.training_sets import open_sets
 from latentbloom.fitting.work import Training, Work
-from latentbloom.model.warm_start import open_warm_start
 from latentbloom.nn.autoencoders.base import Autoencoder
 from latentbloom.nn.autoencoders.build import build_autoencoder
-from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
+from latentbloom.runs.checkpoint import checkpoint_exists, save_checkpoint
 from latentbloom.runs.folder import RunFolder
 from latentbloom.runs.metrics import MetricsLog
 from latentbloom.train.budget import Budget
@@ -33,8 +31,8 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from rich.console import Console
 
-    from latentbloom.data.audit.findings import Audit
-    from latentbloom.data.sources.base import Source
+    from latentbloom.fitting.opening.open_run import OpenedRun
+    from latentbloom.fitting.planning.planner import Plan
     from latentbloom.model.generator import Model
 
 
@@ -47,10 +45,10 @@ class Fitting:
 
     Arguments:
         folder: The run folder.
-        console: Where to talk.
+        console: Where to print.
         began: When the call began, by the clock.
-        work: What is done; default the real work on that folder.
-        clock: Seconds, growing.
+        work: What takes time; default the real work on that folder.
+        clock: Monotonic time in seconds.
     """
 
     def __init__(
@@ -64,56 +62,30 @@ class Fitting:
     ) -> None:
         self.folder = folder
         self.console = console
-        self.began = began
         self.work = work or Work(folder, self._say)
         self.clock = clock
+        self.time = RunTime(folder, began, clock)
         self.interrupts = Interrupts(self._say)
-        self.spent_before = 0.0  # seconds of the promise that earlier calls used
 
-    def plan(self, request: RunConfig, source: Source, audit: Audit) -> tuple[RunConfig, Plan]:
-        """Measure the machine, choose what was left open, and say so."""
-        if request.train.start_from:
-            request = open_warm_start(request.train.start_from).fill_in(request)
-        size = request.data.size or audit.suggested_size
-        channels = request.data.channels or audit.channels
-        entries = audit.kept(source.entries, "train")
-        with self.console.status("Measuring this machine ..."):
-            machine, precision, speeds = self.work.measure(request, source, entries, size, channels)
-        speeds = replace(speeds, set_up=self.clock() - self.began)
-        count = len(entries)
-        config, plan = make_plan(request, speeds, count=count, size=size, channels=channels)
-        config = config.model_copy(
-            update={
-                "data": config.data.model_copy(update={"size": size, "channels": channels}),
-                "train": config.train.model_copy(
-                    update={"precision": precision, "threads": speeds.threads}
-                ),
-            }
-        )
-        for line in describe_plan(config, plan, machine, count):
-            self._say(line)
-        return config, plan
+    def run(self, run: OpenedRun, *, only_autoencoder: bool = False) -> Model | None:
+        """Train what is not trained yet, then score, draw and report.
 
-    def run(
-        self,
-        config: RunConfig,
-        plan: Plan,
-        source: Source,
-        audit: Audit,
-        *,
-        only_autoencoder: bool = False,
-    ) -> Model | None:
-        """Train what is not trained yet, then score, draw and report; or end after stage 1."""
-        self.spent_before = self._spent_before(plan)
+        Arguments:
+            run: What to train.
+            only_autoencoder: Stop after stage 1.
+
+        Returns:
+            The model; None in every process but the first, after stage 1 alone, or when stopped
+            before there was one.
+        """
+        config, plan = run.config, run.plan
+        finished = self._finished()
+        self.time.count_earlier_calls(plan)
         accelerator = make_accelerator(config.train.precision)
-        if accelerator.num_processes > 1:
-            self._say(f"{accelerator.num_processes} processes.")
-        train, val = open_sets(config.data, source, audit)
-        if accelerator.is_main_process and colours_found(source) is not None:
-            from latentbloom.figures.draw import draw_figures
-
-            for path in draw_figures(None, val, self.folder.path, train=train, what=["colours"]):
-                self._say(f"Colours as they were found: {path}")
+        self._check_batches(config, accelerator)
+        train, val = open_sets(config.data, run.source, run.audit)
+        if accelerator.is_main_process and colours_found(run.source) is not None:
+            self._draw_colours(train, val)
         previews = Previews(self.folder.path, config, train, val, self._say)
         try:
             with self.interrupts.heard(), using_threads(config.train.threads):
@@ -126,7 +98,10 @@ class Fitting:
             return self._leave(train, val, accelerator)
         if not accelerator.is_main_process:
             return None
-        return self.work.finish(train, val, self._seconds_left(config, plan), self.console)
+        if finished:
+            self._say(f"{self.folder.path} is finished: nothing to do.")
+            return self.work.model()
+        return self.work.finish(train, val, self.time.left(config, plan), self.console)
 
     def _autoencoder(
         self,
@@ -157,22 +132,25 @@ class Fitting:
         previews: Previews,
         accelerator: Accelerator,
     ) -> Plan:
+        """Encode the pictures where that is not done, or where the latents got lost."""
         if accelerator.is_main_process:
-            if not checkpoint_exists(self.folder.autoencoder):
+            if not self.work.encoded(config, previews):
+                if checkpoint_exists(self.folder.autoencoder):
+                    self._say("Latents are missing, broken or of other pictures: encoding again.")
                 self.work.encode(config, autoencoder, previews, accelerator)
             self._settle(config, plan)
         accelerator.wait_for_everyone()
-        return Plan(**json.loads(self.folder.request.read_text(encoding="utf-8"))["plan"])
+        return StoredPlan.load(self.folder.request).plan
 
     def _settle(self, config: RunConfig, plan: Plan) -> None:
-        """Give stage 2 what the clock has left for it; once, so that resuming changes nothing."""
+        """Give stage 2 the time that is left for it; once, so that resuming changes nothing."""
         started = checkpoint_exists(self.folder.path / "conditional_diffusion_last")
         if config.train.minutes is None or plan.diffusion_seconds is None or started:
             return
-        left = self._seconds_left(config, plan) - plan.finish_seconds
+        left = self.time.left(config, plan) - plan.finish_seconds
         plan = plan.model_copy(update={"diffusion_seconds": max(left, 1.0)})
-        stored = json.loads(self.folder.request.read_text(encoding="utf-8"))
-        write_json(self.folder.request, stored | {"plan": plan.model_dump(mode="json")})
+        stored = StoredPlan.load(self.folder.request)
+        stored.model_copy(update={"plan": plan}).save(self.folder.request)
 
     def _denoiser(
         self,
@@ -182,15 +160,16 @@ class Fitting:
         autoencoder: Autoencoder,
         accelerator: Accelerator,
     ) -> None:
-        final = self.folder.path / "conditional_diffusion_final"
-        if checkpoint_exists(final):
+        if checkpoint_exists(self._final):
             return
         training = self.work.diffusion(config, autoencoder, previews, accelerator)
         budget = _budget(config.train.diffusion_images, plan.diffusion_seconds)
         self._train(training, budget, config, accelerator, "Stage 2, diffusion")
         if accelerator.is_main_process:
             save_checkpoint(
-                final, {"model": training.stage.ema.module.state_dict()}, training.stage.meta()
+                self._final,
+                {"model": training.stage.ema.module.state_dict()},
+                training.stage.meta(),
             )
         accelerator.wait_for_everyone()
 
@@ -228,27 +207,38 @@ class Fitting:
         from latentbloom.fitting.finish import finish_early
 
         model = finish_early(self.folder, train, val, self.console)
-        self._say(f"Stopped and saved in {self.folder.path}. The same command goes on from here.")
+        self._say(f"Stopped and saved in {self.folder.path}. The same command resumes from here.")
         return model
 
-    def _seconds_left(self, config: RunConfig, plan: Plan) -> float:
-        """Seconds of the promise that are not used up, over all calls."""
-        if config.train.minutes is None:
-            return plan.finish_seconds
-        spent = self.clock() - self.began
-        return 60.0 * config.train.minutes - spent - self.spent_before
+    @property
+    def _final(self) -> Path:
+        return self.folder.path / "conditional_diffusion_final"
 
-    def _spent_before(self, plan: Plan) -> float:
-        """What earlier calls spent: nothing, or their setting up and their part of the stages."""
-        found = [
-            load_checkpoint(last, [])[1]["position"]["seconds"]
-            for last in (
-                self.folder.path / "vae_gan_last",
-                self.folder.path / "conditional_diffusion_last",
-            )
-            if checkpoint_exists(last)
-        ]
-        return plan.spent_seconds + sum(found) if found else 0.0
+    def _finished(self) -> bool:
+        return StoredPlan.load(self.folder.request).finished and checkpoint_exists(self._final)
+
+    def _draw_colours(self, train: ImageSet, val: ImageSet) -> None:
+        """Show early which colour the program found in which picture."""
+        from latentbloom.figures.draw import draw_figures
+
+        if checkpoint_exists(self.folder.path / "vae_gan_last"):
+            return  # an earlier call has drawn them
+        for path in draw_figures(None, val, self.folder.path, train=train, what=["colours"]):
+            self._say(f"Colours found in the pictures: {path}")
+
+    def _check_batches(self, config: RunConfig, accelerator: Accelerator) -> None:
+        """Refuse batches that leave a process without pictures."""
+        for name, size in (
+            ("vae_gan.batch_size", config.vae_gan.batch_size),
+            ("diffusion.batch_size", config.diffusion.batch_size),
+        ):
+            if size < accelerator.num_processes:
+                raise ConfigError(
+                    f"{name} is {size}, and {accelerator.num_processes} processes share a batch. "
+                    f"Give at least {accelerator.num_processes}, or start fewer processes."
+                )
+        if accelerator.num_processes > 1:
+            self._say(f"{accelerator.num_processes} processes.")
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False)

@@ -1,4 +1,4 @@
-"""The parts of a run that take time: what `Fitting` puts in order and gives seconds to."""
+"""The parts of a run that take time. `Fitting` calls them in order and gives each its seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from latentbloom.conditions import ConditionSpec
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.device import default_device
-from latentbloom.fitting.encoding import open_latents, prepare_latents
+from latentbloom.fitting.encoding import latents_ready, open_latents, prepare_latents
 from latentbloom.fitting.planning.machine import measure_machine
 from latentbloom.fitting.planning.planner import models_to_time
 from latentbloom.fitting.planning.speeds import Speeds, measure_speeds
@@ -39,12 +39,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Training:
-    """A stage, and what is called while it trains.
+    """A stage, and its callbacks.
 
     Attributes:
         stage: What is trained.
         at_epoch: Saves and draws at the ends of epochs.
-        at_preview: Draws by the clock; None draws nothing.
+        at_preview: Draws previews by the clock; None draws nothing.
     """
 
     stage: Stage
@@ -57,7 +57,7 @@ class Work:
 
     Arguments:
         folder: The run folder.
-        say: Receives remarks.
+        say: Receives messages for the user.
     """
 
     def __init__(self, folder: RunFolder, say: Say) -> None:
@@ -100,7 +100,7 @@ class Work:
         return machine.describe(), precision, speeds
 
     def vae_gan(self, config: RunConfig, previews: Previews, accelerator: Accelerator) -> Training:
-        """Stage 1, untrained, and what happens at the ends of its epochs."""
+        """Stage 1, untrained, and its callbacks."""
         assert config.autoencoder is not None
         stage = VaeGanStage(
             config.autoencoder,
@@ -123,6 +123,10 @@ class Work:
         )
         return Training(stage, at_epoch, lambda: previews.autoencoder(model))
 
+    def encoded(self, config: RunConfig, previews: Previews) -> bool:
+        """Whether the autoencoder is stored and the latents are there, whole."""
+        return latents_ready(self.folder, config, previews.train, previews.val)
+
     def encode(
         self,
         config: RunConfig,
@@ -130,7 +134,7 @@ class Work:
         previews: Previews,
         accelerator: Accelerator,
     ) -> None:
-        """Encode all pictures and store the finished autoencoder."""
+        """Encode all pictures, and store the autoencoder where it is not stored yet."""
         prepare_latents(
             self.folder,
             config,
@@ -148,7 +152,7 @@ class Work:
         previews: Previews,
         accelerator: Accelerator,
     ) -> Training:
-        """Stage 2, untrained, and what happens at the ends of its epochs."""
+        """Stage 2, untrained, and its callbacks."""
         assert config.denoiser is not None
         latents, held_out = open_latents(self.folder, config, previews.train, previews.val)
         stage = LatentDiffusionStage(
@@ -191,8 +195,14 @@ class Work:
             + found.start_denoiser(module, spec, config.diffusion).describe("denoiser")
         )
 
+    def model(self) -> Model:
+        """The finished model."""
+        from latentbloom.model.generator import load
+
+        return load(self.folder.path)
+
     def finish(self, train: ImageSet, val: ImageSet, seconds: float, console: Console) -> Model:
-        """Score, draw and report in about so many seconds."""
+        """Score, draw and report within about this many seconds."""
         from latentbloom.fitting.finish import finish
 
         return finish(self.folder, train, val, seconds, console)

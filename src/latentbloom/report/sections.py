@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from latentbloom.conditions import cond_options
+from latentbloom.commands import command_line
 from latentbloom.figures.from_run_files.series import TITLES, stage_curves
 from latentbloom.figures.sheets import Sheet
 from latentbloom.report.embed import PagePicture, embed, embed_file, sheet_rows
@@ -199,38 +199,30 @@ def reproduce_section(run: RunFiles) -> Section:
     folder = Path(run.path).name
     source = get(run.config, "data.source", "SOURCE")
     minutes = get(run.config, "train.minutes")
-    fit = f"latentbloom fit {_quoted(source)} --config {folder}/config.json --out {folder}-again"
+    fit = command_line(
+        *("fit", source, "--config", f"{folder}/config.json", "--out", f"{folder}-again")
+    )
     timed = (
         f" The run was limited to {minutes:g} minutes: a faster machine trains more in them."
         if minutes
         else ""
     )
     section.data["commands"] = [
-        {
-            "words": f"Train again with the same settings and seed.{timed}",
-            "text": fit,
-        },
+        {"words": f"Train again with the same settings and seed.{timed}", "text": fit},
         {
             "words": "Generate more samples. Sample k depends only on the seed and on k.",
-            "text": f"latentbloom sample {folder}{_example(run)} -n 16 --seed 1",
+            "text": command_line("sample", folder, "-n", 16, "--seed", 1, cond=_example(run)),
         },
-        {"words": "Redraw the figures of this page.", "text": f"latentbloom show {folder}"},
+        {"words": "Redraw the figures of this page.", "text": command_line("show", folder)},
     ]
     return section
 
 
-def _example(run: RunFiles) -> str:
+def _example(run: RunFiles) -> Mapping[str, str]:
+    """A condition that the samples of the report show."""
     sheet = Sheet.load(run.path, "samples_by_condition")
     words = next((p.get("cond") for p in sheet.pictures if p.get("cond")), None) if sheet else None
-    if not words:
-        return ""
-    return f" {cond_options(words)}"
-
-
-def _quoted(word: str) -> str:
-    import shlex
-
-    return shlex.quote(str(word))
+    return words or {}
 
 
 def _words(value: Any) -> str:

@@ -129,14 +129,39 @@ class RunFolder:
     def check_free(self) -> None:
         """Refuse a folder that holds something else.
 
+        What a `fit` that was killed while it began a run has left there is no obstacle.
+
         Raises:
-            RunFolderError: It exists, is not empty, and is no run of this program.
+            RunFolderError: The folder holds other files and no run of this program.
         """
-        if self.path.is_dir() and any(self.path.iterdir()) and not self.started():
+        if self.path.is_dir() and not self.started() and not self._only_leftovers():
             raise RunFolderError(
                 f"{self.path} holds other files and no run of latentbloom. Choose another --out, "
                 "or empty the folder."
             )
+
+    def _only_leftovers(self) -> bool:
+        """Whether all files are of a run whose beginning was interrupted."""
+        files = (self.audit, self.pictures, self.colours, self.config, self.request)
+        begun = tuple(path.name for path in files)
+        whole = {path.name for path in self.path.iterdir() if not _half_written(path.name, begun)}
+        if not whole:
+            return True
+        return whole <= set(begun) and self._audited()
+
+    def _audited(self) -> bool:
+        """Whether `audit.json` is one of this program."""
+        try:
+            tree = json.loads(self.audit.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(tree, dict) and tree.get("format") == "latentbloom-audit"
+
+
+def _half_written(name: str, places: tuple[str, ...]) -> bool:
+    """Whether a file is what `write_atomic` writes beside one of these places."""
+    match = re.fullmatch(r"\.\d+\.new\.(.+)", name)
+    return match is not None and match[1] in places
 
 
 def default_run(source: str) -> Path:

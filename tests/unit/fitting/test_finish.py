@@ -14,6 +14,8 @@ from rich.console import Console
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import RunConfig
 from latentbloom.fitting import finish as module
+from latentbloom.fitting.opening.stored_plan import StoredPlan
+from latentbloom.fitting.planning.planner import Plan
 from latentbloom.model.generator import Model
 from latentbloom.runs.folder import RunFolder
 
@@ -47,12 +49,14 @@ def test_slow_pictures_are_neither_scored_nor_guided(
     expected: list[str],
 ) -> None:
     done: list[str] = []
-    model = SimpleNamespace(config=RunConfig().updated({"train.minutes": minutes}), spec=SPEC)
+    request = RunConfig().updated({"train.minutes": minutes})
+    StoredPlan(request=request, plan=Plan()).save(RunFolder(tmp_path).request)
+    model = SimpleNamespace(config=request, spec=SPEC)
     monkeypatch.setattr("latentbloom.model.generator.load", lambda _: model)
     monkeypatch.setattr(module, "seconds_a_picture", lambda _: picture)
     monkeypatch.setattr(module, "_guide", lambda *_: done.append("guide"))
     monkeypatch.setattr(module, "_score", lambda *_: done.append("score"))
-    monkeypatch.setattr(module, "_pictures", lambda *_: done.append("draw"))
+    monkeypatch.setattr(module, "_pictures", lambda *_: not done.append("draw"))
     said = io.StringIO()
     nothing: Any = None
     module.finish(RunFolder(tmp_path), nothing, nothing, 60.0, Console(file=said, width=300))

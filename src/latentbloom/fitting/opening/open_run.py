@@ -1,0 +1,192 @@
+"""Begin a run in a new folder, or resume the run that the folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from latentbloom.errors import ConfigError, RunFolderError
+from latentbloom.fitting.opening.processes import is_first_process
+from latentbloom.fitting.opening.stored_plan import StoredPlan
+from latentbloom.fitting.planning.plan_words import describe_plan
+from latentbloom.fitting.planning.planner import make_plan
+from latentbloom.model.warm_start import open_warm_start
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from latentbloom.config import RunConfig
+    from latentbloom.data.audit.findings import Audit
+    from latentbloom.data.sources.base import Source
+    from latentbloom.fitting.planning.planner import Plan
+    from latentbloom.fitting.work import Work
+    from latentbloom.runs.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """A run that is ready to train.
+
+    Attributes:
+        config: Its settings, nothing open.
+        plan: How its time is spent.
+        source: Its pictures.
+        audit: What the audit found in them.
+    """
+
+    config: RunConfig
+    plan: Plan
+    source: Source
+    audit: Audit
+
+
+def begin(
+    folder: RunFolder,
+    request: RunConfig,
+    work: Work,
+    console: Console,
+    *,
+    seconds_so_far: Callable[[], float],
+    dry_run: bool = False,
+) -> OpenedRun:
+    """Audit the pictures, make a plan and write both to the run folder.
+
+    Nothing is written before the plan stands. `plan.json` is written last: a folder with it
+    holds a run.
+
+    Arguments:
+        folder: The run folder.
+        request: The settings that were asked for.
+        work: Measures the machine.
+        console: Where to print.
+        seconds_so_far: Seconds since `fit` was called.
+        dry_run: Write nothing.
+
+    Raises:
+        SourceError: The pictures cannot be trained on.
+        ConfigError: The settings do not work together, or the minutes are too few.
+    """
+    from latentbloom.data.audit.changes import record_pictures
+    from latentbloom.data.sources.colour_factor import save_colours
+
+    source, audit = _audit(request, console)
+    config, plan = plan_run(request, source, audit, work, console, seconds_so_far=seconds_so_far)
+    if not dry_run:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        audit.save(folder.audit)
+        record_pictures(source, audit, folder.pictures)
+        save_colours(source, folder.colours)
+        config.save(folder.config)
+        StoredPlan(request=request, plan=plan).save(folder.request)
+    return OpenedRun(config, plan, source, audit)
+
+
+def plan_run(
+    request: RunConfig,
+    source: Source,
+    audit: Audit,
+    work: Work,
+    console: Console,
+    *,
+    seconds_so_far: Callable[[], float],
+) -> tuple[RunConfig, Plan]:
+    """Measure the machine, choose what the request leaves open, and print the plan."""
+    if request.train.start_from:
+        request = open_warm_start(request.train.start_from).fill_in(request)
+    size = request.data.size or audit.suggested_size
+    channels = request.data.channels or audit.channels
+    entries = audit.kept(source.entries, "train")
+    request = request.updated({"data.size": size, "data.channels": channels})
+    with console.status("Measuring this machine ..."):
+        machine, precision, speeds = work.measure(request, source, entries, size, channels)
+    speeds = replace(speeds, set_up=seconds_so_far())
+    count = len(entries)
+    config, plan = make_plan(request, speeds, count=count, size=size, channels=channels)
+    chosen = {"train.precision": precision, "train.threads": speeds.threads}
+    config = config.updated(chosen)  # checks the chosen networks, too
+    for line in describe_plan(config, plan, machine, count):
+        console.print(line, highlight=False)
+    return config, plan
+
+
+def resume(
+    folder: RunFolder,
+    request: RunConfig,
+    console: Console,
+    *,
+    accept_changed_data: bool = False,
+) -> OpenedRun:
+    """Open the run that a folder holds.
+
+    Arguments:
+        folder: The run folder.
+        request: The settings that are asked for now.
+        console: Where to print.
+        accept_changed_data: Continue although pictures were added, removed, relabelled or moved.
+
+    Raises:
+        RunFolderError: The run was begun with other settings.
+        SourceError: Its pictures changed, or are not there any more.
+    """
+    from latentbloom.data.audit.changes import check_pictures, record_pictures
+    from latentbloom.data.audit.findings import Audit
+    from latentbloom.data.sources.open import open_source
+
+    stored = StoredPlan.load(folder.request)
+    changed = _differences(stored.request.model_dump(mode="json"), request.model_dump(mode="json"))
+    if changed:
+        raise RunFolderError(
+            f"{folder.path} is a run with other settings: {'; '.join(changed)}. Give the same "
+            "settings to resume it, or another --out to begin a new run."
+        )
+    config = folder.load_config()
+    source = open_source(request.data, seed=request.train.seed, colours=folder.colours)
+    audit = Audit.load(folder.audit)
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, soft_wrap=True)
+
+    checked = check_pictures(source, audit, folder.pictures, accept=accept_changed_data, say=say)
+    if checked is not source and is_first_process():
+        record_pictures(checked, audit, folder.pictures)  # new pictures keep their split, too
+    if not stored.finished:
+        say(f"Resuming {folder.path}.")
+    return OpenedRun(config, stored.plan, checked, audit)
+
+
+def _audit(request: RunConfig, console: Console) -> tuple[Source, Audit]:
+    from latentbloom.data.audit.run import audit_source
+    from latentbloom.data.audit.table import audit_table
+    from latentbloom.data.sources.open import open_source
+    from latentbloom.device import default_device
+
+    with console.status("Reading every picture ..."):
+        source = open_source(request.data, seed=request.train.seed)
+        _check_channels(request, source)
+        audit = audit_source(
+            source,
+            device_type=default_device().type,
+            size=request.data.size,
+            keep=request.data.fit,
+        )
+    console.print(audit_table(audit))
+    return source, audit
+
+
+def _check_channels(request: RunConfig, source: Source) -> None:
+    from latentbloom.data.sources.options import COLOUR
+
+    if request.data.channels == 1 and COLOUR in source.spec.names:
+        raise ConfigError(
+            f"data.channels is 1, and a grey model cannot show a {COLOUR}. Remove {COLOUR} from "
+            "--factors, or do not set data.channels."
+        )
+
+
+def _differences(a: Any, b: Any, name: str = "") -> list[str]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        keys = [*a, *(key for key in b if key not in a)]
+        found = [_differences(a.get(k), b.get(k), f"{name}.{k}".lstrip(".")) for k in keys]
+        return [line for lines in found for line in lines]
+    return [] if a == b else [f"{name} was {a!r}, now {b!r}"]
