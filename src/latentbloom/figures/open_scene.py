@@ -50,7 +50,13 @@ def open_scene(
     model = _load(run, say) if "model" in needs else None
     if needs & {"train", "val"}:
         try:
-            train, val = sets_of_run(RunFolder(Path(run)), against=against, overrides=overrides)
+            train, val = sets_of_run(
+                RunFolder(Path(run)),
+                against=against,
+                overrides=overrides,
+                accept_changed_data=True,  # figures say so and show what is there
+                say=say,
+            )
         except LatentbloomError as error:
             say(f"No real pictures: {error}")
     words = model.spec.parse(cond) if model is not None and cond else None
