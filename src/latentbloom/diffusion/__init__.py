@@ -1,6 +1,6 @@
 """The mathematics of diffusion: schedules, conversions, objective, guidance, sampling.
 
-Nothing here knows what the numbers mean: pixels and latents are treated alike.
+Pixels and latents are treated alike.
 docs/reference/notation.md lists the symbols and the conventions.
 """
 

@@ -14,7 +14,7 @@ from latentbloom.diffusion.schedule import Schedule
 
 
 class GuidanceByAnalogy:
-    """Guides a row by what each of its values changes in a combination that training showed.
+    """Guides a row by what each of its values changes in combinations that training showed.
 
         x0_hat = x0_u + w sum_f (x0_(f,g) - x0_g)
 
@@ -102,5 +102,5 @@ def _rows(mask: Tensor, x_t: Tensor, t: Tensor, cond: Cond) -> tuple[Tensor, Ten
 
 
 def _turn(t: Tensor) -> Tensor:
-    """A number in [0, 1) for each time, far from those of times nearby, the same on every run."""
+    """A number in [0, 1) for each time: deterministic, and far apart for times close together."""
     return (t.double() * 617.3).remainder(1.0)

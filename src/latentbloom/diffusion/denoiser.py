@@ -1,4 +1,4 @@
-"""The denoiser: a network in front of which everything is x_t, and behind which all is x0_hat."""
+"""The denoiser: estimates the clean picture x0_hat from a noisy x_t with a network."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Cond = dict[str, Tensor]
 
 
 class X0Denoiser(Protocol):
-    """Whatever can be sampled from: a network, guidance around one, or a closed formula."""
+    """What samplers call: a network, guidance around one, or a closed formula."""
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule by which `t` is to be read."""
+        """The noise schedule that `t` refers to."""
         ...
 
     def __call__(self, x_t: Tensor, t: Tensor, cond: Cond) -> Tensor:
@@ -33,29 +33,29 @@ class X0Denoiser(Protocol):
 
 
 class Denoiser(nn.Module):
-    """Turns a backbone that knows no diffusion into an estimator of E[x0 | x_t, cond].
+    """Estimates E[x0 | x_t, cond] with a backbone that knows nothing of diffusion.
 
         x0_hat = to_x0(prediction, backbone(c_in x_t, t, cond), x_t),
         c_in = 1 / sqrt(alpha_t^2 + sigma_t^2)
 
     so that data of unit variance reach the backbone with unit variance at every time. The
-    backbone is told t itself: it lies in [0, 1] on every schedule, and on `linear` it is DDPM's
-    step divided by 1000.
+    backbone receives t itself, in [0, 1] on every schedule; on `linear`, t is DDPM's step divided
+    by 1000.
 
     The algebra runs in float32 or better. The backbone gets its input in the dtype of its
-    weights, and runs under autocast when `autocast_dtype` says so. To train over several
-    processes, or to sample with averaged weights, replace the backbone, not the denoiser
-    (`with_backbone`): `prediction` is called, too, not `forward` alone.
+    weights, and runs under autocast if `autocast_dtype` is set. To train on several processes or
+    to sample with averaged weights, replace the backbone (`with_backbone`), not the denoiser:
+    callers use `prediction` as well as `forward`.
 
     Arguments:
-        backbone: Module called as backbone(x (B, ...), t (B,), cond), answering in x's shape.
-        schedule: The noise schedule that it is trained on.
-        prediction: What it answers: "eps", "v", "x0" or "flow".
-        autocast_dtype: Dtype of autocast inside the backbone; None leaves the caller's in force,
-            which is none as a rule. May be changed at any time; it is no part of the state.
+        backbone: Module called as backbone(x (B, ...), t (B,), cond), with a result of x's shape.
+        schedule: The noise schedule that the backbone is trained on.
+        prediction: What the backbone predicts: "eps", "v", "x0" or "flow".
+        autocast_dtype: Dtype of autocast inside the backbone; None keeps the caller's autocast,
+            if any. May be changed at any time; not part of the state.
 
     Raises:
-        ConfigError: The prediction is of no known kind.
+        ConfigError: The kind of prediction is unknown.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class Denoiser(nn.Module):
         self.autocast_dtype = autocast_dtype
 
     def forward(self, x_t: Tensor, t: Tensor, cond: Cond) -> Tensor:
-        """x0_hat.
+        """Estimate the clean picture.
 
         Arguments:
             x_t: Noisy pictures or latents (B, ...), x_t = alpha_t x0 + sigma_t eps.
-            t: Times (B,) in [0, 1], kept inside the schedule's [t_min, t_max].
+            t: Times (B,) in [0, 1], clamped to the schedule's [t_min, t_max].
             cond: LongTensor (B,) for each factor.
 
         Returns:
@@ -88,7 +88,7 @@ class Denoiser(nn.Module):
         return to_x0(self.kind, answer, x_t.to(answer.dtype), alpha, sigma).to(x_t.dtype)
 
     def prediction(self, x_t: Tensor, t: Tensor, cond: Cond) -> Tensor:
-        """What the backbone says, in the space that it is trained in; arguments as `forward`.
+        """The backbone's output, in the space that it is trained in; arguments as for `forward`.
 
         Returns:
             The prediction of this denoiser's kind, in x_t's shape, float32 or better.
@@ -97,9 +97,9 @@ class Denoiser(nn.Module):
         return self._ask(x_t, t, torch.rsqrt(alpha**2 + sigma**2), cond)
 
     def scales(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Time (B,) inside [t_min, t_max], and alpha_t and sigma_t that broadcast against x_t.
+        """Times (B,) clamped to [t_min, t_max]; alpha_t and sigma_t that broadcast against x_t.
 
-        All in float64 if x_t is, else in float32.
+        All in float64 if x_t is float64, else in float32.
         """
         t = self.schedule.clamp(t.to(torch.promote_types(x_t.dtype, torch.float32)))
         alpha, sigma = self.schedule(t)
@@ -110,7 +110,7 @@ class Denoiser(nn.Module):
         return Denoiser(backbone, self.schedule, self.kind, autocast_dtype=self.autocast_dtype)
 
     def _ask(self, x_t: Tensor, t: Tensor, c_in: Tensor, cond: Cond) -> Tensor:
-        """The backbone's answer, with the casts on the way in and out in one place."""
+        """Run the backbone, with all casts in one place."""
         weight = next((p for p in self.backbone.parameters() if p.is_floating_point()), c_in)
         # Half-precision weights get half-precision pictures, but never a rounded time.
         times = t.to(torch.promote_types(torch.float32, weight.dtype))
@@ -119,7 +119,7 @@ class Denoiser(nn.Module):
         return answer.to(c_in.dtype)
 
     def _casting(self, device: torch.device) -> AbstractContextManager[object]:
-        """Autocast as asked for; without, whatever the caller has switched on."""
+        """Autocast to `autocast_dtype`, or the caller's own setting."""
         if self.autocast_dtype is None:
             return nullcontext()
         return torch.autocast(device.type, dtype=self.autocast_dtype)

@@ -1,8 +1,8 @@
-r"""Gaussian data, for which everything about diffusion is known in closed form.
+r"""Gaussian data, for which the denoiser and the flow have a closed form.
 
 With x0 ~ N(m, s^2) in every coordinate, x_t ~ N(alpha_t m, alpha_t^2 s^2 + sigma_t^2), and the
-best denoiser and the flow of the probability-flow ODE are affine. Solvers are measured against
-these formulae.
+best denoiser and the flow of the probability-flow ODE are affine. Solvers are tested against
+these formulas.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from latentbloom.diffusion.schedule import Schedule
 
 @dataclass(frozen=True)
 class GaussianDenoiser:
-    r"""The exact E[x0 | x_t] of N(m, s^2) data; a drop-in for a trained denoiser.
+    r"""The exact E[x0 | x_t] of N(m, s^2) data; used in place of a trained denoiser.
 
         x0_hat = m + alpha_t s^2 / (alpha_t^2 s^2 + sigma_t^2) (x_t - alpha_t m)
 
     Arguments:
-        schedule: How noisy x_t is at which t.
-        mean: m: a number, or a tensor (K,) with one mean for each index of a factor.
+        schedule: The noise schedule.
+        mean: m: a number, or a tensor (K,) with a mean for each index of a factor.
         std: s, positive.
-        factor: Name of the condition that chooses among the K means; the last of them belongs
-            to "any". None: a single mean.
+        factor: The factor that chooses among the K means; the last of them is for "any". None:
+            a single mean.
     """
 
     schedule: Schedule
@@ -52,9 +52,9 @@ class GaussianDenoiser:
 def gaussian_flow_map(
     schedule: Schedule, x_t: Tensor, t: Tensor, s: Tensor, *, mean: float, std: float
 ) -> Tensor:
-    r"""Where the probability-flow ODE of N(m, s^2) data carries x_t from time t to time s.
+    r"""The solution at time s of the probability-flow ODE of N(m, std^2) data through x_t.
 
-    The ODE moves quantiles to quantiles:
+    The ODE maps quantiles to quantiles:
 
         (x_s - alpha_s m) / sqrt(alpha_s^2 std^2 + sigma_s^2)
             = (x_t - alpha_t m) / sqrt(alpha_t^2 std^2 + sigma_t^2)
@@ -62,8 +62,8 @@ def gaussian_flow_map(
     Arguments:
         schedule: The noise schedule.
         x_t: Points at time t, any shape.
-        t: Time they are at, a scalar tensor in [0, 1].
-        s: Time to carry them to, a scalar tensor in [0, 1]; 0 gives pictures.
+        t: Their time, a scalar tensor in [0, 1].
+        s: Time of the solution, a scalar tensor in [0, 1]; 0 gives pictures.
         mean: m, the data's mean.
         std: The data's standard deviation, positive.
 

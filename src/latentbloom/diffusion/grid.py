@@ -1,4 +1,4 @@
-"""The times that samplers visit; those that training draws are `objective.sample_times`."""
+"""The times that samplers step through. Training has others, see `objective.sample_times`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MOST_STEPS = 100_000
 
 
 def time_grid(schedule: Schedule, num_steps: int, shift: float = 1.0) -> Tensor:
-    """Times at which a solver stands, in the model's own time.
+    """The times of a solver's steps, on the model's schedule.
 
     Even steps from t_max: t_i = t_max (1 - i / num_steps), passed through
-    t -> shift t / (1 + (shift - 1) t), which for shift > 1 spends more steps on high noise. If
-    the last one fell below t_min, the grid is squeezed into [t_min, t_max].
+    t -> shift t / (1 + (shift - 1) t), which for shift > 1 puts more steps at high noise. If
+    the last one would be below t_min, the grid is rescaled to [t_min, t_max].
 
     Arguments:
         schedule: The model's schedule.
@@ -24,7 +24,7 @@ def time_grid(schedule: Schedule, num_steps: int, shift: float = 1.0) -> Tensor:
         shift: Positive and finite; 1 leaves the grid even.
 
     Returns:
-        num_steps falling times, float64; the solver goes from the last one to 0.
+        num_steps decreasing times, float64; the solver's last step goes to 0.
 
     Raises:
         ConfigError: A number is out of range.

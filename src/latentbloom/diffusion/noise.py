@@ -1,7 +1,7 @@
-"""Random numbers of a picture: they depend on the request's seed and the picture's number alone.
+"""Random numbers of a picture: they depend only on the request's seed and the picture's number.
 
-Neither the batch a picture is drawn in, nor the device, nor its neighbours change them: each
-picture has generators of its own, on the CPU, and nobody else draws from them.
+The batch, the device and the other pictures do not change them: each picture has its own
+generators, on the CPU.
 """
 
 from __future__ import annotations
@@ -12,22 +12,29 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from latentbloom.errors import check_count
+
 
 def picture_seed(seed: int, index: int, stream: str) -> int:
     """Seed of one picture's generator: a + b index, modulo 2^32, with a and odd b hashed.
 
-    PyTorch's generator on the CPU keeps the low 32 bits of its seed, so a plain hash of
-    (seed, index) would give two of 100,000 pictures the same noise more often than not. An odd
-    factor makes the map one to one: pictures of one request never share noise.
+    PyTorch's generator on the CPU keeps only the low 32 bits of its seed. With a plain hash of
+    (seed, index), two of 100,000 pictures would probably share their noise. An odd factor b makes
+    the map one-to-one: pictures of one request never share noise.
 
     Arguments:
         seed: The request's seed, any integer.
         index: The picture's number in the request, in [0, 2^32).
-        stream: What the numbers are for, so that different uses are independent.
+        stream: What the random numbers are for; different streams are independent.
 
     Returns:
         An integer in [0, 2^32).
+
+    Raises:
+        ConfigError: The seed or the index is no whole number, or the index is out of range.
     """
+    seed = check_count("seed", seed, least=None)
+    index = check_count("An index", index, least=0, most=2**32 - 1)
     digest = hashlib.sha256(f"{stream}/{seed}".encode()).digest()
     start = int.from_bytes(digest[:4], "little")
     stride = int.from_bytes(digest[4:8], "little") | 1
@@ -37,12 +44,12 @@ def picture_seed(seed: int, index: int, stream: str) -> int:
 def generators_for(
     seed: int, indices: Sequence[int], *, stream: str = "steps"
 ) -> list[torch.Generator]:
-    """One fresh CPU generator for each picture.
+    """A new CPU generator for each picture.
 
     Arguments:
         seed: The request's seed, any integer.
         indices: Numbers of the pictures in the request, each in [0, 2^32).
-        stream: "steps" for the noise that stochastic samplers add; other names, other numbers.
+        stream: What the random numbers are for: "steps" is the noise that stochastic samplers add.
 
     Returns:
         A list as long as `indices`.
@@ -53,13 +60,13 @@ def generators_for(
 def noise_for(
     seed: int, indices: Sequence[int], shape: Sequence[int], *, stream: str = "start"
 ) -> Tensor:
-    """Standard normal noise x_1 to start pictures from.
+    """Standard normal noise x_1 that pictures start from.
 
     Arguments:
         seed: The request's seed, any integer.
         indices: Numbers of the pictures in the request, each in [0, 2^32).
         shape: Shape of one picture or latent, for example (4, 8, 8).
-        stream: What the numbers are for.
+        stream: What the random numbers are for.
 
     Returns:
         Noise (len(indices), *shape), float32, on the CPU.

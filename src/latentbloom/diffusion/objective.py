@@ -1,7 +1,7 @@
-"""What the denoiser is trained on: the loss, the times, and the conditions that are hidden.
+"""The training objective: the loss, the times, and which conditions are dropped.
 
-Everything random comes in as an argument, so that each function is the same on every machine
-and a test can hold it against a formula.
+Random numbers are arguments, so every function is deterministic and can be tested against a
+formula.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from latentbloom.diffusion.denoiser import Cond, Denoiser
 from latentbloom.diffusion.parameterisation import prediction_target, x0_gain
-from latentbloom.errors import ConfigError
+from latentbloom.errors import ConfigError, check_number
 
 if TYPE_CHECKING:
     from latentbloom.conditions import ConditionSpec
@@ -33,7 +33,7 @@ def diffusion_loss(
     eps: Tensor,
     weighting: str = "uniform",
 ) -> Tensor:
-    """Weighted squared error of the denoiser's prediction, one number a picture.
+    """Weighted squared error of the denoiser's prediction, one value per picture.
 
         x_t = alpha_t x0 + sigma_t eps
         loss = w(t) mean((prediction(x_t, t, cond) - target(x0, eps))^2)
@@ -42,7 +42,7 @@ def diffusion_loss(
         denoiser: The denoiser; the error is taken in the space that it predicts in.
         x0: Clean pictures or normalised latents (B, ...).
         cond: LongTensor (B,) for each factor, some set to "any" by `drop_conditions`.
-        t: Times (B,) in [0, 1]; those outside the schedule's [t_min, t_max] are moved there.
+        t: Times (B,) in [0, 1], clamped to the schedule's [t_min, t_max].
         eps: Standard normal noise of x0's shape.
         weighting: "uniform" (w = 1) or "min-snr", see `loss_weight`.
 
@@ -63,9 +63,9 @@ def diffusion_loss(
 def loss_weight(
     weighting: str, kind: str, alpha: Tensor, sigma: Tensor, *, gamma: float = 5.0
 ) -> Tensor:
-    """Weight of a time, for squared errors in the space of the prediction.
+    """The weight of a time, for squared errors of the prediction.
 
-    "uniform" is 1. "min-snr" weighs the squared error of x0_hat with min(SNR, gamma), whatever
+    "uniform" is 1. "min-snr" weights the squared error of x0_hat by min(SNR, gamma), whatever
     is predicted; for eps this is min(SNR, gamma) / SNR, for v on a variance-preserving schedule
     min(SNR, gamma) / (SNR + 1).
 
@@ -74,13 +74,13 @@ def loss_weight(
         kind: What is predicted.
         alpha: Signal scale (B,).
         sigma: Noise scale (B,), positive.
-        gamma: Where the SNR is cut off, without unit.
+        gamma: Largest weight, positive, without unit.
 
     Returns:
         Weights (B,).
 
     Raises:
-        ConfigError: The weighting is unknown.
+        ConfigError: The weighting is unknown, or gamma is not positive.
 
     Source: Hang et al., Efficient Diffusion Training via Min-SNR Weighting Strategy
     (arXiv:2303.09556), section 3.4.
@@ -88,6 +88,7 @@ def loss_weight(
     if weighting == "uniform":
         return torch.ones_like(alpha)
     if weighting == "min-snr":
+        check_number("gamma", gamma, positive=True)
         snr = (alpha / sigma).square()
         return snr.clamp(max=gamma) * x0_gain(kind, alpha, sigma).square()
     raise ConfigError(
@@ -100,16 +101,15 @@ def sample_times(
 ) -> Tensor:
     """Times to train at, from uniform random numbers.
 
-    "uniform": t = u. "steps": DDPM's times 1/1000, 2/1000, ..., 1, each as likely.
-    "logit-normal": t = sigmoid(mean + std z), z the standard normal quantile of u; it puts the
-    effort in the middle, where the choice between pictures is made. With `stratified`, row i uses
-    (i + u_i) / B in place of u_i: each batch covers all times evenly, and the loss of a batch
-    fluctuates less.
+    "uniform": t = u. "steps": DDPM's times 1/1000, 2/1000, ..., 1, equally likely.
+    "logit-normal": t = sigmoid(mean + std z), z the standard normal quantile of u, which prefers
+    the middle times. With `stratified`, row i uses (i + u_i) / B in place of u_i: each batch
+    covers all times evenly, and its loss varies less.
 
     Arguments:
         kind: "uniform", "steps" or "logit-normal".
         u: Uniform numbers in [0, 1), shape (B,), float32 or float64.
-        stratified: One number from each of B equal intervals, in rising order.
+        stratified: One time from each of B equal intervals, in increasing order.
         mean: Mean of logit(t), only for "logit-normal".
         std: Standard deviation of logit(t), positive, only for "logit-normal".
 
@@ -117,7 +117,7 @@ def sample_times(
         Times (B,) in [0, 1], of u's dtype.
 
     Raises:
-        ConfigError: The kind is unknown.
+        ConfigError: The kind is unknown, or the mean or standard deviation makes no sense.
 
     Source: Ho et al., Denoising Diffusion Probabilistic Models (arXiv:2006.11239), algorithm 1;
     Esser et al., Scaling Rectified Flow Transformers (arXiv:2403.03206), eq. 19;
@@ -130,6 +130,8 @@ def sample_times(
     if kind == "steps":
         return ((u * NUM_STEPS).floor() + 1).clamp_max(NUM_STEPS) / NUM_STEPS
     if kind == "logit-normal":
+        check_number("mean", mean)
+        check_number("std", std, positive=True)
         tiny = torch.finfo(u.dtype).eps  # the quantiles of 0 and 1 are infinite
         z = math.sqrt(2) * torch.erfinv(2 * u.clamp(tiny, 1 - tiny) - 1)
         return torch.sigmoid(mean + std * z)
@@ -141,22 +143,27 @@ def sample_times(
 def drop_conditions(
     spec: ConditionSpec, cond: Cond, u: Tensor, *, drop_all: float, drop_each: float = 0.0
 ) -> Cond:
-    """Hide conditions, so that the network also learns what it is to know less.
+    """Drop conditions, that is set them to "any", in some rows.
 
-    A row loses all factors at once with probability `drop_all`: that trains the unconditional
-    estimate which guidance needs. Where there are several factors, each is also lost for itself
-    with probability `drop_each`: that trains "any" for one of them.
+    With probability `drop_all` a row loses all factors: this trains the unconditional estimate
+    that guidance needs. If there are several factors, each one is also dropped on its own with
+    probability `drop_each`: this trains estimates under some of the factors.
 
     Arguments:
-        spec: The factors; it alone knows what "any" is.
+        spec: The factors.
         cond: LongTensor (B,) for each factor.
         u: Uniform numbers in [0, 1), shape (B, 1 + number of factors).
         drop_all: Probability in [0, 1].
-        drop_each: Probability in [0, 1]; without effect when there is one factor.
+        drop_each: Probability in [0, 1]; no effect with one factor.
 
     Returns:
         New conditions, of the same shapes.
+
+    Raises:
+        ConfigError: A probability is not between 0 and 1.
     """
+    check_number("drop_all", drop_all, least=0, most=1)
+    check_number("drop_each", drop_each, least=0, most=1)
     everything = u[:, 0] < drop_all
     each = drop_each if len(spec.names) > 1 else 0.0
     masks = {name: everything | (u[:, 1 + i] < each) for i, name in enumerate(spec.names)}

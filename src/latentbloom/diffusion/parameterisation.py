@@ -1,4 +1,4 @@
-r"""What a network predicts, and how to come from there to x0_hat and back.
+r"""What a network can predict, and the conversions to x0_hat and back.
 
 With x_t = alpha x0 + sigma eps, four targets carry the same information:
 
@@ -7,11 +7,11 @@ With x_t = alpha x0 + sigma eps, four targets carry the same information:
     v:     alpha eps - sigma x0         (rotation; Salimans and Ho, arXiv:2202.00512, section 4)
     flow:  u = eps - x0                 (velocity of the straight line; arXiv:2209.03003)
 
-Each is a linear function of (x0, eps), hence so is the way back. For v it divides by
-alpha^2 + sigma^2, which is 1 on a variance-preserving schedule; for flow by alpha + sigma,
-which is 1 on the flow schedule; both formulae hold on every schedule. Only eps divides by
-alpha and only x0's way to eps divides by sigma: callers keep t inside the schedule's
-[t_min, t_max], where neither vanishes.
+Each is a linear function of (x0, eps), and so is its inverse. The inverse for v divides by
+alpha^2 + sigma^2, which is 1 on a variance-preserving schedule; that for flow by alpha + sigma,
+which is 1 on the flow schedule. Both formulas hold on every schedule. Only eps to x0 divides by
+alpha, and only x0 to eps divides by sigma: callers keep t inside the schedule's [t_min, t_max],
+where neither is zero.
 
 All functions are elementwise; alpha and sigma are scalars or broadcast against x_t
 (`expand_like` makes (B,) into (B, 1, 1, 1)).
@@ -36,22 +36,21 @@ def expand_like(scale: Tensor, x: Tensor) -> Tensor:
 
 
 def check_prediction(kind: str) -> Prediction:
-    """The kind itself, if it is one.
+    """Check the name of a kind of prediction, and return it.
 
     Raises:
-        ConfigError: It is none; the message lists those there are.
+        ConfigError: The name is unknown; the message lists the known ones.
     """
     for known in get_args(Prediction):
         if kind == known:
             return known
     raise ConfigError(
-        f"'{kind}' is nothing that a network can predict here. "
-        f"Choose one of: {', '.join(PREDICTIONS)}."
+        f"'{kind}' is no kind of prediction. Choose one of: {', '.join(PREDICTIONS)}."
     )
 
 
 def prediction_target(kind: str, x0: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-    """What a network of that kind should answer.
+    """The training target of a network of that kind.
 
     Arguments:
         kind: "eps", "v", "x0" or "flow".
@@ -75,12 +74,12 @@ def prediction_target(kind: str, x0: Tensor, eps: Tensor, alpha: Tensor, sigma: 
 
 
 def to_x0(kind: str, prediction: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-    """x0_hat from what a network of that kind answered about x_t.
+    """x0_hat from the prediction of a network of that kind.
 
     Arguments:
         kind: "eps" (needs alpha > 0), "v", "x0" or "flow".
-        prediction: The network's answer (B, ...).
-        x_t: What it was asked about, of the same shape.
+        prediction: The network's prediction (B, ...).
+        x_t: The noisy picture or latent that it is for, of the same shape.
         alpha: Signal scale, broadcast against x_t.
         sigma: Noise scale, broadcast against x_t.
 
@@ -99,7 +98,7 @@ def to_x0(kind: str, prediction: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tens
 
 
 def from_x0(kind: str, x0_hat: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-    """The inverse of `to_x0`: what the network must have answered (needs sigma > 0).
+    """The inverse of `to_x0`: the prediction that gives x0_hat (needs sigma > 0).
 
     Arguments:
         kind: "eps", "v", "x0" or "flow".
@@ -116,9 +115,9 @@ def from_x0(kind: str, x0_hat: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor
 
 
 def x0_gain(kind: str, alpha: Tensor, sigma: Tensor) -> Tensor:
-    """Size of the error of x0_hat that an error of size 1 in the prediction makes.
+    """The error of x0_hat for an error of 1 in the prediction.
 
-    It turns a weight of the x0-error into one of the prediction's error:
+    It converts a weight for errors of x0_hat into one for errors of the prediction:
     (x0_hat - x0)^2 = x0_gain^2 (prediction - target)^2.
 
     Returns:

@@ -1,14 +1,14 @@
-"""From noise to pictures, step by step: one generator that everything else looks at.
+"""Sampling: states from noise to picture, for samples, paths and animations alike.
 
-The solver and the model need not share a schedule. Two Gaussian noise schedules with the same
-signal-to-noise ratio differ by a factor alone, so at each evaluation the solver's point x_s at
-(alpha_s, sigma_s) is the model's
+The solver and the model need not share a schedule. At equal signal-to-noise ratio, two Gaussian
+noise schedules differ only by a factor. So at each evaluation the solver's point x_s at
+(alpha_s, sigma_s) becomes the model's
 
     t: log-SNR of the model at t = log(alpha_s^2 / sigma_s^2),
     x_t = x_s alpha_t / alpha_s.
 
-The factor is computed as the ratio of sqrt(alpha^2 + sigma^2), which is the same number and
-stays finite at alpha_s = 0.
+The factor is computed as the ratio of sqrt(alpha^2 + sigma^2), which has the same value and is
+finite at alpha_s = 0.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from latentbloom.diffusion.solvers import Solver, make_solver
 
 @dataclass(frozen=True)
 class State:
-    """A moment on the way from noise to picture.
+    """One state on the path from noise to picture.
 
     Attributes:
         t: Time in the model's schedule: close to 1 at the first state, 0 at the last.
-        x_t: Where the path is (B, ...), in the model's scale: alpha_t x0 + sigma_t eps.
-        x0_hat: What the denoiser makes of it (B, ...); at the last state x_t itself.
-        step: Number of this state: 0, 1, ..., num_steps.
+        x_t: The point on the path (B, ...), in the model's scale: alpha_t x0 + sigma_t eps.
+        x0_hat: The denoiser's estimate of x0 (B, ...); at the last state x_t itself.
+        step: Index of this state: 0, 1, ..., num_steps.
         num_steps: Number of steps of the run, so that step / num_steps is its progress.
     """
 
@@ -54,7 +54,7 @@ def sample_states(
     shift: float = 1.0,
     generators: Sequence[torch.Generator] | None = None,
 ) -> Iterator[State]:
-    """Denoise, and show every state on the way.
+    """Denoise, and yield every state on the path.
 
     Arguments:
         denoiser: A denoiser, guided or not, in evaluation mode.
@@ -62,15 +62,15 @@ def sample_states(
             ddpm and ddim; the other solvers of diffusers step in float32.
         cond: LongTensor (B,) for each factor, on x_1's device.
         sampler: A name in `SAMPLERS`.
-        num_steps: Steps, at least 1. The denoiser is asked once a step, by "heun" twice but
-            for the last. "ddpm" with 1000 on a "linear" model is DDPM's ancestral sampling.
-        shift: Above 1, more of the steps are spent on high noise; see `time_grid`.
-        generators: One for each row, for samplers that add noise ("ddpm"); each row draws from
-            its own alone, so a picture does not depend on its batch.
+        num_steps: Steps, at least 1. The denoiser runs once a step; with "heun" twice, except
+            at the last step. "ddpm" with 1000 on a "linear" model is DDPM's ancestral sampling.
+        shift: Positive; above 1 puts more steps at high noise, see `time_grid`.
+        generators: One for each row, for samplers that add noise ("ddpm"). Each row uses only
+            its own, so a picture does not depend on its batch.
 
     Returns:
-        An iterator over num_steps + 1 states; the last has t = 0 and the pictures. Nothing is
-        computed before it is asked for, but bad arguments are refused at once.
+        An iterator over num_steps + 1 states; the last has t = 0 and the pictures. States are
+        computed one by one as they are read; bad arguments raise at once.
 
     Raises:
         ConfigError: The sampler is unknown, or a number is out of range.
@@ -110,7 +110,7 @@ def _run(
 
 
 def bridge(schedule: Schedule, alpha_s: float, sigma_s: float) -> tuple[float, float]:
-    """Where a solver's level lies on the model's schedule.
+    """Find a solver's noise level on the model's schedule.
 
     Arguments:
         schedule: The model's schedule.
@@ -137,7 +137,7 @@ def sample(
     shift: float = 1.0,
     generators: Sequence[torch.Generator] | None = None,
 ) -> Tensor:
-    """The pictures of the last state of `sample_states`; arguments and errors are the same.
+    """The pictures of the last state of `sample_states`, with the same arguments and errors.
 
     Returns:
         x0 (B, ...), of x_1's dtype, at least float32.

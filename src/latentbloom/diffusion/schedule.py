@@ -1,12 +1,12 @@
-r"""Noise schedules: how much of the picture and how much noise there is at time t.
+r"""Noise schedules: how much signal and how much noise there is at time t.
 
 A schedule maps a time t in [0, 1], where 1 is pure noise, to two scales:
 
     x_t = alpha_t x0 + sigma_t eps,    eps ~ N(0, I).
 
-What tells two times apart is their signal-to-noise ratio, here as its logarithm
-log-SNR = log(alpha_t^2 / sigma_t^2), which falls strictly with t. Two schedules with the same
-log-SNR differ by a scale only, which is why any solver can serve any schedule.
+The logarithm of the signal-to-noise ratio, log-SNR = log(alpha_t^2 / sigma_t^2), decreases
+strictly with t. Where two schedules have the same log-SNR they differ only by a scale, so any
+solver works with any schedule.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from latentbloom.errors import ConfigError
 
 
 class Schedule(abc.ABC):
-    """A pair of functions of time, and the way back from the log-SNR to the time.
+    """alpha_t and sigma_t as functions of time, and the time as a function of the log-SNR.
 
     All methods work elementwise in the dtype and on the device of their argument.
 
     Attributes:
-        name: What `make_schedule` calls it; saved with checkpoints.
-        t_min: Smallest time that a network is asked about. Below it sigma_t is so small that
-            dividing by it would turn rounding errors into noise, and nothing is left to denoise.
-        t_max: Largest such time. Where alpha_1 = 0 it keeps a thousandth of the signal, because
-            a network that predicts eps gives x0_hat only after a division by alpha_t.
+        name: The name for `make_schedule`, saved with checkpoints.
+        t_min: Smallest time that a network is evaluated at. Below it there is nothing left to
+            denoise, and dividing by sigma_t would amplify rounding errors.
+        t_max: Largest such time. If alpha_1 = 0 it keeps a thousandth of the signal, because a
+            network that predicts eps needs a division by alpha_t to give x0_hat.
     """
 
     name: str
@@ -57,13 +57,13 @@ class Schedule(abc.ABC):
 
     @abc.abstractmethod
     def _invert(self, log_snr: Tensor) -> Tensor:
-        """The time of that log-SNR, before `clamp`."""
+        """The time with that log-SNR, not yet clamped."""
 
     def t_from_log_snr(self, log_snr: Tensor) -> Tensor:
-        """The time whose log-SNR that is, or the nearer end of [t_min, t_max].
+        """The time with that log-SNR, clamped to [t_min, t_max].
 
         Arguments:
-            log_snr: Any shape, in nats; infinities are welcome.
+            log_snr: Any shape, in nats; may be infinite.
 
         Returns:
             Times in [t_min, t_max], of the argument's shape and dtype.
@@ -71,7 +71,7 @@ class Schedule(abc.ABC):
         return self.clamp(self._invert(log_snr))
 
     def clamp(self, t: Tensor) -> Tensor:
-        """The time kept inside [t_min, t_max], the times that a network is trained at."""
+        """The time clamped to [t_min, t_max], the range that a network is trained on."""
         return t.clamp(self.t_min, self.t_max)
 
     def __repr__(self) -> str:
@@ -82,7 +82,7 @@ class FlowSchedule(Schedule):
     """The straight line from picture to noise: alpha_t = 1 - t, sigma_t = t.
 
     Source: Liu et al., Flow Straight and Fast (arXiv:2209.03003), eq. 1; Lipman et al., Flow
-    Matching (arXiv:2210.02747), with time the other way round.
+    Matching (arXiv:2210.02747), with time reversed.
     """
 
     name = "flow"
@@ -103,7 +103,7 @@ class CosineSchedule(Schedule):
     """A quarter of a circle: alpha_t = cos(pi t / 2), sigma_t = sin(pi t / 2).
 
     Source: Nichol and Dhariwal, Improved DDPM (arXiv:2102.09672), eq. 17, without its offset s,
-    whose task `t_min` takes over; Salimans and Ho (arXiv:2202.00512), section 4.
+    which `t_min` replaces; Salimans and Ho (arXiv:2202.00512), section 4.
     """
 
     name = "cosine"
@@ -123,14 +123,14 @@ class CosineSchedule(Schedule):
 
 
 class LinearSchedule(Schedule):
-    r"""DDPM's 1000 steps with linearly rising beta, made continuous.
+    r"""DDPM's 1000 steps with linearly increasing beta, in continuous time.
 
     At t = (i + 1) / 1000 it is step i of DDPM,
 
         alpha_t^2 = prod_{j <= i} (1 - beta_j),    beta_j = 1e-4 + j (0.02 - 1e-4) / 999,
 
-    with alpha_t^2 + sigma_t^2 = 1; in between log alpha_t^2 is interpolated linearly, down to
-    alpha_0 = 1. The last step keeps alpha_1 = 0.0064, so no clamping is needed there.
+    with alpha_t^2 + sigma_t^2 = 1; between steps log alpha_t^2 is interpolated linearly, and
+    alpha_0 = 1. At the last step alpha_1 = 0.0064, so t_max is 1.
 
     Source: Ho et al., Denoising Diffusion Probabilistic Models (arXiv:2006.11239), section 4.
     """
@@ -168,7 +168,7 @@ class LinearSchedule(Schedule):
 
 @functools.lru_cache(maxsize=8)
 def _linear_knots(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The logarithm of alpha_t^2 at t = 0, 1/1000, ..., 1: 1001 numbers, summed in float64."""
+    """The logarithm of alpha_t^2 at t = 0, 1/1000, ..., 1: 1001 values, summed in float64."""
     beta = torch.linspace(1e-4, 0.02, LinearSchedule.num_train_steps, dtype=torch.float64)
     sums = torch.cumsum(torch.log1p(-beta), dim=0)
     return torch.cat([sums.new_zeros(1), sums]).to(dtype=dtype).to(device)
@@ -180,10 +180,10 @@ SCHEDULES: dict[str, Callable[[], Schedule]] = {
 
 
 def make_schedule(name: str) -> Schedule:
-    """The schedule of that name.
+    """Make the schedule of that name.
 
     Raises:
-        ConfigError: There is none; the message lists those there are.
+        ConfigError: The name is unknown; the message lists the known ones.
     """
     if name not in SCHEDULES:
         raise ConfigError(f"'{name}' is no noise schedule. Choose one of: {', '.join(SCHEDULES)}.")

@@ -1,8 +1,8 @@
-"""diffusers' schedulers behind one small face: levels of noise, and a step between them.
+"""diffusers' schedulers behind one interface: noise levels, and a step between them.
 
 Every solver gets the same grid of times, evenly spaced in the time of the schedule that the
 model was trained on, from pure noise down to 1 / num_steps (and from there to 0): "trailing"
-spacing, on every schedule. It is handed to diffusers in the form that each scheduler accepts:
+spacing, on every schedule. diffusers gets it in the form that each scheduler accepts:
 
 * those that work on a variance-preserving schedule (ddpm, ddim, dpm++, unipc) are built with
   exactly num_steps training steps whose betas lie on the grid, so that each training step is a
@@ -10,9 +10,9 @@ spacing, on every schedule. It is handed to diffusers in the form that each sche
   not divide 1000: diffusers' DDIM then steps by 1000 // num_steps while its grid does not;
 * those that work on the straight line (euler, heun) are given the grid as sigmas.
 
-Either way a scheduler knows nothing of the model's schedule. `Solver.levels` tells the
-(alpha_s, sigma_s) that it really uses, after its own rounding, and `sampling` evaluates the
-model at the time of equal signal-to-noise ratio.
+In both cases the scheduler does not know the model's schedule. `Solver.levels` holds the
+(alpha_s, sigma_s) that it uses, after its own rounding. `sampling` evaluates the model at the
+time with the same signal-to-noise ratio.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from latentbloom.errors import ConfigError
 
 
 class Solver:
-    """One run of one diffusers scheduler. Make a fresh one for each run: they keep state.
+    """One run of one diffusers scheduler. It keeps state: make a new one for each run.
 
     Attributes:
         levels: (alpha_s, sigma_s) of each evaluation of the model, noisiest first.
@@ -61,7 +61,7 @@ class Solver:
         Arguments:
             i: Number of the evaluation; they must come in order.
             x0_hat: Estimate at level i (B, ...).
-            x_s: Where the path is (B, ...), x_s = alpha_s x0 + sigma_s eps.
+            x_s: The point on the path (B, ...), x_s = alpha_s x0 + sigma_s eps.
             generators: One for each row, for solvers that add noise.
 
         Returns:
@@ -81,10 +81,10 @@ class Sampler:
     """An entry of the registry.
 
     Arguments:
-        description: One line for people.
-        build: Makes a fresh `Solver` from the grid's levels (alpha, sigma).
+        description: One line for help texts.
+        build: Makes a new `Solver` from the grid's levels (alpha, sigma).
         stochastic: Whether it adds noise at its steps.
-        evaluations: How many times the model is asked in a run of n steps.
+        evaluations: Evaluations of the model in a run of n steps.
     """
 
     description: str
@@ -94,7 +94,7 @@ class Sampler:
 
 
 def make_solver(sampler: str, schedule: Schedule, num_steps: int, *, shift: float = 1.0) -> Solver:
-    """A fresh solver on the grid of `time_grid`.
+    """Make a solver on the grid of `time_grid`.
 
     Raises:
         ConfigError: The sampler is unknown, or a number is out of range.
@@ -108,7 +108,7 @@ def find_sampler(name: str) -> Sampler:
     """The sampler of that name.
 
     Raises:
-        ConfigError: There is none; the message lists those there are.
+        ConfigError: The name is unknown; the message lists the known ones.
     """
     if name not in SAMPLERS:
         raise ConfigError(
@@ -142,7 +142,7 @@ def _vp_settings(levels: list[tuple[float, float]]) -> dict[str, Any]:
 
 
 def _vp_levels(alpha_bar: Tensor) -> list[tuple[float, float]]:
-    """Levels from the alpha_bar that a scheduler arrived at in float32, noisiest first."""
+    """Levels from a scheduler's alpha_bar in float32, noisiest first."""
     alpha_bar = alpha_bar.flip(0)
     # 1 - alpha_bar in float32, as the scheduler itself computes it, then on in float64.
     scales = [alpha_bar.double().sqrt(), (1 - alpha_bar).double().sqrt()]
@@ -183,7 +183,7 @@ def _unipc(levels: list[tuple[float, float]]) -> Solver:
 
 
 def _edm_levels(sigmas: Tensor) -> list[tuple[float, float]]:
-    """Variance-preserving levels from sigma / alpha; the last entry is 0 and no level."""
+    """Variance-preserving levels from sigma / alpha, without the last entry, which is 0."""
     ratio = sigmas[:-1].double()
     alpha = torch.rsqrt(1 + ratio.square())
     return list(zip(alpha.tolist(), (ratio * alpha).tolist(), strict=True))
@@ -213,8 +213,8 @@ def _heun(levels: list[tuple[float, float]]) -> Solver:
 
     scheduler = FlowMatchHeunDiscreteScheduler()
     scheduler.set_timesteps(len(levels))
-    # This scheduler takes no grid, so it is put in place afterwards, in the layout that
-    # set_timesteps leaves: every level but the first twice (trial, then step), and 0 once.
+    # This scheduler accepts no grid, so the grid is set afterwards, in the layout of
+    # set_timesteps: every level except the first twice (trial, then step), and 0 once.
     grid = torch.tensor(_flow_sigmas(levels), dtype=torch.float32)
     grid = torch.cat([grid[:1], grid[1:].repeat_interleave(2)])
     scheduler.sigmas = torch.cat([grid, grid.new_zeros(1)])

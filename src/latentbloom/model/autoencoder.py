@@ -21,10 +21,10 @@ CHUNK = 32
 
 
 class AutoencoderModel:
-    """The autoencoder of one run; all that there is of it before stage 2 has begun.
+    """The autoencoder of one run; all there is before stage 2 has started.
 
-    Pictures are always decoded in groups of `CHUNK`, filled up where fewer are asked: a picture
-    then is the same to the bit whatever else was decoded with it.
+    Pictures are always decoded in groups of `CHUNK`, padded if there are fewer, so that a picture
+    is the same to the bit whatever it is decoded with.
 
     Arguments:
         config: Settings of the run.
@@ -61,23 +61,23 @@ class AutoencoderModel:
 
     @property
     def reconstructs(self) -> bool:
-        """Whether it has latents; pixels that are their own latents just come back equal."""
+        """Whether it encodes to latents; False where diffusion runs on the pixels themselves."""
         return self.autoencoder.config.family != "pixel"
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Posterior:
-        """Posterior over normalised latents of pictures (B, C, H, W) in [-1, 1]."""
+        """Posterior over the normalised latents of pictures (B, C, H, W) in [-1, 1], on the CPU."""
         parts = [self._encode(part) for part in images.split(64)]
         means, stds = zip(*parts, strict=True)
         return Posterior(torch.cat(means), torch.cat(stds))
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
-        """Pictures (B, C, H, W) in [-1, 1] of normalised latents (B, C, h, w), on the CPU."""
+        """Normalised latents (B, C, h, w) to pictures (B, C, H, W) in [-1, 1], on the CPU."""
         return torch.cat([self._decode(part) for part in z.split(CHUNK)])
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """Pictures through the autoencoder and back, by the posterior's mean."""
+        """Encode and decode pictures (B, C, H, W) in [-1, 1], by the posterior's mean."""
         return self.decode(self.encode(images).mean)
 
     def _encode(self, images: Tensor) -> Posterior:
@@ -99,11 +99,11 @@ class AutoencoderModel:
 
 
 def load_autoencoder_model(run: Path | str, *, device: str | None = None) -> AutoencoderModel:
-    """The autoencoder of a run folder: the finished one, or the best of a stage 1 that goes on.
+    """Load the autoencoder of a run: the finished one, or the best so far of stage 1.
 
     Raises:
-        RunFolderError: It is no run folder.
-        CheckpointError: There is none yet, or it is broken.
+        RunFolderError: The folder is not a run.
+        CheckpointError: There is no autoencoder yet, or it is broken.
     """
     folder = RunFolder(Path(run))
     config = folder.load_config()
@@ -118,7 +118,7 @@ def load_autoencoder_model(run: Path | str, *, device: str | None = None) -> Aut
 
 
 def load_autoencoder(folder: Path) -> tuple[Autoencoder, str]:
-    """A finished autoencoder and its fingerprint."""
+    """Load a finished autoencoder and its fingerprint."""
     autoencoder, meta = _read(folder)
     return autoencoder, meta["fingerprint"]
 

@@ -1,4 +1,4 @@
-"""The denoiser of a run, from its settings."""
+"""Build the denoiser of a run from its settings."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def build_denoiser(
     spec: ConditionSpec,
     shape: tuple[int, int, int],
 ) -> Denoiser:
-    """A fresh denoiser on latents of that shape."""
+    """A new, untrained denoiser for latents of a shape (C, h, w)."""
     backbone = build_backbone(config, spec, shape)
     return Denoiser(backbone, make_schedule(settings.schedule), settings.prediction)

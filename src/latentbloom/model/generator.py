@@ -1,4 +1,4 @@
-"""A trained model, ready to be asked for pictures."""
+"""A trained model that samples pictures."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from latentbloom.runs.folder import RunFolder
 class Model(AutoencoderModel):
     """Autoencoder and denoiser of one run.
 
-    Pictures are always computed in groups of `CHUNK`, filled up where there are fewer: a picture
-    is the same to the bit whatever else is asked for with it.
+    Pictures are always computed in groups of `CHUNK`, padded if there are fewer, so that a picture
+    is the same to the bit whatever it is sampled with.
 
     Arguments:
         config: Settings of the run.
         spec: The factors that can be asked for.
         autoencoder: Decodes latents.
-        denoiser: Makes latents; left as it is, a copy is used where the precision is lower.
+        denoiser: Makes latents. It is not changed: lower precision uses a copy.
         device: Where to compute.
         autocast_dtype: Lower precision for the networks, or None.
         shown: Combinations of values that training showed; None: all of them.
@@ -72,13 +72,13 @@ class Model(AutoencoderModel):
         path: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Records:
-        """Make pictures.
+        """Sample pictures.
 
         Arguments:
             cond: Words by factor, for example {"smiling": "yes"}; or one such dict a picture. A
                 factor left out may be anything.
             n: How many, at least 1; default one for each dict or index, else 16.
-            seed: Any integer. With a picture's number it decides the picture; nothing else does.
+            seed: Any integer. With a picture's number it determines the noise; nothing else does.
             indices: Numbers of the pictures, each in [0, 2^32); default 0, 1, ..., n - 1.
             guidance: w >= 0: 1 plain conditional, 0 unconditional, above 1 stronger; default as
                 trained.
@@ -87,7 +87,7 @@ class Model(AutoencoderModel):
             num_steps: Solver steps, at least 1; default as trained.
             sampler: Name in `latentbloom.diffusion.SAMPLERS`; default as trained.
             batch_size: Pictures between two reports of progress, at least 1; changes no picture.
-            path: Keep all states on the way.
+            path: Keep all states of each path.
             on_progress: Called after each batch with how many are done, and how many there are.
 
         Returns:
@@ -134,11 +134,11 @@ class Model(AutoencoderModel):
         num_steps: int | None = None,
         sampler: str | None = None,
     ) -> Iterator[State]:
-        """The states of a request's pictures on the way from noise, in one batch.
+        """The states of a request's pictures on the path from noise, in one batch.
 
         Arguments:
             request: What the pictures show, and their numbers.
-            x_1: Noise (n, C, h, w) to begin with; default that of the request.
+            x_1: Noise (n, C, h, w) to start from; default that of the request.
             denoiser: Takes x_t to x0_hat; default `guided()`.
             num_steps: Solver steps; default as trained.
             sampler: Name of the solver; default as trained.
@@ -181,14 +181,14 @@ class Model(AutoencoderModel):
 
 
 def load(run: Path | str, *, device: str | None = None) -> Model:
-    """The finished model of a run folder, or the newest usable one of an unfinished run.
+    """Load the finished model of a run, or the newest usable one of an unfinished run.
 
     Arguments:
         run: The run folder.
-        device: "cpu", "cuda", "mps"; default the best one there is.
+        device: "cpu", "cuda" or "mps"; default the best that is available.
 
     Raises:
-        RunFolderError: It is no run folder, or the run has not come to a model yet.
+        RunFolderError: The folder is not a run, or it has no model yet.
         CheckpointError: A checkpoint is broken, or the two do not belong together.
     """
     folder = RunFolder(Path(run))

@@ -1,4 +1,4 @@
-"""What sampling returns: pictures with what was asked of them."""
+"""The result of sampling: pictures with their conditions, seeds and latents."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Moment:
-    """A state on the way of one picture from noise, for pictures of the path.
+    """One state of a picture's path from noise.
 
     Attributes:
-        t: Time, 1 is pure noise.
+        t: Time in [0, 1]; 1 is pure noise.
         x_t: Noisy latent (C, h, w), normalised.
-        x0_hat: What the denoiser makes of it (C, h, w), normalised.
+        x0_hat: The denoiser's estimate of the latent (C, h, w), normalised.
     """
 
     t: float
@@ -35,11 +35,11 @@ class Record:
 
     Attributes:
         image: uint8 (H, W, C).
-        cond: What was asked, in words; factors left out were "any".
+        cond: The conditions asked for, in words; factors left out were "any".
         seed: Seed of the request.
-        index: Its number in the request; with the seed it decides the picture.
+        index: Its number in the request; with the seed it determines the noise.
         z: Its normalised latent (C, h, w).
-        path: The states on its way, first to last, when they were asked for.
+        path: The states of its path, first to last, if they were asked for.
     """
 
     image: np.ndarray
@@ -105,7 +105,7 @@ class Records(Sequence[Record]):
 
     @property
     def cond(self) -> list[dict[str, str]]:
-        """What was asked of each."""
+        """The conditions of each picture."""
         return [record.cond for record in self._records]
 
     def save(self, folder: Path | str, grid: bool = True) -> list[Path]:

@@ -25,8 +25,8 @@ USUAL = 16
 class Request:
     """Pictures of one seed: what each is to show, and the number of its noise.
 
-    A picture depends on its words, the seed and its number alone. Equal numbers begin with equal
-    noise.
+    A picture depends on its words, the seed and its number alone. Equal numbers start from
+    equal noise.
 
     Arguments:
         asked: Words by factor, for example {"smiling": "yes"}, or one such dict a picture. A
@@ -94,7 +94,7 @@ class Request:
         return {name: torch.cat([row[name] for row in rows]).to(device) for name in spec.names}
 
     def noise(self, shape: Sequence[int]) -> Tensor:
-        """Standard normal noise (n, *shape) that the pictures begin with, on the CPU."""
+        """Standard normal noise (n, *shape) that the pictures start from, on the CPU."""
         return noise_for(self.seed, self.indices, shape)
 
     def generators(self) -> list[torch.Generator]:

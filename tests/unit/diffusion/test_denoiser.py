@@ -121,7 +121,7 @@ def test_unknown_prediction():
     with pytest.raises(ConfigError) as error:
         Denoiser(Spy(), make_schedule("flow"), "noise")
     assert str(error.value) == (
-        "'noise' is nothing that a network can predict here. Choose one of: eps, v, x0, flow."
+        "'noise' is no kind of prediction. Choose one of: eps, v, x0, flow."
     )
 
 

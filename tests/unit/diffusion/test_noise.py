@@ -1,9 +1,15 @@
 """Picture k depends on (seed, k) alone."""
 
+import math
+from typing import Any
+
+import numpy as np
+import pytest
 import torch
 
 from latentbloom.diffusion import generators_for, noise_for
 from latentbloom.diffusion.noise import picture_seed
+from latentbloom.errors import ConfigError
 
 SHAPE = (4, 2, 2)
 
@@ -52,6 +58,28 @@ def test_neighbours_seeds_and_pictures_are_uncorrelated_standard_normal():
     correlation = torch.corrcoef(noise) - torch.eye(600)
     assert float(correlation.abs().max()) < 0.75  # of 180,000 pairs of 64 numbers each
     assert abs(float(correlation.mean())) < 0.002
+
+
+@pytest.mark.parametrize(
+    ("seed", "index", "message"),
+    [
+        (0, -1, "An index is -1. It must be 0 or more."),
+        (0, 2**32, "An index is 4294967296. It must be 4294967295 or less."),
+        (0, 1.0, "An index is 1.0. It must be a whole number."),
+        (0.5, 0, "seed is 0.5. It must be a whole number."),
+        (math.nan, 0, "seed is nan. It must be a whole number."),
+    ],
+)
+def test_a_seed_and_an_index_are_whole_numbers(seed, index, message):
+    with pytest.raises(ConfigError) as error:
+        noise_for(seed, [index], SHAPE)
+    assert str(error.value) == message
+
+
+def test_integers_of_numpy_are_the_same_numbers():
+    seed: Any = np.int64(7)
+    index: Any = np.uint8(2)
+    assert picture_seed(seed, index, "start") == picture_seed(7, 2, "start")
 
 
 def test_generators_are_fresh_and_separate():

@@ -1,5 +1,7 @@
 """Times, weights and hidden conditions."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -177,3 +179,35 @@ def test_unknown_weighting_and_times():
     assert str(error.value) == (
         "'cosine' is no way to choose times. Choose one of: uniform, logit-normal, steps."
     )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda u: sample_times("logit-normal", u, std=0.0), "std is 0.0. It must be positive."),
+        (
+            lambda u: sample_times("logit-normal", u, std=math.nan),
+            "std is nan. It must be positive.",
+        ),
+        (
+            lambda u: sample_times("logit-normal", u, mean=math.nan),
+            "mean is nan. It must be a number",
+        ),
+        (
+            lambda u: loss_weight("min-snr", "eps", u, u, gamma=-1.0),
+            "gamma is -1.0. It must be pos",
+        ),
+        (
+            lambda u: drop_conditions(SPEC, {}, u, drop_all=1.5),
+            "drop_all is 1.5. It must be between 0",
+        ),
+        (
+            lambda u: drop_conditions(SPEC, {}, u, drop_all=0.1, drop_each=math.nan),
+            "drop_each is nan",
+        ),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(call, message):
+    with pytest.raises(ConfigError) as error:
+        call(torch.full((4,), 0.5))
+    assert message in str(error.value)
