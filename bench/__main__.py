@@ -1,11 +1,11 @@
-"""Everything side by side: speed, quality, and other people's models; written to results.md.
+"""Measures speed and quality beside other people's models, and writes results.md.
 
-    python -m bench                  # a drawn source, 2 minutes a model, about 15 in all
+    python -m bench                  # a synthetic source, 2 minutes a model, about 15 in all
     python -m bench --full --source pictures/ --minutes 20 60
 
-Each measurement is a program of this folder that leaves a JSON file in the work folder, and that
-can be called on its own. What is there already is not made again, so that the benchmark can be
-interrupted and called once more; the page is written from the files alone.
+Each measurement is a program in this folder that writes a JSON file to the work folder, and that
+can be called on its own. Existing results are not measured again, so an interrupted benchmark can
+be called once more. The page is written from the files alone.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ def measure(
     whole: bool,
     train: bool,
 ) -> None:
-    """Make every piece that is missing; one that fails is left out of the page.
+    """Make every missing result. One that fails is left out of the page.
 
     Arguments:
-        work: Where the pieces lie.
+        work: The work folder.
         source: What to train on.
         minutes: The budgets.
         peers: Names of the other models.
         n: Samples of each model that are scored.
         map_samples: Samples of each setting that is tried for a quality.
-        whole: Score ours on as many samples as val has, too.
+        whole: Also score ours on as many samples as there are held-out pictures.
         train: Train what is missing.
     """
     for budget in minutes:
@@ -90,7 +90,7 @@ def main() -> int:
         action="append",
         default=[],
         metavar="N=RUN",
-        help="a finished run to copy and take for the one of N minutes",
+        help="use a copy of this finished run as the one of N minutes",
     )
     parser.add_argument("--work", type=Path, default=Path("runs/bench"), metavar="DIR")
     parser.add_argument("--out", type=Path, default=HERE / "results.md", metavar="FILE")

@@ -1,10 +1,10 @@
-"""How well the classes lie apart in the latents of runs.
+"""How well the latents of runs separate the classes.
 
     python -m bench.centres RUN [RUN ...] [--json FILE]
 
-A class centre is the mean of the latents of its training pictures. Of the kept-aside pictures, the
-share whose nearest centre is their own is told; and the spread: the distance of two centres
-(mean over pairs) over the distance of a training latent from its own centre (root mean square).
+A class centre is the mean of the latents of its training pictures. The table gives the share of
+held-out pictures whose nearest centre is that of their own class, and the spread: the mean distance
+of two centres over the root mean square distance of a training latent from its own centre.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def separation(
 
     Arguments:
         train: Latents (N, D) and labels (N, factors) that give the centres.
-        val: The same of kept-aside pictures.
+        val: The same of held-out pictures.
         spec: The factors; pictures of unknown value are left out.
 
     Returns:
-        A row for each factor of which two values are there. The accuracy is the mean over values.
+        A row for each factor that has pictures of two values. The accuracy is the mean over values.
     """
     rows: list[dict[str, Any]] = []
     for column, factor in enumerate(spec.factors):
@@ -80,7 +80,9 @@ def main() -> int:
     """Read, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the values to this file"
+    )
     args = parser.parse_args()
     table = Table("run", "factor", "nearest centre is its own", "of each", "spread", box=SIMPLE)
     found = {}

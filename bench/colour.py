@@ -2,8 +2,8 @@
 
     python -m bench.colour RUN [-n 720] [--seed 0] [--json FILE]
 
-Every colour is sampled equally often, with every value of the other conditions where there are few
-combinations. The colour of a sample is found as the colours of training pictures are.
+Every colour is sampled equally often, and in every combination where there are few. The colour of a
+sample is found by the rule that labels training pictures.
 """
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ def agreement_table(result: ColourAgreement, title: str) -> Table:
 
 
 def main() -> int:
-    """Sample, look, print."""
+    """Sample, find colours, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("run", type=Path, metavar="RUN")
-    parser.add_argument("-n", type=int, default=720, help="samples in all (default: 720)")
+    parser.add_argument("-n", type=int, default=720, help="total number of samples (default: 720)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts there, too")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the counts to this file"
+    )
     args = parser.parse_args()
     began = time.perf_counter()
     result = colour_agreement(load(args.run), n=args.n, seed=args.seed)

@@ -1,4 +1,4 @@
-"""results.md: the machine, the tables, and the commands, from the files of a work folder."""
+"""Writes results.md from the files of a work folder: machine, tables and commands."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def page(work: Work, source: str, minutes: Sequence[float], peers: Sequence[str]
     """The whole page.
 
     Arguments:
-        work: Where the pieces lie.
+        work: The work folder.
         source: What was trained on.
         minutes: The budgets.
         peers: Names of the other models.
@@ -65,9 +65,9 @@ def page(work: Work, source: str, minutes: Sequence[float], peers: Sequence[str]
         "## Quality",
         "",
         "Distances are Fréchet distances on EfficientNet-Lite2 features at 112 pixels, beside the "
-        "floor: that of as many real training pictures. Fewer samples make larger distances: "
-        "compare rows of as many samples. In brackets: what real pictures have. The minutes of "
-        "latentbloom are those of `fit` as a whole, those of the others are training alone.",
+        "floor: that of as many real training pictures. Fewer samples give larger distances, so "
+        "compare rows with equal numbers of samples. Values of real pictures are in brackets. The "
+        "minutes of latentbloom cover all of `fit`, those of the others only training.",
         "",
         *table(QUALITY_HEADS, quality),
         "",
@@ -78,7 +78,7 @@ def page(work: Work, source: str, minutes: Sequence[float], peers: Sequence[str]
             lines += [*table(SAMPLING_HEADS, sampling_rows(piece["rows"])), ""]
             lines += [f"- {text}" for text in sampling_findings(piece["rows"])]
             count = next((row["samples"] for row in piece["rows"].values()), 0)
-            lines += [f"- {count:,} samples a row, of the same noise and conditions.", ""]
+            lines += [f"- {count:,} samples a row, from the same noise and conditions.", ""]
     for budget in minutes:
         if piece := read_piece(work.speed(budget)):
             lines += [f"## Training speed, the model of {budget:g} minutes", ""]
@@ -87,7 +87,7 @@ def page(work: Work, source: str, minutes: Sequence[float], peers: Sequence[str]
     lines += [
         "## Commands",
         "",
-        f"WORK is the folder `{work.path.name}`; of other folders the name alone is shown.",
+        f"WORK is the folder `{work.path.name}`; other folders are shown by name only.",
         "",
     ]
     return "\n".join([*lines, "```", *commands(work), "```", ""])
@@ -102,7 +102,7 @@ def _speed(parts: Mapping[str, Any]) -> list[str]:
 
 
 def configurations(work: Work, minutes: Sequence[float], peers: Sequence[str]) -> list[str]:
-    """A line a model: sizes, what it was trained on, and how fast it was."""
+    """A line for each model: sizes, pictures seen and speed."""
     lines = []
     for budget in minutes:
         try:
@@ -115,7 +115,7 @@ def configurations(work: Work, minutes: Sequence[float], peers: Sequence[str]) -
     for name in peers:
         for budget in minutes:
             folder = work.run(name, budget)
-            trained, drawn = (read_piece(folder / f"{f}.json") for f in ("training", "records"))
+            trained, sampled = (read_piece(folder / f"{f}.json") for f in ("training", "records"))
             if trained is None:
                 continue
             told = (
@@ -123,8 +123,8 @@ def configurations(work: Work, minutes: Sequence[float], peers: Sequence[str]) -
                 f"{trained['images']:,} pictures in {trained['seconds']:.0f} s "
                 f"({trained['images_per_second']}/s)"
             )
-            if drawn is not None:
-                told += f"; {drawn['samples_per_second']:.2f} samples/s"
+            if sampled is not None:
+                told += f"; {sampled['samples_per_second']:.2f} samples/s"
             lines.append(
                 f"- {name}, {budget:g} minutes: {trained.get('package', name)}, "
                 f"{trained['asked']['configuration']}; {told}"
@@ -133,7 +133,7 @@ def configurations(work: Work, minutes: Sequence[float], peers: Sequence[str]) -
 
 
 def commands(work: Work) -> list[str]:
-    """Every command whose results the folder holds, with the seconds that it took."""
+    """Every command whose results are in the folder, with its duration."""
     found = {}
     for path in sorted(work.path.rglob("*.json"), key=lambda p: p.stat().st_mtime):
         piece = read_piece(path)
@@ -146,7 +146,7 @@ def commands(work: Work) -> list[str]:
 
 
 def _short(word: str, work: Path) -> str:
-    """A path without what is said of the machine: below WORK, or its last part."""
+    """A path without the folders of this machine: below WORK, or its last part."""
     path = Path(word)
     for base in (work, work.resolve()):
         if path != base and path.is_relative_to(base):
@@ -155,7 +155,7 @@ def _short(word: str, work: Path) -> str:
 
 
 def machine() -> list[str]:
-    """The processor, and the versions of what was compared."""
+    """The processor and the versions of the packages."""
     import torch
 
     model = platform.processor() or platform.machine()

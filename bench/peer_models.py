@@ -1,7 +1,7 @@
-"""Other people's diffusion models behind one face.
+"""Other people's diffusion models behind one interface.
 
-Each is a small class-conditional U-Net on pixels with the settings that its documentation starts
-from, made small enough for two processor cores.
+Each is a small class-conditional U-Net on pixels. Its settings are those that its documentation
+starts with, in a size that suits two processor cores.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GUIDANCE = 1.75
 
 
 class Peer(Protocol):
-    """A model of somebody else."""
+    """Another project's model."""
 
     lr: float
     package: str  # on PyPI
@@ -25,7 +25,7 @@ class Peer(Protocol):
 
     @property
     def net(self) -> nn.Module:
-        """What is trained, averaged and moved to the device."""
+        """The module that is trained, averaged and moved to the device."""
         ...
 
     def loss(self, images: Tensor, classes: Tensor) -> Tensor:
@@ -40,12 +40,12 @@ class Peer(Protocol):
 class DenoisingDiffusion:
     """`denoising_diffusion_pytorch.classifier_free_guidance`, width 32 instead of 64.
 
-    Written for version 2.3. Its guidance keeps its own defaults: the part of the correction that is
-    parallel to the prediction is taken out, and the spread is brought back by 0.7.
+    Written for version 2.3. Its guidance keeps its own defaults: it removes the part of the
+    correction that is parallel to the prediction, and rescales the standard deviation by 0.7.
     """
 
     package = "denoising-diffusion-pytorch"
-    lr = 3e-4  # its documentation trains at 8e-5 for 700,000 steps; a short run wants more
+    lr = 3e-4  # its documentation trains at 8e-5 for 700,000 steps; a short run needs more
     describe = (
         "Unet(dim=32, dim_mults=(1, 2, 4, 8), cond_drop_prob=0.1), cosine schedule, v objective, "
         f"{STEPS} DDIM steps, guidance {GUIDANCE}"
@@ -71,7 +71,7 @@ class DenoisingDiffusion:
         )
 
     def loss(self, images: Tensor, classes: Tensor) -> Tensor:
-        return self.net((images + 1) / 2, classes=classes)  # it wants [0, 1]
+        return self.net((images + 1) / 2, classes=classes)  # it expects [0, 1]
 
     def sample(self, classes: Tensor) -> Tensor:
         return self.diffusion.sample(classes, cond_scale=GUIDANCE) * 2 - 1
@@ -80,8 +80,8 @@ class DenoisingDiffusion:
 class DiffusersUNet:
     """`diffusers.UNet2DModel` with a class embedding, and diffusers' schedulers.
 
-    Its tutorial predicts the noise on a linear schedule, which in so few steps does not learn how
-    bright a picture is: here it predicts v on the cosine schedule, as its scheduler offers.
+    Its tutorial predicts the noise on a linear schedule. In so few steps that does not learn the
+    brightness of pictures, so here it predicts v on the cosine schedule, as its scheduler can.
     """
 
     package = "diffusers"

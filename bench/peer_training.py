@@ -1,4 +1,4 @@
-"""Training of a peer for several budgets at once, and sampling from it."""
+"""Trains a peer for several budgets at once, and samples from it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ EMA_DECAY = 0.995
 
 @dataclass(frozen=True)
 class Trained:
-    """Where a training stands when the time of a budget is over.
+    """State of a training when a budget is used up.
 
     Arguments:
-        budget: Seconds that were to be trained.
-        seconds: Seconds that were trained: the last step is finished.
+        budget: Seconds of training that were asked for.
+        seconds: Seconds of training, including the end of the last step.
         images: Pictures seen.
         steps: Of the optimiser.
         average: The averaged weights and buffers, by name.
@@ -49,7 +49,7 @@ def train_peer(
     say: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Trained]:
-    """Train once, and stop for a look after each budget; the time of looking does not count.
+    """Train once, and yield after each budget. The time of the caller does not count.
 
     Arguments:
         peer: The model.

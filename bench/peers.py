@@ -3,12 +3,13 @@
     python -m bench.peers NAME SOURCE --minutes 20 60 --out DIR [-n 500] [--size 64]
 
 NAME is `denoising-diffusion-pytorch` (from PyPI, in the extra `bench`) or `diffusers-unet`. Each
-gets what ours gets where it costs nothing: mirrored pictures, bfloat16 autocast where it is faster,
-channels-last memory, averaged weights, classifier-free guidance. The minutes are training alone.
+gets the same help as ours where that costs nothing: mirrored pictures, bfloat16 autocast where it
+is faster, channels-last memory, averaged weights, classifier-free guidance. The minutes count
+training only.
 
-One training serves all the minutes that are named: the averaged weights are kept when each is over,
-in DIR/20 and DIR/60, and samples are drawn from them after the training, in the proportions of val,
-with records.json beside them for bench.score. What DIR holds already is not made again.
+One training serves all budgets. The averaged weights at each of them go to DIR/20 and DIR/60.
+Samples are generated after the training, in val's proportions of labels, with records.json beside
+them for bench.score. Existing results are not made again.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def classes_of(labels: Tensor, spec: ConditionSpec) -> Tensor:
     """One class a combination of labels, for models that know a single factor.
 
     Arguments:
-        labels: Indices (N, factors); an unknown label is a value like others.
+        labels: Indices (N, factors); an unknown label counts as a value.
         spec: The factors.
 
     Returns:
@@ -73,7 +74,7 @@ def build_peer(name: str, spec: ConditionSpec, channels: int, size: int) -> Peer
 
 
 def folder_of(out: Path, minutes: float) -> Path:
-    """Where the weights and the samples after some minutes lie."""
+    """Folder of the weights and samples of a budget."""
     return out / f"{minutes:g}"
 
 
@@ -87,7 +88,7 @@ def train_what_is_missing(
     low: bool,
     command: str,
 ) -> None:
-    """Train for the budgets whose weights are not there yet, in one go."""
+    """Train once for all budgets whose weights are missing."""
     from safetensors.torch import save_file
 
     missing = [
@@ -135,15 +136,15 @@ def sample_what_is_missing(
     *,
     command: str,
 ) -> None:
-    """Draw the samples of one budget, unless they are there; in the precision of the training.
+    """Generate the samples of one budget where they are missing, in the training's precision.
 
     Arguments:
-        peer: Gets the weights that were kept.
+        peer: Gets the weights of the budget.
         spec: The factors.
         wanted: Labels (n, factors).
         folder: Of the budget.
-        asked: What decides them.
-        command: What is running.
+        asked: The request: everything that decides the samples.
+        command: The current command.
     """
     from PIL import Image
     from safetensors.torch import load_file
@@ -178,7 +179,7 @@ def _say(text: str) -> None:
 def main() -> int:
     """Parse, train, sample, write."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench.peers", description="Train somebody else's model."
+        prog="python -m bench.peers", description="Train another project's model."
     )
     parser.add_argument("name", choices=PEERS, metavar="NAME", help=", ".join(PEERS))
     parser.add_argument("source", metavar="SOURCE")
@@ -192,7 +193,7 @@ def main() -> int:
     )
     args = parser.parse_args()
     command = this_command("bench.peers")
-    os.environ.setdefault("TQDM_DISABLE", "1")  # a bar a batch says nothing in a log
+    os.environ.setdefault("TQDM_DISABLE", "1")  # progress bars clutter a log
     source = open_source(args.source)
     spec = source.spec
     entries = [e for e in source.entries if e.split == "train"]

@@ -1,7 +1,7 @@
-"""Finished pieces of the benchmark: what was asked, what it cost, what was found.
+"""Results of the benchmark as JSON files: the request, its cost, and what was found.
 
-Each piece is a JSON file. One that was asked the same is not made again, so that a benchmark can be
-interrupted, and its pieces can be made one by one.
+A result of the same request is not made again, so that a benchmark can be interrupted, and its
+parts can be made one by one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from latentbloom.files import write_json
 
 
 def finished(path: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What `keep` wrote, where the same was asked; None where the piece is still to be made.
+    """What `keep` wrote for the same request; None where there is no such result.
 
     Arguments:
-        path: The piece's file.
-        asked: All that decides what comes out, as JSON can hold it.
+        path: The file.
+        asked: The request: everything that decides the result, in types that JSON knows.
     """
     piece = read_piece(path)
     same = piece is not None and piece["asked"] == json.loads(json.dumps(dict(asked)))
@@ -29,7 +29,7 @@ def finished(path: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def read_piece(path: Path) -> dict[str, Any] | None:
-    """What `keep` wrote, whatever was asked; None where there is no piece that can be read."""
+    """What `keep` wrote for any request; None where there is nothing that can be read."""
     try:
         piece = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -46,14 +46,14 @@ def keep(
     command: str,
     seconds: float,
 ) -> dict[str, Any]:
-    """Write a piece, beside its place first, so that half of one is never taken for a whole.
+    """Write a result, atomically.
 
     Arguments:
-        path: Its file.
-        asked: All that decides what came out.
-        found: What came out; its keys stand beside "asked", "command" and "seconds".
-        command: What made it.
-        seconds: That it took.
+        path: The file.
+        asked: The request: everything that decides the result.
+        found: The result; its keys stand beside "asked", "command" and "seconds".
+        command: The command that made it.
+        seconds: Its duration.
     """
     piece = {"asked": dict(asked), "command": command, "seconds": round(seconds, 2), **found}
     write_json(path, piece)
@@ -61,5 +61,5 @@ def keep(
 
 
 def this_command(module: str) -> str:
-    """The command that runs: `python -m bench.peers ...` for the module "bench.peers"."""
+    """The current command, for example `python -m bench.peers ...` for "bench.peers"."""
     return shlex.join(["python", "-m", module, *sys.argv[1:]])

@@ -2,10 +2,9 @@
 
     python -m bench.sampling RUN SOURCE [-n 500] --json FILE
 
-The settings are the qualities `draft`, `balanced` and `best` that `latentbloom evaluate RUN --map`
-keeps with a run, and DDPM's ancestral sampler at 1,000 steps with the guidance of `balanced`. Where
-the run has no such qualities, they are looked for first and kept. What FILE holds already is not
-measured again.
+The settings are `draft`, `balanced` and `best`, which `latentbloom evaluate RUN --map` saves with a
+run, and DDPM's ancestral sampler at 1,000 steps with the guidance of `balanced`. Where the run
+lacks them, they are measured and saved first. What FILE has already is not measured again.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ ANCESTRAL_STEPS = 1000
 
 
 def settings_of(speed_map: SpeedMap) -> dict[str, Setting]:
-    """What is compared, by name."""
+    """The settings to compare, by name."""
     chosen: dict[str, Setting] = dict(speed_map.chosen.items())
     guidance = chosen["balanced"].guidance
     ancestral = Setting(sampler="ddpm", num_steps=ANCESTRAL_STEPS, guidance=guidance)
@@ -44,15 +43,15 @@ def settings_of(speed_map: SpeedMap) -> dict[str, Setting]:
 def measure(
     model: Model, reference: Reference, setting: Setting, n: int, seed: int = 1
 ) -> dict[str, Any]:
-    """Draw n pictures in val's proportions, with the clock running, and score them.
+    """Generate n pictures in val's proportions of labels, timed, and score them.
 
-    The qualities were chosen on seed 0: another one is fair to what was not chosen.
+    The qualities were chosen with seed 0; another seed is fair to the other settings.
     """
     labels = torch.from_numpy(in_proportion(reference.val_labels, n, seed))
     cond = {name: labels[:, column].clone() for column, name in enumerate(reference.spec.names)}
     words, _ = known_words(reference.spec.words(cond), model.spec)
     start = time.perf_counter()
-    drawn = model.sample(
+    samples = model.sample(
         words,
         n=n,
         seed=seed,
@@ -61,7 +60,7 @@ def measure(
         sampler=setting.sampler,
     )
     seconds = time.perf_counter() - start
-    scores = score_pictures(drawn.pixels, cond, reference)
+    scores = score_pictures(samples.pixels, cond, reference)
     return {
         "setting": setting.model_dump(mode="json"),
         "evaluations": SAMPLERS[setting.sampler].evaluations(setting.num_steps),
@@ -75,7 +74,7 @@ def measure(
 
 
 def qualities_of(run: Path, model: Model, reference: Reference, n: int) -> SpeedMap:
-    """The run's map of qualities, made and kept where there is none."""
+    """The run's speed map, measured and saved where there is none."""
     there = SpeedMap.load(run / FILE_NAME)
     if there is not None:
         return there
@@ -118,7 +117,7 @@ def main() -> int:
     if rows.keys() == settings.keys():
         print(f"{args.json} is there already.")
     else:
-        model.sample(n=1, num_steps=2)  # the first call of all is slow
+        model.sample(n=1, num_steps=2)  # the first call is slow
     for name, setting in settings.items():
         if name in rows:
             continue

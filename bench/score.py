@@ -1,13 +1,13 @@
-"""Score a run, or a folder of generated pictures, against the kept-aside pictures of a source.
+"""Score a run, or a folder of generated pictures, against the held-out pictures of a source.
 
     python -m bench.score RUN SOURCE [-n 1317] [--per-label 1000] [--json FILE]
 
-RUN is a run folder of latentbloom, or a folder of generated pictures: sub-folders named as the
-labels of SOURCE, or the files and records.json that `latentbloom sample` leaves. Every program
-that is compared goes through this one, so that features, sizes and counts are the same.
+RUN is a run folder of latentbloom, or a folder of generated pictures: sub-folders named after the
+labels of SOURCE, or the files and records.json that `latentbloom sample` writes. Every model in the
+comparison is scored by this program, with the same features, sizes and counts.
 
-Distances: EfficientNet-Lite2 at 112 pixels, samples in val's proportions against val; the floor is
-the mean of random samples of train, as many as there are samples, against val.
+Distances: EfficientNet-Lite2 at 112 pixels, samples in val's proportions of labels against val. The
+floor is the mean over random subsets of train, with as many pictures as there are samples.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from latentbloom.runs.folder import RunFolder
 def read_generated(
     folder: Path, spec: ConditionSpec, *, size: int, channels: int
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Pictures uint8 (N, C, size, size) of a folder, and what was asked of each."""
+    """Pictures uint8 (N, C, size, size) of a folder, and the conditions of each."""
     records = folder / "records.json"
     if records.is_file():
         described = json.loads(records.read_text(encoding="utf-8"))["pictures"]
@@ -66,7 +66,7 @@ def read_generated(
 def real_sets(
     source_name: str, *, size: int, channels: int, fit: Fit = "crop"
 ) -> tuple[ImageSet, ImageSet]:
-    """Pictures of a source to train on, and those that it keeps aside."""
+    """Training and held-out pictures of a source."""
     source = open_source(source_name)
     train, val = (
         ImageSet(
@@ -82,7 +82,7 @@ def real_sets(
 
 
 def identity(what: Path) -> str:
-    """What tells a model, or a folder of samples, from another one; empty where nothing does."""
+    """A hash that identifies a model, or a folder of samples; empty where there is none."""
     is_run = (what / "config.json").is_file()
     telling = RunFolder(what).denoiser / "meta.json" if is_run else what / "records.json"
     return hashlib.sha256(telling.read_bytes()).hexdigest() if telling.is_file() else ""
@@ -96,12 +96,17 @@ def main() -> int:
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("source", metavar="SOURCE")
     parser.add_argument("-n", type=int, help="samples in val's proportions (default: as val)")
-    parser.add_argument("--per-label", type=int, default=1000, help="asked of each label")
+    parser.add_argument(
+        "--per-label", type=int, default=1000, help="least number of samples of each label"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=64, help="for a folder of pictures")
     parser.add_argument("--channels", type=int, default=3, help="for a folder of pictures")
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the scores there, unless they are there"
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the scores to this file, unless it has them",
     )
     args = parser.parse_args()
     began = time.perf_counter()

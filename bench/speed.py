@@ -2,9 +2,9 @@
 
     python -m bench.speed RUN [--json FILE]
 
-RUN gives the sizes, the pictures and the latents. Training speed counts whole steps as `fit`
-takes them: reading, all losses, all optimisers, moving average; every phase on. What FILE holds
-already is not measured again.
+RUN gives the sizes, the pictures and the latents. Training speed counts whole steps of `fit`:
+reading, all losses, all optimisers, moving average, with every phase on. Parts that FILE has
+already are not measured again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LATE = 0.9
 
 @contextmanager
 def trainer_of(stage: Stage, config: RunConfig) -> Iterator[Trainer]:
-    """The loop of a stage, without a log, in a folder that goes away."""
+    """The training loop of a stage, without a log, in a temporary folder."""
     from rich.console import Console
 
     from latentbloom.device import make_accelerator
@@ -59,7 +59,7 @@ def trainer_of(stage: Stage, config: RunConfig) -> Iterator[Trainer]:
 def stage_speed(stage: Stage, config: RunConfig) -> tuple[float, float]:
     """Images a second of a stage with every phase on, and GFLOP of one image.
 
-    The arithmetic is that of convolutions and matrix products, forward and backward.
+    The arithmetic counts convolutions and matrix products, forward and backward.
     """
     with trainer_of(stage, config) as trainer:
         trainer.step(LATE)
@@ -109,7 +109,7 @@ def diffusion_stage(config: RunConfig, run: Path) -> Stage:
 
 
 def measure_training(run: Path) -> dict[str, Any]:
-    """Both stages of a run, and the peaks, in one process."""
+    """Training speed of both stages of a run, and the machine's peaks."""
     from latentbloom.runs.folder import RunFolder
 
     config = RunFolder(run).load_config()
@@ -155,7 +155,7 @@ def measure_classic(run: Path) -> dict[str, Any]:
 
 
 def measure_sampling(run: Path) -> dict[str, Any]:
-    """Seconds of 64 pictures at 20 steps with the run's own sampler."""
+    """Seconds that 64 pictures take at 20 steps with the run's own sampler."""
     from latentbloom.model.generator import load
 
     model = load(run)
@@ -176,10 +176,10 @@ def measure(run: Path, out: Path | None) -> dict[str, Any]:
 
     Arguments:
         run: The run folder.
-        out: File that keeps what was found after each part; what it holds is not measured again.
+        out: File for the results after each part; parts that it has are not measured again.
 
     Returns:
-        What was found, by part; parts that failed are missing, and said on stderr.
+        Results by part. Parts that failed are missing, with a message on stderr.
     """
     from bench.score import identity
 

@@ -1,4 +1,4 @@
-"""Rows of the benchmark's tables, reckoned from what its pieces found."""
+"""Rows of the benchmark's tables, computed from its results."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ TOP = 8
 PEAK = "matrix peak bf16, GFLOP/s"
 
 MATRIX = ("conv", "mm", "linear", "matmul", "scaled_dot_product", "einsum")
-"""Parts of the names of operations that do the arithmetic that counts against the peak."""
+"""Parts of the names of operations whose arithmetic counts against the peak."""
 
 TIMES_CLASSIC = 15.0
 SHARE_OF_PEAK = 0.5
 TIMES_ANCESTRAL = 100.0
 DRAFT_EVALUATIONS = 4
 DRAFT_DISTANCE = 1.5
-"""What is aimed at."""
+"""The aims."""
 
 AIMS = {"stage 2 latents/s": "2,000, or better pictures with fewer"}
-"""The same for what `bench.speed` finds, in words."""
+"""Aims of what `bench.speed` measures, in words."""
 
 
 def quality_row(name: str, minutes: float, scores: Piece | None) -> Row:
@@ -73,7 +73,7 @@ def quality_row(name: str, minutes: float, scores: Piece | None) -> Row:
 
 
 def over_floor(distance: Piece) -> str:
-    """A distance, its floor, and how many times the floor it is."""
+    """A distance, its floor, and their ratio."""
     value, floor = distance["value"]["value"], distance["floor"]["value"]
     return f"{value:.1f} / {floor:.1f} = {value / max(floor, 1e-12):.2f}"
 
@@ -101,7 +101,7 @@ def sampling_rows(rows: Mapping[str, Piece]) -> list[Row]:
 
 
 def sampling_findings(rows: Mapping[str, Piece]) -> list[str]:
-    """Sentences: the balanced setting beside the ancestral one, and the draft beside the best."""
+    """Sentences that compare balanced with ancestral sampling, and the draft with the best."""
 
     def distance(name: str) -> float:
         return rows[name]["frechet"]["value"]["value"]
@@ -111,22 +111,22 @@ def sampling_findings(rows: Mapping[str, Piece]) -> list[str]:
         quick, slow = (rows[name]["pictures_per_second"] for name in ("balanced", "ancestral"))
         ratio = distance("balanced") / max(distance("ancestral"), 1e-12)
         found.append(
-            f"`balanced` draws {number(quick / slow)} times as many pictures a second as "
+            f"`balanced` generates {number(quick / slow)} times as many pictures a second as "
             f"{rows['ancestral']['setting']['num_steps']:,} ancestral steps, at {ratio:.2f} times "
             f"their distance (aim: at least {TIMES_ANCESTRAL:g}, at most 1)."
         )
     if {"draft", "best"} <= rows.keys():
         ratio = distance("draft") / max(distance("best"), 1e-12)
         found.append(
-            f"`draft` asks the network {rows['draft']['evaluations']} times, and has {ratio:.2f} "
-            f"times the distance of `best` (aim: at most {DRAFT_EVALUATIONS}, at most "
+            f"`draft` evaluates the network {rows['draft']['evaluations']} times, and has "
+            f"{ratio:.2f} times the distance of `best` (aim: at most {DRAFT_EVALUATIONS}, at most "
             f"{DRAFT_DISTANCE:g})."
         )
     return found
 
 
 def speed_rows(parts: Mapping[str, Piece]) -> list[Row]:
-    """What was found, and what follows from it: name, value, aim."""
+    """Measured values and those derived from them: name, value, aim."""
     found = {
         name: value
         for part in parts.values()
@@ -145,7 +145,7 @@ def speed_rows(parts: Mapping[str, Piece]) -> list[Row]:
 
 
 def share_of_peak(found: Mapping[str, float]) -> float | None:
-    """Arithmetic of stage 1 a second over the machine's own bf16 peak."""
+    """Arithmetic of stage 1 a second, as a share of the machine's bf16 peak."""
     needed = ("stage 1 images/s", "stage 1 GFLOP/image", PEAK)
     if not all(found.get(name) for name in needed):
         return None
@@ -153,7 +153,7 @@ def share_of_peak(found: Mapping[str, float]) -> float | None:
 
 
 def profile_rows(parts: Mapping[str, Piece], *, top: int = TOP) -> list[Row]:
-    """A row of `PROFILE_HEADS` for each of the longest operations, and what is left."""
+    """A row of `PROFILE_HEADS` for each of the slowest operations, and for the rest."""
     profile = parts.get("steps", {}).get("profile")
     if profile is None:
         return []
@@ -176,7 +176,7 @@ def profile_rows(parts: Mapping[str, Piece], *, top: int = TOP) -> list[Row]:
 
 
 def profile_findings(parts: Mapping[str, Piece]) -> list[str]:
-    """A sentence on how much of a step is the arithmetic that counts against the peak."""
+    """A sentence on the share of a step whose arithmetic counts against the peak."""
     profile = parts.get("steps", {}).get("profile")
     if profile is None:
         return []

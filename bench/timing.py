@@ -1,4 +1,4 @@
-"""Seconds of a call, arithmetic of a call, the machine's peak, and where a call's time goes."""
+"""Duration and arithmetic of a call, the machine's peak, and a profile of a call."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def matrix_peak(dtype_name: str) -> float:
 def count_flops(call: Callable[[], object]) -> int:
     """Floating-point operations of convolutions and matrix products in a call.
 
-    PyTorch's own counter follows modules with hooks, which a gradient taken inside a loss does
-    not allow; its formulas are used without it.
+    PyTorch's own counter hooks into modules, which fails where a loss takes a gradient itself. Only
+    its formulas are used.
     """
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import flop_registry
@@ -52,10 +52,10 @@ def count_flops(call: Callable[[], object]) -> int:
 
 
 def where_time_goes(call: Callable[[], object], *, calls: int = 4) -> dict[str, Any]:
-    """Seconds that the processor spends in each operation itself, by name, longest first.
+    """Seconds that the processor spends in each operation, by name, the longest first.
 
-    What an operation calls is counted with what it calls. Seconds of the calls that are in no
-    operation are Python, reading, and the profiler itself.
+    Operations that an operation calls are not counted with it. Time in no operation is Python,
+    reading, and the profiler itself.
 
     Returns:
         "calls", "seconds" of all calls, and "operations": name, seconds and times called.

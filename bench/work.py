@@ -1,4 +1,4 @@
-"""The work folder of the benchmark: where each piece lies, and how it is made."""
+"""The work folder of the benchmark: the path of each result, and how it is made."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ OURS = "latentbloom"
 
 @dataclass
 class Work:
-    """Paths of pieces, and the programs that make them.
+    """Paths of results, and the programs that make them.
 
     Arguments:
         path: The folder.
-        failed: Commands that ended badly.
+        failed: Commands that failed.
     """
 
     path: Path
@@ -40,11 +40,11 @@ class Work:
         return self.path / name / f"{minutes:g}"
 
     def fitted(self, minutes: float) -> Path:
-        """What making our run took."""
+        """Command and duration of our run."""
         return self.path / f"{OURS}-{minutes:g}.fit.json"
 
     def scores(self, name: str, minutes: float, *, whole: bool = False) -> Path:
-        """Scores on as many samples as all have; or, if whole, on as many as val has."""
+        """Scores of equally many samples for all models; if whole, of as many as val has."""
         return self.path / f"{name}-{minutes:g}.{'val-' if whole else ''}scores.json"
 
     def sampling(self, minutes: float) -> Path:
@@ -56,7 +56,7 @@ class Work:
         return self.path / f"{OURS}-{minutes:g}.speed.json"
 
     def call(self, *words: str | Path) -> bool:
-        """Run a module of this Python, as `python -m WORDS`; says whether it ended well."""
+        """Run a module of this Python, as `python -m WORDS`; returns whether it succeeded."""
         shown = shlex.join(["python", "-m", *map(str, words)])
         print(f"$ {shown}", flush=True)
         command = [sys.executable, "-m", *map(str, words)]
@@ -66,7 +66,7 @@ class Work:
         return code == 0
 
     def fit(self, source: str, minutes: float) -> bool:
-        """Our run, unless it is finished; one that was interrupted goes on.
+        """Train our run unless it is finished; an interrupted one is resumed.
 
         Raises:
             LatentbloomError: The folder holds a run of another source.
@@ -83,13 +83,14 @@ class Work:
         began = time.monotonic()
         if not self.call(*words):
             return False
-        seconds = max(time.monotonic() - began, training_seconds(out))  # it may have gone on
+        # An earlier call may have trained, too.
+        seconds = max(time.monotonic() - began, training_seconds(out))
         shown = shlex.join(["python", "-m", *words])
         keep(self.fitted(minutes), asked, {}, command=shown, seconds=seconds)
         return True
 
     def take(self, run: Path, minutes: float) -> None:
-        """Copy a finished run of ours into this folder, unless it was copied before.
+        """Copy a finished run of ours into this folder, once.
 
         Raises:
             LatentbloomError: It is no finished run.
@@ -99,8 +100,8 @@ class Work:
             return
         if not is_finished(run):
             raise LatentbloomError(
-                f"{run} is no finished run of latentbloom. Give a folder that `latentbloom fit "
-                "--out` has come to the end with."
+                f"{run} is no finished run of latentbloom. Use a folder that `latentbloom fit "
+                "--out` has finished."
             )
         if out.exists():
             raise LatentbloomError(f"{out} holds another run. Remove it, or choose another --work.")
@@ -122,7 +123,7 @@ def is_finished(run: Path) -> bool:
 
 
 def training_seconds(run: Path) -> float:
-    """Seconds of both trainings of a run, by its own log."""
+    """Training time of both stages of a run, from its log."""
     last: dict[str, float] = {}
     for line in RunFolder(run).metrics.read_text(encoding="utf-8").splitlines():
         told: dict[str, Any] = json.loads(line)
@@ -132,7 +133,7 @@ def training_seconds(run: Path) -> float:
 
 
 def shape_of(runs: Sequence[Path]) -> list[str]:
-    """Options that give a peer size, colours and precision of the first run there is."""
+    """Options that give a peer the picture size, channels and precision of the first run."""
     for run in runs:
         if (run / "config.json").is_file():
             config = RunFolder(run).load_config()

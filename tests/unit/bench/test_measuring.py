@@ -1,4 +1,4 @@
-"""Programs that measure: their arithmetic, and that an interrupted one goes on where it was."""
+"""Programs that measure: their arithmetic, and that an interrupted one continues."""
 
 from __future__ import annotations
 

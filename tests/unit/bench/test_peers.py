@@ -53,7 +53,7 @@ def image_set(folder: Path) -> ImageSet:
 
 
 def ticking(seconds: float) -> Iterator[float]:
-    """A clock that goes on by so much each time it is read."""
+    """A clock that advances by so much each time it is read."""
     now = 0.0
     while True:
         yield now
@@ -84,7 +84,7 @@ def test_a_training_serves_several_budgets(pictures: Path) -> None:
     assert (first.budget, second.budget) == (4.0, 9.0)
     assert (first.steps, second.steps) == (4, 9)
     assert (first.images, second.images) == (4 * 32, 9 * 32)
-    assert len(toy.seen) == 9, "the second budget goes on where the first one was"
+    assert len(toy.seen) == 9, "the second budget continues the first one"
 
 
 def test_the_average_is_that_of_the_weights_of_its_budget(pictures: Path) -> None:

@@ -105,7 +105,7 @@ def test_what_the_samplers_are_measured_for_can_be_read() -> None:
     balanced, draft = sampling_findings(SAMPLERS)
     assert "120 times as many" in balanced
     assert "at 0.90 times" in balanced
-    assert "asks the network 4 times" in draft
+    assert "evaluates the network 4 times" in draft
     assert "1.32 times the distance of `best`" in draft
     assert [row[0] for row in sampling_rows(SAMPLERS)] == [*SAMPLERS]
     assert sampling_findings({"best": SAMPLERS["best"]}) == []
