@@ -104,3 +104,9 @@ def test_too_few_pictures_say_how_many_are_needed(
     assert outcome.code == 2
     assert f"'{other}' has 6 held-out pictures; scores need 16 or more" in outcome.err
     assert not (run / "scores.json").exists()
+
+
+def test_a_negative_seed_is_refused(call: CommandLine, tmp_path: Path) -> None:
+    outcome = call("evaluate", tmp_path, "--seed", -1)
+    assert outcome.code == 2
+    assert "'-1' is not allowed. Allowed: a whole number of at least 0." in outcome.err

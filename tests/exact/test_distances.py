@@ -10,7 +10,11 @@ import torch
 from numpy.testing import assert_allclose
 
 from latentbloom.evaluate.measures import kernels, neighbours
-from latentbloom.evaluate.measures.distances import frechet_distance, frechet_interval
+from latentbloom.evaluate.measures.distances import (
+    extrapolated_frechet,
+    frechet_distance,
+    frechet_interval,
+)
 from latentbloom.evaluate.measures.intervals import (
     Interval,
     bootstrap,
@@ -157,6 +161,24 @@ class TestIntervals:
         truth = float(np.mean([frechet_distance(*draw()) for _ in range(1500)]))
         cases = [frechet_interval(*draw(), seed=seed) for seed in range(200)]
         assert 180 <= coverage(cases, truth) <= 199
+
+    def test_extrapolated_frechet_distances(self) -> None:
+        rng = np.random.default_rng(5)
+        std = np.exp(-np.arange(16) / 4)
+        # Covariances that commute: the distance of the means and of the standard deviations.
+        truth = 16 * 0.1**2 + float(((1.5 * std - std) ** 2).sum())
+
+        sets = [
+            (rng.normal(size=(60, 16)) * std, rng.normal(size=(90, 16)) * 1.5 * std + 0.1)
+            for _ in range(100)
+        ]
+        cases = [extrapolated_frechet(*pair, repeats=8, seed=k) for k, pair in enumerate(sets)]
+        plain, limit = (np.array([case[k].value for case in cases]) for k in (0, 1))
+        error = limit.std() / 10
+        assert plain.mean() > truth + 5 * error
+        assert abs(limit.mean() - truth) < 3 * error
+        assert 88 <= coverage([case[1] for case in cases], truth) <= 100
+        assert cases[0][0] == frechet_interval(*sets[0], repeats=8, seed=0)
 
     def test_kernel_distances(self) -> None:
         rng = np.random.default_rng(4)

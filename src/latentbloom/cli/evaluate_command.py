@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="feature extractor for the distances: efficientnet-lite2 (default), inception, "
         "dinov2, or the path of an ONNX model",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--map",
         action="store_true",

@@ -83,6 +83,10 @@ def measures(scores: Sequence[Scores]) -> list[Measure]:
             for name in scores[0].pictures.manifold
         ),
     ]
+    limits = tuple(s.pictures.frechet.limit for s in scores)
+    if any(limits):  # comparable for different numbers of pictures, not for different features
+        same = len({s.pictures.features for s in scores}) == 1
+        listed.append(Measure("samples FD, extrapolated", limits, "{:.1f}", False, same))
     for control in scores[0].pictures.control:
         listed.append(
             one(

@@ -13,7 +13,7 @@ from latentbloom.evaluate.features.extractor import Features, Progress, in_batch
 from latentbloom.evaluate.measures.accuracy import confusion, mean_recall, recall_intervals
 from latentbloom.evaluate.measures.classifier import Prediction, train_classifier
 from latentbloom.evaluate.measures.combinations import combination_scores
-from latentbloom.evaluate.measures.distances import frechet_interval
+from latentbloom.evaluate.measures.distances import extrapolated_frechet, frechet_interval
 from latentbloom.evaluate.measures.intervals import share_interval
 from latentbloom.evaluate.measures.kernels import kernel_interval
 from latentbloom.evaluate.measures.neighbours import Manifolds, copying, spread
@@ -31,6 +31,7 @@ ALIKE = 0.6
 """Samples of a label whose spread is below this share of the real spread look alike."""
 
 MIN_OF_A_LABEL = 8
+FEWEST_EXTRAPOLATED = 8
 WORST_PAIRS = 8
 
 
@@ -102,7 +103,7 @@ def score_features(
         features=reference.extractor.tag,
         samples=count,
         val=len(val),
-        frechet=frechet_score(near, reference, repeats=repeats),
+        frechet=frechet_score(near, reference, repeats=repeats, extrapolate=True),
         kernel=DistanceScore(
             name=f"KID@{count}/{reference.extractor.tag}",
             value=kernel_interval(near, val),
@@ -118,12 +119,30 @@ def score_features(
     )
 
 
-def frechet_score(features: np.ndarray, reference: Reference, *, repeats: int) -> DistanceScore:
-    """Fréchet distance of features (N, D) to val, beside its floor: that of as many real ones."""
+def frechet_score(
+    features: np.ndarray, reference: Reference, *, repeats: int, extrapolate: bool = False
+) -> DistanceScore:
+    """Fréchet distance of features (N, D) to val, beside its floor: that of as many real ones.
+
+    Arguments:
+        features: Of N pictures.
+        reference: The real side.
+        repeats: Random halves behind the interval.
+        extrapolate: Also extrapolate to infinitely many pictures, from 8 pictures on.
+    """
+    val, count = reference.val.pooled, len(features)
+    limit = limit_floor = None
+    if extrapolate and min(count, len(val), len(reference.train)) >= FEWEST_EXTRAPOLATED:
+        value, limit = extrapolated_frechet(features, val, repeats=repeats)
+        limit_floor = reference.floor("extrapolated", count)
+    else:
+        value = frechet_interval(features, val, repeats=repeats)
     return DistanceScore(
-        name=f"FD@{len(features)}/{reference.extractor.tag}",
-        value=frechet_interval(features, reference.val.pooled, repeats=repeats),
-        floor=reference.floor("frechet", len(features)),
+        name=f"FD@{count}/{reference.extractor.tag}",
+        value=value,
+        floor=reference.floor("frechet", count),
+        limit=limit,
+        limit_floor=limit_floor,
     )
 
 

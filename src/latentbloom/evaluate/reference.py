@@ -20,7 +20,7 @@ from latentbloom.evaluate.measures.classifier import (
     train_classifier,
     unlearnable,
 )
-from latentbloom.evaluate.measures.distances import frechet_distance
+from latentbloom.evaluate.measures.distances import frechet_distance, frechet_limit
 from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.evaluate.measures.kernels import kernel_distance
 from latentbloom.evaluate.measures.neighbours import Manifolds
@@ -31,6 +31,11 @@ MAX_TRAIN = 20_000
 
 MIN_VAL = 16
 FLOOR_DRAWS = 4
+MEASURES = {
+    "frechet": frechet_distance,
+    "extrapolated": frechet_limit,
+    "kernel": kernel_distance,
+}
 
 
 @dataclass
@@ -68,12 +73,12 @@ class Reference:
         """Distance of n real training pictures to val: mean, minimum and maximum of some draws.
 
         Arguments:
-            kind: "frechet" or "kernel".
+            kind: Key of `MEASURES`.
             n: How many; all of them when there are fewer.
         """
         n = min(n, len(self.train))
         if (kind, n) not in self._floors:
-            measure = {"frechet": frechet_distance, "kernel": kernel_distance}[kind]
+            measure = MEASURES[kind]
             generator = np.random.default_rng(0)
             draws = 1 if n == len(self.train) else FLOOR_DRAWS
             found = [

@@ -50,6 +50,7 @@ def score_rows(
         _distance("samples KID", pictures.kernel, "{:.4f}"),
     ]
     rows += distances[::-1] if pictures.few else distances
+    rows += _extrapolated(pictures.frechet)
     for name, value in pictures.manifold.items():
         real = pictures.manifold_floor[name].value
         rows.append(
@@ -179,6 +180,13 @@ def _distance(what: str, score: DistanceScore, form: str) -> Row:
     note = ", ".join(part for part in (times, score.name) if part)
     value, real = form.format(score.value.value), form.format(score.floor.value)
     return Row(what, value, _between(score.value, form), real, note)
+
+
+def _extrapolated(score: DistanceScore) -> Iterator[Row]:
+    if (limit := score.limit) is not None:
+        real = "" if score.limit_floor is None else f"{score.limit_floor.value:.1f}"
+        value, between = f"{limit.value:.1f}", _between(limit, "{:.1f}")
+        yield Row("samples FD, extrapolated", value, between, real, "to infinitely many pictures")
 
 
 def _between(interval: Interval, form: str) -> str:

@@ -25,11 +25,17 @@ class DistanceScore(_Frozen):
         name: What was measured, for example "FD@1317/efficientnet-lite2/112".
         value: The distance.
         floor: The same distance of as many real training pictures.
+        limit: The distance extrapolated to infinitely many pictures; None for other distances
+            than the samples' Fréchet distance, and for very few pictures.
+        limit_floor: The same extrapolation for as many real training pictures, near 0 where there
+            are more pictures than dimensions.
     """
 
     name: str
     value: Interval
     floor: Interval
+    limit: Interval | None = None
+    limit_floor: Interval | None = None
 
     @property
     def over_floor(self) -> float:

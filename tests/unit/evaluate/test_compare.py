@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from latentbloom.cli.main import main
 from latentbloom.errors import RunFolderError
 from latentbloom.evaluate.comparison import compare_table, measures
 from latentbloom.evaluate.measures.intervals import Interval
-from latentbloom.evaluate.scores import DistanceScore, PictureScores, Scores
+from latentbloom.evaluate.score_table import score_rows
+from latentbloom.evaluate.scores import ControlScore, DistanceScore, PictureScores, Scores
 
 
 def scores(fd: float, kid: float, *, reach: float, n: int = 500) -> Scores:
@@ -73,6 +75,50 @@ def test_a_winner_beats_every_other() -> None:
 def test_other_numbers_of_pictures_are_not_compared() -> None:
     text = shown(scores(50.0, 0.04, reach=1.0, n=500), scores(10.0, 0.04, reach=1.0, n=400))
     assert "not comparable" in line(text, "samples FD")
+
+
+def test_extrapolated_distances_compare_other_numbers_of_pictures() -> None:
+    def with_limit(value: float, n: int, features: str = "net/112") -> Scores:
+        one = scores(50.0, 0.04, reach=1.0, n=n)
+        limit = Interval(value=value, low=value - 1, high=value + 1)
+        frechet = one.pictures.frechet.model_copy(update={"limit": limit, "limit_floor": limit})
+        update = {"frechet": frechet, "features": features}
+        return one.model_copy(update={"pictures": one.pictures.model_copy(update=update)})
+
+    text = shown(with_limit(20.0, 500), with_limit(10.0, 400))
+    assert "run1 is better" in line(text, "samples FD, extrapolated")
+    text = shown(with_limit(20.0, 500), with_limit(10.0, 500, "other/112"))
+    assert "not comparable" in line(text, "samples FD, extrapolated")
+    rows = {row.what: row for row in score_rows(with_limit(20.0, 500).pictures)}
+    assert rows["samples FD, extrapolated"][1:4] == ("20.0", "19.0 to 21.0", "20.0")
+
+
+def test_scores_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    exact = Interval(value=1.0, low=1.0, high=1.0)
+    control = ControlScore(
+        factor="smiling",
+        values=("no", "yes"),
+        asked=(1, 1),
+        met=(exact, exact),
+        mean=exact,
+        real=(exact, exact),
+        real_mean=exact,
+        confusion=((1, 0), (0, 1)),
+        real_confusion=((1, 0), (0, 1)),
+        trained_on_samples=exact,
+    )
+    now = scores(50.0, 0.04, reach=3.0)
+    now = now.model_copy(
+        update={"pictures": now.pictures.model_copy(update={"control": (control,)})}
+    )
+    now.save(tmp_path / "scores.json")
+    assert Scores.load(tmp_path / "scores.json") == now
+    text = (tmp_path / "scores.json").read_text(encoding="utf-8")
+    data = json.loads(text.replace("trained_on_samples", "taught_by_samples"))
+    for distance in ("frechet", "kernel"):
+        del data["pictures"][distance]["limit"], data["pictures"][distance]["limit_floor"]
+    (tmp_path / "scores.json").write_text(json.dumps(data), encoding="utf-8")
+    assert Scores.load(tmp_path / "scores.json") == now
 
 
 def test_more_recall_is_better() -> None:

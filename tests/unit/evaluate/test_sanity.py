@@ -24,6 +24,11 @@ def fresh(shapes) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
 
 def test_new_real_pictures_score_as_real(perfect: PictureScores) -> None:
     assert perfect.frechet.over_floor == pytest.approx(1.0, abs=0.15)
+    limit, real = perfect.frechet.limit, perfect.frechet.limit_floor
+    assert limit is not None
+    assert real is not None
+    assert limit.value < 0.6 * perfect.frechet.value.value
+    assert limit.low <= real.value <= limit.high
     assert perfect.kernel.value.low <= perfect.kernel.floor.value <= perfect.kernel.value.high
     assert met(perfect) > 0.9
     assert perfect.control[0].real_mean.value > 0.9

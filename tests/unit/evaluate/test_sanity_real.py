@@ -28,7 +28,7 @@ Flowers = tuple[ImageSet, ImageSet, ImageSet]
 
 @pytest.fixture(scope="module")
 def flowers(tmp_path_factory: pytest.TempPathFactory) -> Flowers:
-    """Of each kind ten to train on, five kept aside, and five that a generator might draw."""
+    """Of each kind ten to train on, five held out, and five that a generator might make."""
     folder = tmp_path_factory.mktemp("flowers")
     with Image.open(DATA / "flower_colours.webp") as image:
         sheet = np.asarray(image.convert("RGB"))
