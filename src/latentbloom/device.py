@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from latentbloom.errors import ConfigError
+
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
@@ -27,6 +29,25 @@ def default_device() -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def find_device(name: str | None) -> torch.device:
+    """The device of that name; the best available for None.
+
+    Raises:
+        ConfigError: There is no such device here.
+    """
+    if name is None:
+        return default_device()
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ConfigError(
+            f"device is '{name}', which PyTorch cannot use here. Leave it out to get the best "
+            f"device available: {default_device()}."
+        ) from None
+    return device
 
 
 def low_precision(config: RunConfig) -> torch.dtype | None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.config import AutoencoderConfig, RunConfig
-from latentbloom.device import default_device, low_precision
+from latentbloom.device import default_device, find_device, low_precision
 from latentbloom.errors import CheckpointError
 from latentbloom.nn.autoencoders.base import Autoencoder, Posterior
 from latentbloom.nn.autoencoders.build import build_autoencoder
@@ -104,6 +104,7 @@ def load_autoencoder_model(run: Path | str, *, device: str | None = None) -> Aut
     Raises:
         RunFolderError: The folder is not a run.
         CheckpointError: There is no autoencoder yet, or it is broken.
+        ConfigError: There is no such device.
     """
     folder = RunFolder(Path(run))
     config = folder.load_config()
@@ -112,7 +113,7 @@ def load_autoencoder_model(run: Path | str, *, device: str | None = None) -> Aut
         config,
         ConditionSpec.from_json(meta["spec"]),
         autoencoder,
-        device=torch.device(device) if device else default_device(),
+        device=find_device(device),
         autocast_dtype=low_precision(config),
     )
 

@@ -10,7 +10,7 @@ import torch
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.config import DenoiserConfig, DiffusionSettings, RunConfig
-from latentbloom.device import default_device, low_precision
+from latentbloom.device import find_device, low_precision
 from latentbloom.diffusion import Denoiser, State, X0Denoiser, guide, sample_states
 from latentbloom.errors import CheckpointError, check_count, check_number
 from latentbloom.model.autoencoder import CHUNK, AutoencoderModel, load_autoencoder
@@ -190,6 +190,7 @@ def load(run: Path | str, *, device: str | None = None) -> Model:
     Raises:
         RunFolderError: The folder is not a run, or it has no model yet.
         CheckpointError: A checkpoint is broken, or the two do not belong together.
+        ConfigError: There is no such device.
     """
     folder = RunFolder(Path(run))
     config = folder.load_config()
@@ -209,13 +210,12 @@ def load(run: Path | str, *, device: str | None = None) -> Model:
         autoencoder.latent_shape,
     )
     denoiser.backbone.load_state_dict(tensors["ema"] if "ema" in tensors else tensors["model"])
-    where = torch.device(device) if device else default_device()
     return Model(
         config,
         spec,
         autoencoder,
         denoiser,
-        device=where,
+        device=find_device(device),
         autocast_dtype=low_precision(config),
         shown=[tuple(row) for row in meta["shown"]] if meta.get("shown") is not None else None,
     )

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from latentbloom.config import RunConfig
+from latentbloom.device import default_device, find_device
 from latentbloom.errors import ConditionError, ConfigError
 from latentbloom.model.generator import Model
 from latentbloom.model.records import Records
@@ -124,6 +125,14 @@ def test_noise_and_denoiser_may_be_the_callers(model: Model) -> None:
     wanted = model.sample({"colour": "red"}, n=3, seed=1, guidance=2.0, num_steps=2)
     for mine, theirs in zip(records, wanted, strict=True):
         torch.testing.assert_close(mine.z, theirs.z, rtol=1e-4, atol=1e-4)  # 3 rows against 32
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "cpu:x"])
+def test_a_device_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"device is '{name}', which PyTorch cannot use here"):
+        find_device(name)
+    assert find_device("cpu") == torch.device("cpu")
+    assert find_device(None) == default_device()
 
 
 class TestGuidanceInterval:
