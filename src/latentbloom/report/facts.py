@@ -130,7 +130,7 @@ def key_numbers(run: RunFiles) -> list[KeyNumber]:
     if frechet:
         times = frechet["value"]["value"] / max(frechet["floor"]["value"], 1e-12)
         found.append(
-            KeyNumber(f"{times:.1f} ×", "distance to real pictures", "between real pictures: 1")
+            KeyNumber(f"{times:.1f} ×", "distance to real pictures", "real vs. real: 1")
         )
     seconds = sum(run.last(stage).get("seconds") or 0.0 for stage in STAGES)
     if seconds:
