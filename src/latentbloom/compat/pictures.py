@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from latentbloom.compat.classes import class_words, combine
 from latentbloom.compat.training import RESULTS, check_same
 from latentbloom.errors import ConfigError, RunFolderError, check_count, check_number
+from latentbloom.files import write_atomic
 from latentbloom.pictures.images import read_picture, save_picture
 
 if TYPE_CHECKING:
@@ -231,8 +231,7 @@ def _figure(what: str, save_path: Path | str | None, **scene: Any) -> Path:
         place = Path(save_path) if save_path is not None else Path(file.name)
         if place.suffix.lower() != file.suffix:
             return save_picture(place, read_picture(file))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.move(file, place))
+        return write_atomic(place, file.read_bytes())
 
 
 def _check_ending(path: Path) -> None:

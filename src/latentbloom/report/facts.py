@@ -129,9 +129,7 @@ def key_numbers(run: RunFiles) -> list[KeyNumber]:
     frechet = get(run.scores, "pictures.frechet")
     if frechet:
         times = frechet["value"]["value"] / max(frechet["floor"]["value"], 1e-12)
-        found.append(
-            KeyNumber(f"{times:.1f} ×", "distance to real pictures", "real vs. real: 1")
-        )
+        found.append(KeyNumber(f"{times:.1f} ×", "distance to real pictures", "real vs. real: 1"))
     seconds = sum(run.last(stage).get("seconds") or 0.0 for stage in STAGES)
     if seconds:
         found.append(KeyNumber(duration(seconds), "training time", _budget(run)))

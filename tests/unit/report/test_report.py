@@ -101,9 +101,7 @@ def test_what_is_missing_is_said_and_the_rest_is_there(drawn: Path, gone: str, s
 def test_scores_are_shown_with_their_intervals_and_what_is_wrong_is_said(drawn: Path) -> None:
     make_scores().save(drawn / "scores.json")
     text = write_report(drawn).read_text(encoding="utf-8")
-    assert text.count("2.5 × real vs. real") == 2, (
-        "samples and reconstructions"
-    )
+    assert text.count("2.5 × real vs. real") == 2, "samples and reconstructions"
     assert "real vs. real: -0.01" in text, "a floor about zero is no measure"
     assert "sampler dpm++, num_steps 20." in text
     assert "5 <small>[4, 6]</small>" in text
