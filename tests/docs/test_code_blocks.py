@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from sybil import Document, Example
-from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.myst import CodeBlockParser
 
 import latentbloom
 from tests.docs import workshop
@@ -35,18 +36,16 @@ def shell(example: Example) -> None:
         (workshop.check if not_run(example) else workshop.run)(words)
 
 
-class Python(PythonCodeBlockParser):
+def python(example: Example) -> None:
     """Run a Python block, or compile it where the page says that it is not run."""
-
-    def evaluate(self, example: Example) -> None:
-        if not_run(example):
-            compile(example.parsed, example.path, "exec")
-        else:
-            super().evaluate(example)
+    if not_run(example):
+        compile(example.parsed, example.path, "exec")
+    else:
+        PythonEvaluator()(example)
 
 
 PARSERS = (
-    Python(),
+    CodeBlockParser("python", evaluator=python),
     *(CodeBlockParser(language, evaluator=shell) for language in ("sh", "bash", "console")),
 )
 
@@ -100,7 +99,7 @@ def test_an_unknown_option_is_found() -> None:
 def test_a_block_that_is_not_run_gives_a_reason() -> None:
     for page in PAGES:
         text = (ROOT / page).read_text(encoding="utf-8")
-        for found in re.finditer(r"<!-- not run.*", text):
+        for found in re.finditer(r"^<!-- not run.*", text, re.MULTILINE):
             assert NOT_RUN.search(found[0] + "\n"), f"{page}: '{found[0]}' gives no reason"
             after = text[found.end() :].lstrip("\n")
             assert after.startswith("```"), f"{page}: no block follows '{found[0]}'"

@@ -144,7 +144,8 @@ def shrink(words: list[str]) -> list[str]:
         for word in rest:
             if word in BUDGETS:
                 next(rest)
-                found += [word, BUDGETS[word]] if BUDGETS[word] else []
+                value = BUDGETS[word]
+                found += [word, value] if value is not None else []
             else:
                 found.append(word)
         given = {word.removeprefix("--") for word in found if word.startswith("--")}
