@@ -52,6 +52,7 @@ format: $(VENV)/.installed ## put the code into shape
 	"$(BIN)/ruff" format .
 
 docs: $(VENV)/.installed-docs ## docs/_build/html
+	"$(BIN)/python" docs/diagrams.py
 	"$(BIN)/sphinx-build" --fail-on-warning --keep-going -q docs docs/_build/html
 	@echo "Open this in a browser: docs/_build/html/index.html"
 
