@@ -1,8 +1,8 @@
-"""Scores with error bars: how real pictures look, how they obey, and whether they are copies.
+"""Scores with intervals: do samples look real, are they as asked, and are they copies?
 
-Everything here reads finished pictures or a finished model; nothing is trained that a generator
-could learn from.
+This package reads finished pictures or a finished model. It trains classifiers that score, and
+nothing that a generator learns from.
 """
 
 FEW = 2048
-"""Pictures below which a Fréchet distance says little on its own, and a note says so."""
+"""With fewer pictures a Fréchet distance says little on its own, and a note says so."""

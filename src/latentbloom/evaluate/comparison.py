@@ -158,7 +158,7 @@ def compare_table(names: Sequence[str], scores: Sequence[Scores]) -> RenderableT
 
 def _verdict(measure: Measure, names: Sequence[str], best: int | None) -> str:
     if not measure.comparable:
-        return "not comparable: measured on other numbers or features"
+        return "not comparable: other features, or another number of pictures"
     if sum(value is not None for value in measure.values) < 2:
         return ""
     return "none beyond chance" if best is None else f"{names[best]} is better"

@@ -139,7 +139,7 @@ def affordable(
         model: Measured on 32 samples.
         extractor: Measured on 32 pictures.
         train: Training pictures.
-        val: Kept-aside pictures.
+        val: Held-out pictures.
         seconds: The budget, measurement included.
         wanted: The most samples.
     """

@@ -70,8 +70,8 @@ def extrapolated_frechet(
     r"""Fréchet distance, and its extrapolation to infinitely many pictures, with intervals.
 
     The bias of the distance is inversely proportional to the number of pictures, in first order.
-    So a line through the distances of random subsets, drawn over the inverse of their share s of
-    both sets, meets the unbiased distance where that inverse is 0:
+    The distances of random subsets, with a share s of both sets, lie near a line over 1 / s. Where
+    1 / s is 0, the line meets the unbiased distance:
 
     .. math:: E[d^2(s)] \approx d^2_\infty + c / s
 
