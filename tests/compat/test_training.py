@@ -186,7 +186,7 @@ def test_a_picture_that_cannot_be_drawn_is_an_error_of_the_program(
 ) -> None:
     autoencoder = load_autoencoder_model(two_epochs).autoencoder
     monkeypatch.setattr("latentbloom.evaluate.run_sets.sets_of_run", lambda *_: (None, None))
-    with pytest.raises(RunFolderError, match="No picture of 'reconstructions': no training pictures"):
+    with pytest.raises(RunFolderError, match="'reconstructions': no training pictures"):
         compat.visualize_reconstructions(autoencoder, two_epochs, tmp_path / "r.png")
     assert list(tmp_path.iterdir()) == []
 
