@@ -1,4 +1,4 @@
-"""What a picture can be asked to show: factors, their values, and "any".
+"""Conditions of a picture: factors, their values, and "any".
 
 A batch carries `cond: dict[name, LongTensor (B,)]`, one entry a factor. The null value of a
 factor, written "any", is the index after its last value. Only this module knows that.
@@ -25,7 +25,7 @@ ANY = "any"
 
 @dataclass(frozen=True)
 class Factor:
-    """One thing that pictures are labelled with.
+    """One property that pictures are labelled with.
 
     Arguments:
         name: What is asked for, for example "smiling" or "species".

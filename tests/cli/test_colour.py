@@ -46,7 +46,7 @@ def test_a_run_with_found_colours(call: CommandLine, folder: Path, tmp_path: Pat
     words = [*SETTINGS, "--data.channels", "3", "--factors", "label,colour"]
     outcome = call("fit", folder, "--out", run, *words)
     assert outcome.code == 0, outcome.err
-    assert "colour was found by the program in the pictures" in " ".join(outcome.out.split())
+    assert "colour was computed from the pictures" in " ".join(outcome.out.split())
     assert "Colours as they were found" in outcome.out
     assert (run / "figures" / "color_label_sample.png").is_file()
     kept = json.loads((run / "colours.json").read_text())["pictures"]

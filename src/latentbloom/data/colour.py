@@ -1,10 +1,9 @@
-"""The colour of what a picture shows, in a word.
+"""The main colour of a picture, as a word.
 
-K-means in OKLab (Ottosson 2020) gathers a picture's pixels into a few patches of colour. Each has
-the name of the nearest prototype, and points for being large, near the middle and vivid; patches
-along the border lose points, and so do green, black and brown, which are mostly leaves, shade and
-earth. The name with the most points is the picture's. Where a mask says what the subject is, only
-its pixels count, and nothing is taken for background.
+K-means in OKLab (Ottosson 2020) groups a picture's pixels into a few patches of colour. Each patch
+gets the name of the nearest prototype, and a score for being large, central and vivid. Patches
+along the border score less, and so do green, black and brown, which are mostly leaves, shade and
+earth. The name with the highest score wins. With a mask of the subject, only its pixels count.
 """
 
 from __future__ import annotations
@@ -19,18 +18,18 @@ COLOURS = (
     *("red", "orange", "yellow", "green", "blue"),
     *("purple", "pink", "brown", "white", "black"),
 )
-"""Every word that can be found; grey counts as white or black, whichever is nearer."""
+"""All names; grey counts as white or black, whichever is nearer."""
 
 RECIPE = 1
-"""Another number whenever the same picture might get another name: kept finds are not mixed."""
+"""To be increased whenever pictures might get other names: stored colours are then not used."""
 
 SIDE = 32
-"""Side, in pixels, at which a picture is looked at."""
+"""Side, in pixels, to which a picture is scaled first."""
 
 _PATCHES = 7
 _ROUNDS = 8
 _LEAST_MASK = 16
-"""A mask of fewer pixels says nothing."""
+"""A mask of fewer pixels is ignored."""
 
 _PROTOTYPES: dict[str, tuple[str, ...]] = {
     "red": ("e5191f", "c1121f", "8f0f1e", "5f0a12", "e23a3a", "c9303b", "f04030"),
@@ -100,9 +99,9 @@ def colour_of(pixels: np.ndarray, mask: np.ndarray | None = None) -> str:
     """The colour of what a picture shows.
 
     Arguments:
-        pixels: uint8 (H, W, C), C in {1, 3}. Its central square is looked at, at 32 x 32, so that
-            a thumbnail has the name of its picture.
-        mask: bool (H, W): where the subject is; None where nobody knows.
+        pixels: uint8 (H, W, C), C in {1, 3}. Its central square is scaled to 32 x 32, so that
+            a thumbnail gets the same name as its picture.
+        mask: bool (H, W): where the subject is; None if unknown.
 
     Returns:
         One of `COLOURS`; a grey picture is white or black.
@@ -112,7 +111,7 @@ def colour_of(pixels: np.ndarray, mask: np.ndarray | None = None) -> str:
 
 
 def colour_points(pixels: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-    """How much speaks for each colour; arguments as in `colour_of`.
+    """The score of each colour; arguments as in `colour_of`.
 
     Returns:
         float64 (10,) in the order of `COLOURS`, not negative.
@@ -173,9 +172,9 @@ def _contrast(means: np.ndarray, along: np.ndarray) -> np.ndarray:
 
 
 def _seeds(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Where k-means begins: the middle colour, then ever the one that is least like those before.
+    """Where k-means starts: the mean colour, then always the one farthest from those before.
 
-    Nothing is drawn by lot, so that a picture has one name.
+    There is no randomness, so that a picture always gets the same name.
     """
     middle = np.average(x, axis=0, weights=weights)
     seeds = [x[((x - middle) ** 2).sum(axis=1).argmin()]]
@@ -199,7 +198,7 @@ def _indices(words: tuple[str, ...], names: np.ndarray) -> np.ndarray:
 
 
 def _subject(mask: np.ndarray) -> np.ndarray | None:
-    """Bool (32 * 32,), or None when next to nothing is marked."""
+    """Bool (32 * 32,), or None if next to nothing is marked."""
     grey = mask.astype(np.uint8)[..., None] * np.uint8(255)
     inside = fit_square(grey, SIDE).ravel() > 127
     return inside if inside.sum() >= _LEAST_MASK else None

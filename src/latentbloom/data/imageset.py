@@ -1,4 +1,4 @@
-"""The pictures of one split at one size, read as needed, with a bounded cache."""
+"""The pictures of one split at one size, read when needed, with a cache of limited size."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NEIGHBOURS = 8
-"""How many other pictures are tried before a broken one stops the run."""
+"""How many other pictures are tried before a broken file stops the run."""
 
 
 class ImageSet:
     """Pictures and conditions by index.
 
-    The first `cache_bytes` worth of pictures stay decoded once they have been read, the rest
-    is read again each time: under shuffled epochs that hits as often as any other rule, and
-    it needs no bookkeeping that threads could disturb.
+    The first pictures of the set, as many as fit into `cache_bytes`, stay in memory once they have
+    been read. The others are read again each time, from what the audit kept on disk, or from their
+    files. In shuffled epochs every other rule hits as often, and this one needs no bookkeeping.
 
-    A file that breaks while a run goes on is set aside: a neighbour with the same labels
-    stands in for it, and one warning names it.
+    A file that breaks during a run is replaced by a neighbour with the same labels, and one
+    warning names it.
 
     Arguments:
         source: Reads the pictures.
@@ -45,7 +45,7 @@ class ImageSet:
         size: Side of the pictures, in pixels.
         channels: 1 or 3.
         fit: How pictures that are not square become so: "crop" or "squeeze".
-        cache_bytes: Bound of the decoded cache.
+        cache_bytes: Size limit of the decoded pictures in memory.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ImageSet:
         self.fit: Fit = fit
         self._kept = open_kept(source, size=size, fit=fit)
         self.set_aside: dict[str, str] = {}
-        """Names of pictures that broke since the audit, and why."""
+        """Names of pictures whose files broke after the audit, and why."""
         room = max(0, cache_bytes) // (channels * size * size)
         cached = min(len(self.entries), room)
         # np.empty touches no memory: pages are taken as pictures come in.
@@ -105,7 +105,7 @@ class ImageSet:
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def images(self, indices: Indices) -> torch.Tensor:
-        """Pictures by index, in the order asked, repeats allowed.
+        """Pictures by index, in the order given; an index may be repeated.
 
         Arguments:
             indices: Each in [0, len).
@@ -155,7 +155,7 @@ class ImageSet:
         entry = self.entries[index]
         if entry.name not in self.set_aside:
             self.set_aside[entry.name] = str(error)
-            logger.warning("Set aside, another picture stands in: %s", error)
+            logger.warning("Replaced by another picture: %s", error)
         same = np.flatnonzero((self._labels == self._labels[index]).all(axis=1))
         nearest = same[np.argsort(np.abs(same - index), kind="stable")][1 : 1 + _NEIGHBOURS]
         for other in nearest:

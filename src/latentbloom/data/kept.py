@@ -45,7 +45,7 @@ class KeptPictures:
     """Decoded pictures by entry, read from a memory-mapped file.
 
     Arguments:
-        source: Whose pictures they are; tells whether a file has changed since.
+        source: Whose pictures they are; knows whether a file has changed.
         pixels: uint8 (N, size, size, 3).
         rows: By name of the picture, its row and the stamp of its file.
     """

@@ -1,4 +1,4 @@
-"""Pictures as numbers: uint8 on disk, float in [-1, 1] in front of a network."""
+"""Pixels: uint8 on disk, float in [-1, 1] for networks; channels, sizes, squares."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST_ON_CPU = 64
 
 
 def to_float(pixels: torch.Tensor) -> torch.Tensor:
-    """Bytes to the range that networks see: x / 127.5 - 1.
+    """Bytes to the range that networks use: x / 127.5 - 1.
 
     Arguments:
         pixels: uint8, any shape, values in [0, 255].
@@ -73,7 +73,7 @@ def fit_square(pixels: np.ndarray, size: int, *, fit: Fit = "crop") -> np.ndarra
     """Make a picture `size` x `size`, antialiased.
 
     Shrinking uses a Lanczos window, enlarging a bicubic one; a picture that has the size
-    already is handed back untouched.
+    already is returned as it is.
 
     Arguments:
         pixels: uint8 (H, W, C), C in {1, 3}.
@@ -101,7 +101,7 @@ def fit_square(pixels: np.ndarray, size: int, *, fit: Fit = "crop") -> np.ndarra
 
 
 def suggest_size(short_side: float, device_type: str = "cpu") -> int:
-    """The largest of `SIZES` that the pictures fill and the machine can train.
+    """The largest of `SIZES` that most pictures fill and the machine can train.
 
     Arguments:
         short_side: Median of the pictures' shorter sides, in pixels.

@@ -20,7 +20,7 @@ SUFFIXES = frozenset(
         *("ppm", "tif", "tiff", "webp"),
     )
 )
-"""Endings, in lower case, of the files that are taken for pictures."""
+"""Endings, in lower case, of picture files."""
 
 FileStamp: TypeAlias = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds; (0, 0) where there is no file."""
@@ -46,7 +46,7 @@ class Picture:
 
 
 def file_stamp(path: Path | None) -> FileStamp:
-    """What tells whether a file was changed."""
+    """Size and time of change of a file, which show whether it was changed."""
     try:
         status = None if path is None else path.stat()
     except OSError:
@@ -101,7 +101,7 @@ def _upright(image: Image.Image) -> Image.Image:
     from PIL import ImageOps
 
     image.load()
-    # Looking for EXIF costs as much as decoding a small JPEG, and most files have none.
+    # Reading EXIF costs as much as decoding a small JPEG, and most files have none.
     if image.format != "TIFF" and _EXIF_KEYS.isdisjoint(image.info):
         return image
     try:
@@ -130,7 +130,7 @@ def _on_white(image: Image.Image) -> np.ndarray:
 
 
 def _deep_to_bytes(values: np.ndarray, mode: str) -> np.ndarray:
-    """16-bit, 32-bit and float grey to bytes, by the range that the numbers are written for.
+    """16-bit, 32-bit and float grey to bytes, by the range of values of the format.
 
     16 bits mean [0, 65535] whatever one picture holds: stretching each picture by itself would
     change brightness from file to file. Float and 32-bit files say no range; the smallest of
@@ -153,5 +153,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if type(error).__name__ == "UnidentifiedImageError":
-        return "its content is no known picture format"
+        return "its content is not a known picture format"
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__

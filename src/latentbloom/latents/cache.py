@@ -1,7 +1,7 @@
-"""Latents of a data set, encoded once: memory-mapped shards beside a manifest.
+"""Latents of a data set, encoded once: memory-mapped shards and a manifest.
 
 A shard holds the posterior's mean and standard deviation of each picture and of its mirror image,
-normalised, in float32. Batches are gathered at random from it without reading the rest.
+normalised, in float32. A random batch is read without reading the rest.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _BATCH = 64
 
 
 class Latents(Protocol):
-    """What stage 2 learns from: a `LatentCache`, or pictures themselves (`PixelLatents`).
+    """What stage 2 is trained on: a `LatentCache`, or pictures themselves (`PixelLatents`).
 
     Attributes:
         shape: Shape (C, h, w) of one latent.
-        mirrored: Whether latents of mirror images may be asked for.
+        mirrored: Whether there are latents of mirror images.
         fingerprint: Fingerprint of the autoencoder that they belong to.
         labels: Indices of all pictures' labels, LongTensor (N, factors).
     """
@@ -100,7 +100,7 @@ class LatentCache:
 
         Arguments:
             indices: Which pictures, (B,).
-            mirrored: 1 where the mirror image's latent is wanted; default none.
+            mirrored: 1 for the latent of the mirror image; default none.
 
         Returns:
             Two float32 tensors (B, C, h, w).
@@ -138,7 +138,7 @@ class LatentCache:
         except (FileNotFoundError, ValueError) as error:
             raise RunFolderError(
                 f"{path} is missing or broken ({error}). Delete {self.folder} and run "
-                "`latentbloom fit` again: the latents are encoded anew."
+                "`latentbloom fit` again: the latents are then encoded again."
             ) from None
         if shard.shape != expected:
             raise RunFolderError(
@@ -160,8 +160,8 @@ def encode_raw_latents(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Encode every picture once, with its mirror image, as raw latents.
 
-    The deviation is of the latents as they are drawn in training, so it holds the spread of
-    the means and the noise of the posteriors.
+    The standard deviation is that of latents sampled from the posteriors, as in training: it
+    includes the spread of the means and the noise of the posteriors.
 
     Returns:
         Mean and standard deviation of all raw latents by channel, float64 (C,).
@@ -210,9 +210,9 @@ def encode_raw_latents(
 def finish_latents(
     autoencoder: Autoencoder, images: ImageSet, folder: Path, *, mirror: bool, fingerprint: str
 ) -> LatentCache:
-    """Normalise the shards in place by the autoencoder's numbers and write the manifest.
+    """Normalise the shards in place by the autoencoder's shift and scale, and write the manifest.
 
-    The manifest is written last: a folder without one is unfinished and is encoded anew.
+    The manifest is written last: a folder without one is unfinished and is encoded again.
     """
     shift = autoencoder.shift.cpu().numpy()[:, None, None]
     scale = autoencoder.scale.cpu().numpy()[:, None, None]

@@ -1,4 +1,4 @@
-"""Pictures in the place of latents, for diffusion on pixels."""
+"""Pictures instead of latents, for diffusion on pixels."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 class PixelLatents:
     """An `ImageSet` behind the interface of `LatentCache`: each picture is its own latent.
 
-    Nothing is stored: pictures come from the set's own cache and are mirrored as they are asked
-    for.
+    Nothing is stored: pictures come from the set's own cache and are mirrored when they are read.
 
     Arguments:
         images: The pictures.
-        mirrored: Whether mirror images may be asked for.
+        mirrored: Whether there are mirror images.
         fingerprint: Fingerprint of the autoencoder, which is the identity.
     """
 
@@ -36,11 +35,11 @@ class PixelLatents:
     def posterior(
         self, indices: Sequence[int], mirrored: Sequence[int] | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pictures (B, C, H, W) in [-1, 1], and their deviations, which are 0.
+        """Pictures (B, C, H, W) in [-1, 1], and their standard deviations, which are 0.
 
         Arguments:
             indices: Which pictures, (B,).
-            mirrored: 1 where the mirror image is wanted; default none.
+            mirrored: 1 for the mirror image; default none.
         """
         import torch
 

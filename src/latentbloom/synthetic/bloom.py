@@ -1,4 +1,4 @@
-"""What drawn flowers have in common: petals' colours, a frame of their own, whorls, a middle."""
+"""Parts of all flowers: colours of petals, the flower's coordinates, whorls, the middle."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def ring(
     shape: str,
     dim: float = 0.0,
 ) -> None:
-    """A whorl of narrow petals, each a bit different, drawn in one go by folding the angle."""
+    """A whorl of narrow petals, each a bit different, rendered at once by folding the angle."""
     step = TAU / count
     turned = (theta + _F(rng.uniform(0.0, TAU))) * _F(1.0 / step)
     index = np.floor(turned)

@@ -1,7 +1,7 @@
 """A small antialiased renderer on numpy: signed distances, coverage, soft backgrounds.
 
 Coordinates run from -1 (left, top) to 1 (right, bottom) whatever the size in pixels, so that a
-scene looks the same at every size. Distances are negative inside a shape. Colours are float32
+scene is the same at every size. Distances are negative inside a shape. Colours are float32
 RGB in [0, 1], held as planes (3, H, W).
 """
 
@@ -94,7 +94,7 @@ class Canvas(Patch):
         self.size = size
 
     def near(self, x: float, y: float, reach_x: float, reach_y: float | None = None) -> Patch:
-        """The part around a point: small features cost little when drawn there alone."""
+        """The part around a point: rendering a small feature there alone costs little."""
         return self.cut(*self.window(x, y, reach_x, reach_x if reach_y is None else reach_y))
 
     def window(self, x: float, y: float, reach_x: float, reach_y: float) -> tuple[slice, slice]:

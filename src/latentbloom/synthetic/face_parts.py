@@ -1,4 +1,4 @@
-"""Eyes, brows, nose, mouth and glasses of a drawn face."""
+"""Eyes, brows, nose, mouth and glasses of a rendered face."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def eye(head: Head, sign: float, colour: Array) -> None:
     """One eye: white, iris, pupil, glint, and the line of the lid.
 
     Arguments:
-        head: Where it is drawn.
+        head: The head that gets it.
         sign: -1 for the eye on the left, 1 for the one on the right.
         colour: Of the iris.
     """

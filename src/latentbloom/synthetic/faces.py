@@ -1,4 +1,4 @@
-"""A drawn face: smiling or not, with or without glasses."""
+"""A rendered face: smiling or not, with or without glasses."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def _room(canvas: Canvas, rng: Rng) -> None:
         spot.paint(cover, hsv(hue + rng.uniform(-90, 90), 0.25, rng.uniform(0.5, 1.0)))
 
 
-def draw_face(smiling: bool, glasses: bool, rng: Rng, size: int) -> Array:
-    """Draw one face.
+def render_face(smiling: bool, glasses: bool, rng: Rng, size: int) -> Array:
+    """Render one face.
 
     Arguments:
         smiling: Whether the mouth's corners are clearly up; otherwise they are level or down.

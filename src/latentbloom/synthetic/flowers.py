@@ -1,4 +1,4 @@
-"""A drawn flower in its surroundings."""
+"""A rendered flower in its surroundings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from latentbloom.synthetic.bloom import COLOURS, Bloom, Petals
 from latentbloom.synthetic.canvas import TAU, Array, Canvas, Rng, blade, ellipse, hsv, mix, turn
 from latentbloom.synthetic.species import HEADS
 
-__all__ = ["COLOURS", "SPECIES", "draw_flower"]
+__all__ = ["COLOURS", "SPECIES", "render_flower"]
 
 SPECIES = tuple(sorted(HEADS))
 
@@ -77,8 +77,8 @@ def _stem(canvas: Canvas, rng: Rng, x: float, y: float, *, leaves: int, long: bo
         canvas.paint(canvas.cover(distance), mix(dark, light, brightness))
 
 
-def draw_flower(species: str, colour: str, rng: Rng, size: int) -> Array:
-    """Draw one flower.
+def render_flower(species: str, colour: str, rng: Rng, size: int) -> Array:
+    """Render one flower.
 
     Arguments:
         species: One of `SPECIES`.

@@ -1,4 +1,4 @@
-"""A drawn head without its features: body, skin, hair."""
+"""A rendered head without its features: body, skin, hair."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Look:
     thick: float
 
     @classmethod
-    def drawn(cls, rng: Rng, smile: float) -> Look:
+    def sampled(cls, rng: Rng, smile: float) -> Look:
         """One of many; a smile narrows the eyes."""
         return cls(
             apart=rng.uniform(0.175, 0.215),
@@ -73,7 +73,7 @@ class Head:
     """The face's own frame, centred between the ears and tilted, and what the face is like.
 
     Arguments:
-        canvas: What is drawn on.
+        canvas: What the head is rendered on.
         rng: Decides everything but the smile.
         smile: How far the mouth's corners are up, in [-1, 1].
     """
@@ -92,7 +92,7 @@ class Head:
         self._cos, self._sin = math.cos(self.tilt), math.sin(self.tilt)
         u, v = turn(canvas.x - _F(self.x0), canvas.y - _F(self.y0), self.tilt)
         self.u, self.v = u * _F(1.0 / self.scale), v * _F(1.0 / self.scale)
-        self.look = Look.drawn(rng, smile)
+        self.look = Look.sampled(rng, smile)
         self.skin = _skin_tones(rng)
         self.hair = _hair_tones(rng)
         self.style = _STYLES[rng.integers(len(_STYLES))]

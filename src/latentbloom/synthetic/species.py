@@ -1,4 +1,4 @@
-"""Six species of flower, told apart by the number and the shape of their petals."""
+"""Six species of flower, with different numbers and shapes of petals."""
 
 from __future__ import annotations
 
@@ -207,4 +207,4 @@ HEADS: dict[str, Callable[[Bloom, Rng, Petals], None]] = {
     "sunflower": sunflower,
     "tulip": tulip,
 }
-"""How each species is drawn."""
+"""The function that renders each species."""

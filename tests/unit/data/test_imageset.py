@@ -125,7 +125,7 @@ def test_a_broken_file_is_replaced_by_one_with_its_label(
     assert torch.equal(batch[0], batch[1])
     assert images.cond([9])["label"].tolist() == [0]
     assert [record.message.count("cat/9.png") for record in caplog.records] == [1]
-    assert "its content is no known picture format" in images.set_aside["cat/9.png"]
+    assert "its content is not a known picture format" in images.set_aside["cat/9.png"]
 
 
 def test_a_folder_that_is_gone_stops_the_run(source: Source) -> None:

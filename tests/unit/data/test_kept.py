@@ -65,7 +65,7 @@ def everything(source: Source, size: int = 64, channels: int = 3, fit: Fit = "cr
     return images.images(range(len(images))).numpy()
 
 
-def decoded_anew(
+def decoded_again(
     source: Source, size: int, channels: int, fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> np.ndarray:
     with monkeypatch.context() as patch:
@@ -75,12 +75,12 @@ def decoded_anew(
 
 @pytest.mark.parametrize("fit", ["crop", "squeeze"])
 @pytest.mark.parametrize(("size", "channels"), [(64, 3), (64, 1), (32, 3), (96, 3)])
-def test_the_same_pixels_as_decoding_anew_without_decoding(
+def test_the_same_pixels_as_decoding_again_without_decoding(
     photographs: Path, monkeypatch: pytest.MonkeyPatch, size: int, channels: int, fit: Fit
 ) -> None:
     source = open_source(photographs)
     audit_source(source, size=size, keep=fit)
-    expected = decoded_anew(source, size, channels, fit, monkeypatch)
+    expected = decoded_again(source, size, channels, fit, monkeypatch)
     decoded = counted(monkeypatch)
 
     found = everything(source, size, channels, fit)
@@ -111,7 +111,9 @@ def test_another_size_or_fit_is_decoded(photographs: Path, monkeypatch: pytest.M
     assert len(decoded) == 2 * len(source.entries)
 
 
-def test_a_changed_file_is_decoded_anew(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_file_is_decoded_again(
+    photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = open_source(photographs)
     audit_source(source, keep="crop")
     changed = source.entries[5].path
@@ -125,7 +127,7 @@ def test_a_changed_file_is_decoded_anew(photographs: Path, monkeypatch: pytest.M
     found = everything(source)
 
     assert decoded == [changed, touched]
-    np.testing.assert_array_equal(found, decoded_anew(source, 64, 3, "crop", monkeypatch))
+    np.testing.assert_array_equal(found, decoded_again(source, 64, 3, "crop", monkeypatch))
 
 
 def test_added_pictures_leave_the_others_kept(
@@ -212,7 +214,7 @@ def test_the_limit_keeps_the_first_ones(photographs: Path, monkeypatch: pytest.M
     monkeypatch.setattr(kept, "LIMIT", 10 * 3 * 64 * 64)
     source = open_source(photographs)
     audit_source(source, keep="crop", workers=1)
-    expected = decoded_anew(source, 64, 3, "crop", monkeypatch)
+    expected = decoded_again(source, 64, 3, "crop", monkeypatch)
     decoded = counted(monkeypatch)
 
     np.testing.assert_array_equal(everything(source), expected)

@@ -224,13 +224,13 @@ def test_a_file_cut_short(tmp_path: Path) -> None:
 def test_a_file_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("not a picture")
 
-    with pytest.raises(SourceError, match=r"a\.jpg cannot .*: its content is no known picture"):
+    with pytest.raises(SourceError, match=r"a\.jpg cannot .*: its content is not a known picture"):
         read_picture(tmp_path / "a.jpg")
 
 
 def test_an_empty_file_and_a_missing_one(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
-    with pytest.raises(SourceError, match="its content is no known picture format"):
+    with pytest.raises(SourceError, match="its content is not a known picture format"):
         read_picture(tmp_path / "a.jpg")
     with pytest.raises(SourceError, match="there is no such file"):
         read_picture(tmp_path / "b.jpg")

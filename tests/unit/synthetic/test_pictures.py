@@ -11,7 +11,7 @@ from PIL import Image
 from latentbloom.data.pixels import fit_square
 from latentbloom.data.sources.rendered import synthetic_faces, synthetic_flowers
 from latentbloom.errors import SourceError
-from latentbloom.synthetic.flowers import COLOURS, SPECIES, draw_flower
+from latentbloom.synthetic.flowers import COLOURS, SPECIES, render_flower
 
 SOURCES = pytest.mark.parametrize("opened", [synthetic_flowers, synthetic_faces])
 
@@ -122,8 +122,8 @@ def test_petals_have_the_colour_of_the_label(species: str, colour: str) -> None:
     """What changes when only the colour's word changes has the hue of that word."""
     other = "purple" if colour in ("yellow", "orange") else "yellow"
     for seed in range(2):
-        picture = draw_flower(species, colour, np.random.default_rng(seed), 64) / 255.0
-        changed = draw_flower(species, other, np.random.default_rng(seed), 64) / 255.0
+        picture = render_flower(species, colour, np.random.default_rng(seed), 64) / 255.0
+        changed = render_flower(species, other, np.random.default_rng(seed), 64) / 255.0
         petals = np.abs(picture - changed).max(axis=2) > 0.25
         assert petals.mean() > 0.04
         red, green, blue = np.median(picture[petals], axis=0)
@@ -139,10 +139,10 @@ def test_petals_have_the_colour_of_the_label(species: str, colour: str) -> None:
 
 def face_pair(*, smiling: tuple[bool, bool], glasses: tuple[bool, bool], seed: int) -> np.ndarray:
     """Where two faces that share everything else differ, (64, 64) in [0, 1]."""
-    from latentbloom.synthetic.faces import draw_face
+    from latentbloom.synthetic.faces import render_face
 
     pictures = [
-        draw_face(s, g, np.random.default_rng(seed), 64) / 255.0
+        render_face(s, g, np.random.default_rng(seed), 64) / 255.0
         for s, g in zip(smiling, glasses, strict=True)
     ]
     return np.abs(pictures[0] - pictures[1]).max(axis=2)

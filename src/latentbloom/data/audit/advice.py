@@ -1,4 +1,4 @@
-"""An audit's findings in plain words: is the data enough, and what is to be mended?"""
+"""What an audit's findings mean: is there enough data, and what needs fixing?"""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from latentbloom.conditions import ANY
 from latentbloom.data.audit.findings import Audit, ValueCount, Verdict
 from latentbloom.words import plural, shortened
 
-# Training pictures of the rarest value, and in all, from which on a verdict holds. They are
-# rules of thumb for latents of 256 numbers: a few hundred pictures a label show what the label
-# means, some thousands in all keep a model from reciting them.
+# The fewest training pictures of the rarest value, and in total, for each verdict. They are rules
+# of thumb for latents of 256 dimensions: a few hundred pictures a label show what the label means,
+# and some thousands in total keep a model from memorising them.
 _LEVELS: tuple[tuple[Verdict, int, int], ...] = (
     ("good", 1000, 4000),
     ("fair", 200, 1000),
@@ -19,17 +19,17 @@ _LEVELS: tuple[tuple[Verdict, int, int], ...] = (
 )
 _MEANING = {
     "good": "enough to learn the labels and to vary freely",
-    "fair": "enough to learn the labels; expect some softness and now and then a near copy",
+    "fair": "enough to learn the labels; expect some blur and an occasional near copy",
     "few": "expect recognisable but soft pictures that stay close to the training pictures; "
-    "mirroring (on by default) helps, some hundred more a label help more",
-    "far too few": "expect copies of the training pictures or noise; gather at least 200 a label",
+    "mirroring (on by default) helps, some hundred more pictures a label help more",
+    "far too few": "expect copies of the training pictures or noise; collect at least 200 a label",
 }
 _IMBALANCED = 3.0
 _THIN = 10
 
 
 def judge(audit: Audit) -> tuple[Verdict, tuple[str, ...]]:
-    """Whether the data is likely to be enough, and what to mend, the gravest first."""
+    """Whether the data is likely to be enough, and what to fix, the most important first."""
     known = [count for count in audit.counts if count.value != ANY]
     rarest = min(known, key=lambda count: count.train)
     verdict = next(
@@ -56,8 +56,9 @@ def _about_duplicates(audit: Audit) -> list[str]:
     if audit.contradictions:
         advice.append(
             f"{plural(len(audit.contradictions), 'picture')} "
-            f"{'is' if len(audit.contradictions) == 1 else 'are'} there under different labels: "
-            f"{shortened([' = '.join(g.names) for g in audit.contradictions])}. Decide which holds."
+            f"{'has' if len(audit.contradictions) == 1 else 'have'} a duplicate under another "
+            f"label: {shortened([' = '.join(g.names) for g in audit.contradictions])}. Decide "
+            "which label is right."
         )
     leaks = audit.leaks
     if leaks:
@@ -72,7 +73,9 @@ def _about_duplicates(audit: Audit) -> list[str]:
     }
     if any(copies.values()):
         counted = " and ".join(plural(count, word) for word, count in copies.items() if count)
-        advice.append(f"{counted}, named in audit.json: what is there twice is learned by heart.")
+        advice.append(
+            f"{counted}, named in audit.json: the model memorises pictures that it sees more often."
+        )
     return advice
 
 
@@ -84,25 +87,27 @@ def _about_balance(audit: Audit, known: Sequence[ValueCount]) -> list[str]:
             ordered = sorted((c for c in known if c.factor == factor), key=lambda c: c.train)
             advice.append(
                 f"{factor} is imbalanced: {ordered[-1].value} is {ratio:.1f} times as frequent as "
-                f"{ordered[0].value}, which will look worse. Rare values are drawn more often."
+                f"{ordered[0].value}, which will look worse. Training shows rare values more often."
             )
     absent = [f"{c.factor}={c.value}" for c in known if c.train == 0]
     if absent:
         advice.append(
-            f"Nothing to train on for {shortened(absent)}: asked for, it will be a guess."
+            f"No training pictures for {shortened(absent)}: samples of it will be guesses."
         )
     if audit.val == 0:
-        advice.append("No pictures are kept aside: nothing tells learning from memorising.")
+        advice.append(
+            "No pictures are held out, so that scores cannot tell learning from memorising."
+        )
     else:
         unseen = [f"{c.factor}={c.value}" for c in known if c.val == 0 and c.train]
         if unseen:
-            advice.append(f"val has no picture of {shortened(unseen)}: no score for it.")
+            advice.append(f"val has no picture of {shortened(unseen)}, so that it gets no score.")
     missing = [c for c in audit.combinations if c.train == 0]
     if missing:
         advice.append(
             f"{len(missing):,} of {len(audit.combinations):,} combinations have no picture to "
-            f"train on ({shortened([' '.join(c.values) for c in missing])}): they will be put "
-            "together from their parts."
+            f"train on ({shortened([' '.join(c.values) for c in missing])}): samples of "
+            "them are composed from their values."
         )
     thin = [c for c in audit.combinations if 0 < c.train < _THIN]
     if thin:
@@ -120,12 +125,12 @@ def _about_pixels(audit: Audit) -> list[str]:
     coloured = audit.looked_at - len(audit.broken) - audit.grey
     if audit.channels == 3 and 0 < coloured <= 0.02 * audit.looked_at:
         advice.append(
-            f"All but {plural(coloured, 'picture')} are grey. A grey model needs less: ask for "
-            "1 channel."
+            f"All but {plural(coloured, 'picture')} are grey. A grey model learns faster: set "
+            "--data.channels 1."
         )
     if audit.sizes.short_side < audit.suggested_size:
         advice.append(
-            f"Half of the pictures are smaller than {audit.suggested_size} px and are enlarged: "
-            "they stay soft."
+            f"Half of the pictures are smaller than {audit.suggested_size} px. They are enlarged "
+            "and stay blurred."
         )
     return advice

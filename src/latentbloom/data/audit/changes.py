@@ -2,7 +2,7 @@
 
 A run keeps a list of its pictures: name, split and labels, in order. Pictures that come, go, or
 change their labels afterwards change the training set. They can also move others between the
-splits, because a held-out share is chosen anew from all names.
+splits, because a held-out share is chosen again from all names.
 """
 
 from __future__ import annotations

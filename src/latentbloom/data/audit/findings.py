@@ -1,4 +1,4 @@
-"""What an audit found, as data that goes to `audit.json` and back."""
+"""The findings of an audit, written to `audit.json` and read from it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Duplicates(_Frozen):
     names: tuple[str, ...]
     exact: bool
     across_splits: bool
-    """A leak: some are trained on and some kept aside."""
+    """A leak: some are trained on and some are held out."""
     across_labels: bool
     """A contradiction: the same picture under different labels."""
 
@@ -123,7 +123,7 @@ class Audit(_Frozen):
         return tuple(group for group in self.duplicates if group.across_labels and group.exact)
 
     def save(self, path: Path) -> None:
-        """Write `audit.json`, whole or not at all."""
+        """Write `audit.json`."""
         write_atomic(path, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
@@ -131,7 +131,7 @@ class Audit(_Frozen):
         """Read what `save` wrote.
 
         Raises:
-            SourceError: There is no such file, or it is no audit.
+            SourceError: There is no such file, or it is not an audit.
         """
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
@@ -141,5 +141,5 @@ class Audit(_Frozen):
             ) from error
         except (ValidationError, UnicodeDecodeError) as error:
             raise SourceError(
-                f"{path} is no audit of this version of latentbloom. Run the audit again."
+                f"{path} is not an audit of this version of latentbloom. Run the audit again."
             ) from error

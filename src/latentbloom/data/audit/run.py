@@ -1,7 +1,7 @@
-"""What is in a source, whether it holds together, and whether it is likely to be enough.
+"""The audit: what is in a source, whether it is consistent, and whether it is likely to be enough.
 
-Every picture is decoded once. A broken one is named and set aside; only when next to nothing
-is left does the audit refuse.
+Every picture is decoded once. A broken one is named and not used. The audit only refuses a source
+of which next to nothing can be used.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _sample(source: Source) -> Sequence[Entry]:
 
 
 def _check(source: Source, kept: Sequence[Entry], broken: Sequence[Aside]) -> None:
-    """Refuse when the broken pictures leave too little."""
+    """Refuse a source of which too few pictures can be read."""
     try:
         check_enough(len(kept), source.name)
     except SourceError as error:
@@ -129,8 +129,8 @@ def _check(source: Source, kept: Sequence[Entry], broken: Sequence[Aside]) -> No
             for factor, index in zip(source.spec.factors, kept[0].labels, strict=True)
         )
         raise SourceError(
-            f"'{source.name}' has one label only, {words}, once the {len(broken):,} files that "
-            f"cannot be read are set aside. The first of them: {broken[0].reason}"
+            f"'{source.name}' has one label only, {words}, without the {len(broken):,} files that "
+            f"cannot be read. The first of them: {broken[0].reason}"
             if broken
             else f"'{source.name}' has one label only, {words}. Two or more are needed."
         )
@@ -178,7 +178,7 @@ def _sizes(seen: Sequence[Seen]) -> Sizes:
 def _duplicates(seen: Sequence[Seen]) -> Iterator[Duplicates]:
     exact = exact_groups([picture.digest for picture in seen])
     yield from (_group(seen, members, exact=True) for members in exact)
-    # One of each set of exact duplicates stands for all in the search for near ones.
+    # In the search for near duplicates, one of each set of exact ones represents them all.
     repeated = {index for members in exact for index in members[1:]}
     single = [index for index in range(len(seen)) if index not in repeated]
     if not single:

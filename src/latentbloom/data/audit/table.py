@@ -1,4 +1,4 @@
-"""An audit for the terminal."""
+"""An audit as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _counts(audit: Audit) -> RenderableType:
             table.add_section()
         table.add_row(
             "" if count.factor == previous else escape(count.factor),
-            "any (not said)" if count.value == ANY else escape(count.value),
+            "any (unknown)" if count.value == ANY else escape(count.value),
             f"{count.train:,}",
             f"{count.val:,}",
             f"{(count.train + count.val) / (audit.train + audit.val):.1%}",
@@ -69,7 +69,7 @@ def _files(audit: Audit) -> RenderableType:
     grid.add_column(overflow="fold")
     sizes = audit.sizes
     if audit.synthetic:
-        grid.add_row("pictures", "drawn by the program at any size, labels exact")
+        grid.add_row("pictures", "rendered by the program at any size, exact labels")
     elif sizes.different == 1:
         grid.add_row("size", f"all {sizes.width[0]} x {sizes.height[0]} px")
     else:

@@ -19,7 +19,7 @@ from latentbloom.errors import SourceError
 Split = Literal["train", "val"]
 
 MIN_PICTURES = 16
-"""Below this number nothing is trained."""
+"""Fewer pictures are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Entry:
     Arguments:
         name: Unique in its source, POSIX-relative, for example "train/smiling/1.jpg".
         labels: An index a factor, in the order of the spec; `null_index` when unknown.
-        split: Whether it is trained on or kept aside.
-        path: Its file; None when the program draws it.
+        split: "train" for training, "val" for held out.
+        path: Its file; None when the program renders it.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """Something that was found and is not used, and why."""
+    """A file or row that is not used, and why."""
 
     name: str
     reason: str
@@ -67,12 +67,12 @@ class Source(Protocol):
 
     @property
     def synthetic(self) -> bool:
-        """Whether the program draws them: endless, exact labels, any size."""
+        """Whether the program renders the pictures: any number, any size, exact labels."""
         ...
 
     @property
     def treatment(self) -> str:
-        """What is done to the pixels after decoding, such as "crop 148"; "" for nothing.
+        """What is done to the pixels after decoding, for example "crop 148"; "" for nothing.
 
         It is part of the fingerprint of a set of pictures.
         """
@@ -80,7 +80,7 @@ class Source(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was decided while opening, in sentences for the user."""
+        """Sentences for the user about what was decided when the source was opened."""
         ...
 
     @property
@@ -101,8 +101,8 @@ class Source(Protocol):
 
         Arguments:
             entry: One of `entries`.
-            size: The side that the caller needs: drawn pictures are drawn at it, large files
-                may be decoded at a fraction that is not below twice of it. None means the
+            size: The side that the caller needs: synthetic pictures are rendered at it, large
+                files may be decoded at a fraction that is not below twice of it. None means the
                 original size.
 
         Raises:
@@ -123,7 +123,7 @@ class FileSource:
 
     @property
     def synthetic(self) -> bool:
-        """Files are not drawn by the program."""
+        """Files are not rendered by the program."""
         return False
 
     @property
@@ -147,7 +147,7 @@ class FileSource:
 
 
 def check_enough(count: int, name: str) -> None:
-    """Refuse to go on with next to nothing.
+    """Refuse a source with next to nothing in it.
 
     Raises:
         SourceError: There are fewer than `MIN_PICTURES` pictures.

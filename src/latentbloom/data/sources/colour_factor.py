@@ -1,7 +1,6 @@
-"""Colour as a condition of any source: found in its pictures, once, and kept.
+"""Colour as a condition of any source: computed from its pictures once, and stored.
 
-`choose_factors` calls `with_colour` when "colour" is asked for and the source's labels do not
-tell it.
+`choose_factors` calls `with_colour` when "colour" is asked for and the labels do not have it.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from latentbloom.errors import SourceError
 
 FEWEST = 40
 FEWEST_SHARE = 0.05
-"""A colour of fewer training pictures than both is no value: most of its few would be mistakes."""
+"""A colour of fewer training pictures than both is left out: most would be mistakes."""
 
 _ALL_GREY = 0.98
 
@@ -82,19 +81,19 @@ class ColourSource(WrappedSource):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Those of the whole, and what was found."""
+        """Those of the whole, and the colours found."""
         shown = ", ".join(f"{c} {n:,}" for c, n in self.counts.items() if c in self.factor.values)
         notes = [
             *self.whole.notes,
-            f"colour was found by the program in the pictures, not told: {shown} to train on. "
-            "color_label_sample.png in a run's figures shows how well.",
+            f"colour was computed from the pictures, not read from labels: {shown} to train on. "
+            "color_label_sample.png in a run's figures shows how well that worked.",
         ]
         rare = {c: n for c, n in self.counts.items() if c not in self.factor.values}
         if rare:
             few = ", ".join(f"{colour} {count:,}" for colour, count in rare.items())
             notes.append(
-                f"Too few pictures to be asked for: {few}. They are trained on with their colour "
-                "left open."
+                f"Colours of too few pictures to be conditions: {few}. Those pictures are trained "
+                "on with the colour 'any'."
             )
         return tuple(notes)
 
@@ -102,10 +101,9 @@ class ColourSource(WrappedSource):
 def with_colour(source: Source, *, run: Path | None = None) -> ColourSource:
     """Find the colour of each picture of a source.
 
-    What was found before is taken from the user's cache as long as the file is the same. A run
-    keeps a copy of its own, which goes before that, so that it is trained on, gone on with and
-    scored with the same labels even when a later version of the program would name a picture
-    differently.
+    Colours found before are read from the user's cache while the file is the same. A run has a
+    copy of its own, which takes precedence: it is trained, resumed and scored with the same labels
+    even if a later version of the program would name a picture differently.
 
     Arguments:
         source: Any source without a factor "colour".
@@ -127,7 +125,7 @@ def with_colour(source: Source, *, run: Path | None = None) -> ColourSource:
     for entry, colour, grey in find_colours(source, missing):
         finds[entry.name] = Find(colour, grey, stamps[entry.name])
     if cache is not None and missing:
-        with suppress(OSError):  # a cache that cannot be written costs time, not the run
+        with suppress(OSError):  # without the cache only time is lost
             save_finds(cache, finds)
     found = ColourSource(source, finds | of_run)
     _check(found)
@@ -135,7 +133,7 @@ def with_colour(source: Source, *, run: Path | None = None) -> ColourSource:
 
 
 def colours_found(source: Source) -> ColourSource | None:
-    """The source in which colours were looked for, when this one tells them; else None."""
+    """The part of a source that computed colours, if they are among its factors; else None."""
     while not isinstance(source, ColourSource):
         inner = getattr(source, "whole", None)
         if inner is None or COLOUR not in source.spec.names:
@@ -145,7 +143,7 @@ def colours_found(source: Source) -> ColourSource | None:
 
 
 def save_colours(source: Source, path: Path) -> None:
-    """Keep the colours found in a run folder; nothing where none were looked for."""
+    """Write the colours into a run folder, if they were computed."""
     found = colours_found(source)
     if found is not None:
         save_finds(path, found.finds)

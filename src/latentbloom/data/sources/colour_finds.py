@@ -25,15 +25,15 @@ _CHUNK = 64
 
 @runtime_checkable
 class KnowsSubject(Protocol):
-    """A source that can tell where in a picture the subject is."""
+    """A source that knows where in a picture the subject is."""
 
     @property
     def outlined(self) -> int:
-        """Of how many pictures."""
+        """For how many pictures it knows."""
         ...
 
     def subject(self, entry: Entry, *, size: int | None = None) -> np.ndarray | None:
-        """Bool (H, W) for the picture that `read` gives at that size; None when not known."""
+        """Bool (H, W) for the picture that `read` gives at that size; None if unknown."""
         ...
 
 

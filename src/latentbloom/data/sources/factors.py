@@ -17,12 +17,12 @@ from latentbloom.words import did_you_mean
 
 
 def choose_factors(source: Source, names: Sequence[str], *, colours: Path | None = None) -> Source:
-    """A source that tells of these factors only, in this order.
+    """A source with only these factors, in this order.
 
     Arguments:
         source: Any source.
-        names: Names of its factors; empty for all of them. "colour" is found in the pictures
-            where the labels do not tell it.
+        names: Names of its factors; empty for all of them. "colour" is computed from the
+            pictures if the labels do not have it.
         colours: As `run` of `with_colour`.
 
     Raises:
@@ -31,28 +31,28 @@ def choose_factors(source: Source, names: Sequence[str], *, colours: Path | None
     if not names:
         return source
     known = source.spec.names
-    told = COLOUR in known
+    labelled = COLOUR in known
     for name in names:
         if name not in known and name != COLOUR:
             raise SourceError(
                 f"'{source.name}' has no factor '{name}'.{did_you_mean(name, known)} It has: "
                 f"{', '.join(known)}. Name some of them, as in --factors {known[0]}."
-                f"{'' if told else f' {COLOUR} can be named, too: it is found in the pictures.'}"
+                f"{'' if labelled else f' {COLOUR} works, too: it is computed from the pictures.'}"
             )
-    if COLOUR in names and not told:
+    if COLOUR in names and not labelled:
         source = with_colour(source, run=colours)
-    if tuple(names) == source.spec.names and not (COLOUR in names and told):
+    if tuple(names) == source.spec.names and not (COLOUR in names and labelled):
         return source
     return ChosenFactors(source, tuple(names))
 
 
 @dataclass(frozen=True)
 class ChosenFactors(WrappedSource):
-    """A source with some of its factors left untold. See `Source` for the attributes.
+    """A source without some of its factors. See `Source` for the attributes.
 
     Arguments:
         whole: The source with all of them.
-        names: Which are told, in order.
+        names: The factors that remain, in order.
     """
 
     names: tuple[str, ...]
@@ -76,7 +76,7 @@ class ChosenFactors(WrappedSource):
         """Those of the whole, and which factors are left out."""
         notes = list(self.whole.notes)
         if left := [name for name in self.whole.spec.names if name not in self.names]:
-            notes.append(f"Factors that are there and not used: {', '.join(left)}.")
+            notes.append(f"Factors that are not used: {', '.join(left)}.")
         if COLOUR in self.names and colours_found(self.whole) is None:
-            notes.append(f"{COLOUR} is as the labels tell it: nothing is looked for.")
+            notes.append(f"{COLOUR} is read from the labels, not computed from the pictures.")
         return tuple(notes)

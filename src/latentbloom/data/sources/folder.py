@@ -26,7 +26,7 @@ _LAYOUT = (
 
 @dataclass
 class _Findings:
-    """What was met besides pictures, gathered while walking."""
+    """What else is in the folder."""
 
     notes: list[str] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
@@ -38,8 +38,8 @@ def open_folder(folder: Path, *, name: str, seed: int = 0, val_share: float = 0.
     Arguments:
         folder: Has a sub-folder a label, or `train/` (and `val/`) that have them.
         name: What the user called it.
-        seed: Of the choice of kept-aside pictures.
-        val_share: Share of each label to keep aside when there is no `val/`.
+        seed: Decides which pictures are held out.
+        val_share: Share of each label to hold out if there is no `val/`.
 
     Raises:
         SourceError: No pictures, no labels, or one label only.
@@ -80,7 +80,7 @@ def open_folder(folder: Path, *, name: str, seed: int = 0, val_share: float = 0.
             if key in kept
         )
         found.notes.append(
-            f"No val/ folder: {len(kept):,} of {len(inner):,} pictures are kept aside, "
+            f"No val/ folder: {len(kept):,} of {len(inner):,} pictures are held out, "
             "chosen by a hash of their names."
         )
     entries = sorted(
@@ -137,7 +137,7 @@ def _labels(top: Path, root: Path, found: _Findings) -> dict[str, list[Path]]:
 
 
 def _set_aside(path: Path, root: Path, found: _Findings, reason: str | None = None) -> None:
-    reason = "it is hidden" if _is_hidden(path.name) else reason or "it is no picture"
+    reason = "it is hidden" if _is_hidden(path.name) else reason or "it is not a picture"
     found.set_aside.append(SetAside(path.relative_to(root).as_posix(), reason))
 
 
@@ -168,8 +168,8 @@ def _nothing_found(name: str, top: Path, found: _Findings) -> str:
     loose = sum(is_picture_name(child.name) for child in top.iterdir() if child.is_file())
     if loose:
         return (
-            f"'{name}' holds {loose:,} pictures but no label folders, so nobody knows what they "
-            f"show. {_LAYOUT}"
+            f"'{name}' holds {loose:,} pictures but no label folders, so what they show is "
+            f"unknown. {_LAYOUT}"
         )
     others = len(found.set_aside)
     seen = f"{others:,} other file{'s' if others != 1 else ''}" if others else "nothing"

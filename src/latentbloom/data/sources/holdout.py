@@ -1,4 +1,4 @@
-"""Combinations of labels that are kept out of training, to see whether a model invents them."""
+"""Combinations of labels held out of training, to test whether a model can compose them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Combination = tuple[int, ...]
 def held_out(
     text: str, entries: Sequence[Entry], spec: ConditionSpec, *, seed: int = 0
 ) -> frozenset[Combination]:
-    """What "species=rose,colour=blue; species=tulip,colour=red", or "0.1", keeps out.
+    """The combinations that "species=rose,colour=blue; species=tulip,colour=red", or "0.1", means.
 
     Each piece between semicolons holds all combinations that have its values. A number from 0 to
-    1 holds that share of the combinations that occur, drawn at random, so that each value is
-    still shown in another one.
+    1 holds that share of the combinations that occur, chosen at random so that each value
+    is still shown in another one.
 
     Arguments:
         text: What was asked for; empty for nothing.
         entries: Pictures, whose combinations count.
         spec: The factors.
-        seed: Of the draw of a share.
+        seed: Decides which combinations a share consists of.
 
     Raises:
         ConfigError: There is one factor only, a share is not between 0 and 1, or a value would
@@ -46,7 +46,7 @@ def held_out(
     there = sorted({e.labels for e in entries if all(map(int.__ne__, e.labels, nulls))})
     share = _share(text)
     if share is not None:
-        return _drawn(there, share, seed)
+        return _chosen(there, share, seed)
     held: set[Combination] = set()
     for words in spec.parse_groups(text):
         wanted = {spec.names.index(n): spec.factor(n).index(v) for n, v in words.items()}
@@ -61,7 +61,7 @@ class HeldOutSource(WrappedSource):
 
     Arguments:
         whole: The source with all of them.
-        held: Combinations of which no training picture is left; kept-aside ones stay.
+        held: Combinations without training pictures; their held-out pictures stay.
     """
 
     held: frozenset[Combination]
@@ -73,7 +73,7 @@ class HeldOutSource(WrappedSource):
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        """All kept-aside pictures, and those to train on that are not held out."""
+        """All val pictures, and the training pictures of the other combinations."""
         return tuple(
             entry
             for entry in self.whole.entries
@@ -123,8 +123,8 @@ def _share(text: str) -> float | None:
     return share
 
 
-def _drawn(there: Sequence[Combination], share: float, seed: int) -> frozenset[Combination]:
-    """At random, but no value loses its last combination."""
+def _chosen(there: Sequence[Combination], share: float, seed: int) -> frozenset[Combination]:
+    """A random share, but no value loses its last combination."""
     order = list(there)
     random.Random(seed).shuffle(order)
     held: set[Combination] = set()

@@ -72,20 +72,20 @@ def factor_of_folders(names: Sequence[str], *, parent: str) -> tuple[Factor, dic
 def choose_val(
     names: Sequence[str], strata: Sequence[Hashable], *, share: float, seed: int = 0
 ) -> frozenset[str]:
-    """Pick the pictures to keep aside, the same share of each stratum.
+    """Choose the pictures to hold out, the same share of each stratum.
 
     Within a stratum the names with the smallest hashes are taken: which they are depends on
-    nothing but the names and the seed, so a picture that is added moves at most one other.
+    nothing but the names and the seed, so that an added picture moves at most one other.
     Strata too small to give one picture are pooled.
 
     Arguments:
         names: Names of all pictures.
         strata: For each picture what it is to be spread by, usually its labels.
-        share: Share to keep aside, in [0, 1).
-        seed: Another seed picks others.
+        share: Share to hold out, in [0, 1).
+        seed: Another seed chooses others.
 
     Returns:
-        The names that were picked.
+        The names of the held-out pictures.
     """
     groups: dict[Hashable, list[str]] = defaultdict(list)
     for name, stratum in zip(names, strata, strict=True):

@@ -54,12 +54,12 @@ def open_table(folder: Path, *, name: str, seed: int = 0, val_share: float = 0.1
     Arguments:
         folder: Holds `labels.csv` and, at any depth below it, the pictures.
         name: What the user called it.
-        seed: Of the choice of kept-aside pictures.
-        val_share: Share to keep aside when the `split` column does not say.
+        seed: Decides which pictures are held out.
+        val_share: Share to hold out if the `split` column does not say.
 
     Raises:
         SourceError: The table cannot be understood, contradicts itself, names no picture that
-            is there, or tells the pictures apart by nothing.
+            is there, or has no column with different values.
     """
     table = folder / "labels.csv"
     header, rows = _read(table)
@@ -128,7 +128,7 @@ def _check_header(header: list[str], table: Path) -> None:
     names = [factor_name(c) for c in header]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice or "" in header:
-        what = f"'{twice[0]}' is there twice" if twice else "one has no name"
+        what = f"'{twice[0]}' occurs twice" if twice else "one has no name"
         raise SourceError(f"{found}: {what}. Each column needs a name of its own.")
     if len([c for c in header if c not in ("file", "split")]) == 0:
         raise SourceError(f"{found}: there is no factor among them. {_HELP}")
@@ -168,7 +168,7 @@ def _present(rows: Sequence[_Row], folder: Path, set_aside: list[SetAside]) -> l
 def _factors(
     rows: Sequence[_Row], names: Sequence[str], table: Path, notes: list[str]
 ) -> list[_Column]:
-    """The columns that tell pictures apart."""
+    """The columns with at least two values."""
     columns = []
     for name in names:
         counts = Counter(row.cells[name] for row in rows)
@@ -177,8 +177,8 @@ def _factors(
         if len(values) > _MANY_VALUES and 2 * len(values) > sum(counts[v] for v in values):
             raise SourceError(
                 f"{table}: column '{name}' has {len(values):,} different values in {len(rows):,} "
-                "rows; that is no label that pictures share. Remove the column, or put its values "
-                "into a few groups."
+                "rows; that is not a label that pictures share. Remove the column, or put its "
+                "values into a few groups."
             )
         if len(values) < 2:
             said = f"'{values[0]}' or nothing" if values else "nothing"
@@ -217,8 +217,8 @@ def _splits(
     if val_word is None:
         picked = choose_val([row.file for row in rows], labels, share=share, seed=seed)
         notes.append(
-            f"labels.csv names no pictures for val: {len(picked):,} of {len(rows):,} are kept "
-            "aside, chosen by a hash of their names."
+            f"labels.csv names no pictures for val: {len(picked):,} of {len(rows):,} are held "
+            "out, chosen by a hash of their names."
         )
         return ["val" if row.file in picked else "train" for row in rows]
     if val_word != "val":

@@ -1,4 +1,4 @@
-"""Built-in sources that the program draws: endless, seeded, with exact labels.
+"""Built-in sources that the program renders: any number of pictures, seeded, with exact labels.
 
 Picture k of a split depends on (seed, split, k) alone: asking for more pictures, for another
 size or in another order changes none of them. The factors' combinations take turns, so that
@@ -27,26 +27,26 @@ DEFAULT_SIZE = 64
 
 _STREAMS: dict[Split, int] = {"train": 0, "val": 1}
 
-Draw = Callable[[dict[str, str], np.random.Generator, int], np.ndarray]
+Render = Callable[[dict[str, str], np.random.Generator, int], np.ndarray]
 
 
 @dataclass(frozen=True)
 class SyntheticSource:
-    """Pictures that a function draws. See `Source` for the attributes.
+    """Pictures that a function renders. See `Source` for the attributes.
 
     Arguments:
         name: What the user called it.
-        spec: The factors that `draw` understands.
-        draw: Called with the words asked for, a generator and a size; gives uint8
+        spec: The factors that `render` understands.
+        render: Called with the words of the labels, a generator and a size; returns uint8
             (size, size, 3).
         seed: Another one gives other pictures; not negative.
         num_train: How many pictures to train on.
-        num_val: How many to keep aside.
+        num_val: How many are held out.
     """
 
     name: str
     spec: ConditionSpec
-    draw: Draw
+    render: Render
     seed: int = 0
     num_train: int = NUM_TRAIN
     num_val: int = int(NUM_TRAIN * VAL_SHARE)
@@ -57,7 +57,7 @@ class SyntheticSource:
 
     @property
     def synthetic(self) -> bool:
-        """The program draws these."""
+        """The program renders these."""
         return True
 
     @property
@@ -68,7 +68,7 @@ class SyntheticSource:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know."""
-        return (f"Drawn by the program with seed {self.seed}: labels are exact.",)
+        return (f"Rendered by the program with seed {self.seed}: labels are exact.",)
 
     @property
     def set_aside(self) -> tuple[SetAside, ...]:
@@ -100,14 +100,14 @@ class SyntheticSource:
             factor.name: factor.values[index]
             for factor, index in zip(self.spec.factors, entry.labels, strict=True)
         }
-        return self.draw(words, np.random.default_rng(key), size or DEFAULT_SIZE)
+        return self.render(words, np.random.default_rng(key), size or DEFAULT_SIZE)
 
     def stamp(self, entry: Entry) -> FileStamp:
         """There is no file."""
         return (0, 0)
 
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
-        """Draw a picture; see `read`."""
+        """Render a picture; see `read`."""
         pixels = self.read(entry, size=size)
         return Picture(pixels, "RGB", pixels.shape[1], pixels.shape[0])
 
@@ -117,7 +117,7 @@ def synthetic_flowers(*, seed: int = 0, num_train: int | None = None) -> Synthet
 
     Arguments:
         seed: Another one gives other pictures.
-        num_train: How many pictures to train on; a fifth as many are kept aside.
+        num_train: How many pictures to train on; a fifth as many are held out.
     """
     from latentbloom.synthetic.flowers import COLOURS, SPECIES
 
@@ -130,20 +130,20 @@ def synthetic_faces(*, seed: int = 0, num_train: int | None = None) -> Synthetic
 
     Arguments:
         seed: Another one gives other pictures.
-        num_train: How many pictures to train on; a fifth as many are kept aside.
+        num_train: How many pictures to train on; a fifth as many are held out.
     """
     factors = (Factor("smiling", NO_YES), Factor("glasses", NO_YES))
     return _synthetic("synthetic-faces", factors, _face, seed, num_train)
 
 
 def _synthetic(
-    name: str, factors: tuple[Factor, ...], draw: Draw, seed: int, num_train: int | None
+    name: str, factors: tuple[Factor, ...], render: Render, seed: int, num_train: int | None
 ) -> SyntheticSource:
     count = NUM_TRAIN if num_train is None else num_train
     return SyntheticSource(
         name=name,
         spec=ConditionSpec(factors),
-        draw=draw,
+        render=render,
         seed=seed,
         num_train=count,
         num_val=round(count * VAL_SHARE),
@@ -151,12 +151,12 @@ def _synthetic(
 
 
 def _flower(words: dict[str, str], rng: np.random.Generator, size: int) -> np.ndarray:
-    from latentbloom.synthetic.flowers import draw_flower
+    from latentbloom.synthetic.flowers import render_flower
 
-    return draw_flower(words["species"], words["colour"], rng, size)
+    return render_flower(words["species"], words["colour"], rng, size)
 
 
 def _face(words: dict[str, str], rng: np.random.Generator, size: int) -> np.ndarray:
-    from latentbloom.synthetic.faces import draw_face
+    from latentbloom.synthetic.faces import render_face
 
-    return draw_face(words["smiling"] == "yes", words["glasses"] == "yes", rng, size)
+    return render_face(words["smiling"] == "yes", words["glasses"] == "yes", rng, size)

@@ -1,4 +1,4 @@
-"""A source around a source: what it adds to the labels is its own, the pictures are the other's."""
+"""A source around another one: it changes the labels or splits, and reads the other's pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from latentbloom.data.sources.base import Entry, SetAside, Source
 
 @dataclass(frozen=True)
 class WrappedSource:
-    """What sources that change labels alone have in common. See `Source` for the attributes.
+    """Base of sources that only change labels or splits. See `Source` for the attributes.
 
     Arguments:
         whole: The source that reads the pictures.
@@ -28,7 +28,7 @@ class WrappedSource:
 
     @property
     def synthetic(self) -> bool:
-        """Whether the program draws the pictures."""
+        """Whether the program renders the pictures."""
         return self.whole.synthetic
 
     @property
@@ -55,5 +55,5 @@ class WrappedSource:
 
     @cached_property
     def _by_name(self) -> dict[str, Entry]:
-        # A drawn picture needs all of its own labels, and no others.
+        # A rendered picture needs all of its own labels, and no others.
         return {entry.name: entry for entry in self.whole.entries}

@@ -77,8 +77,8 @@ def test_counts_of_combinations_and_of_what_is_unknown(tmp_path: Path) -> None:
     }
     assert "1 of 4 combinations have no picture to train on (blue yes)" in advice(audit)
     assert "colour is imbalanced: red is 3.0 times as frequent as blue" in advice(audit)
-    assert "No pictures are kept aside" in advice(audit)
-    assert "any (not said)" in printed(audit)
+    assert "No pictures are held out" in advice(audit)
+    assert "any (unknown)" in printed(audit)
 
 
 def test_sizes_and_modes(pets: Path) -> None:
@@ -96,7 +96,7 @@ def test_sizes_and_modes(pets: Path) -> None:
     assert audit.modes == {"RGB": 38, "L": 1}
     assert (audit.grey, audit.channels) == (1, 3)
     assert audit.suggested_size == 32
-    assert "smaller than 32 px and are enlarged" in advice(audit)
+    assert "smaller than 32 px. They are enlarged" in advice(audit)
 
 
 def test_grey_stored_as_colour_needs_one_channel(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_broken_files_are_named_and_set_aside(pets: Path) -> None:
     audit = audit_source(source)
 
     assert [aside.name for aside in audit.broken] == ["train/dog/3.png", "val/cat/0.png"]
-    assert "its content is no known picture format" in audit.broken[0].reason
+    assert "its content is not a known picture format" in audit.broken[0].reason
     assert (audit.train, audit.val) == (29, 6)
     kept = audit.kept(source.entries, "train")
     assert len(kept) == 29
@@ -170,7 +170,7 @@ def test_one_label_is_left(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as error:
         audited(tmp_path)
 
-    assert "has one label only, cat=no, once the 2 files that cannot be read are set aside" in (
+    assert "has one label only, cat=no, without the 2 files that cannot be read" in (
         str(error.value)
     )
 
@@ -193,7 +193,7 @@ def test_duplicates_leaks_and_contradictions(pets: Path) -> None:
     assert [group.names[0] for group in audit.leaks] == ["train/cat/leak.png"]
     assert [group.names[0] for group in audit.contradictions] == ["train/cat/1.png"]
     said = advice(audit)
-    assert "there under different labels: train/cat/1.png = train/dog/cat.bmp" in said
+    assert "has a duplicate under another label: train/cat/1.png = train/dog/cat.bmp" in said
     assert "1 picture of val is in train, too (train/cat/leak.png = val/cat/3.png)" in said
     assert "2 exact duplicates and 1 near duplicate, named in audit.json" in said
     assert "in train and val 1 group: train/cat/leak.png = val/cat/3.png" in printed(audit)
@@ -263,7 +263,7 @@ def test_no_audit_and_something_else(tmp_path: Path) -> None:
         Audit.load(tmp_path / "audit.json")
     for text in ("{}", "no json", json.dumps({"format": "other"})):
         (tmp_path / "audit.json").write_text(text)
-        with pytest.raises(SourceError, match="is no audit of this version"):
+        with pytest.raises(SourceError, match="is not an audit of this version"):
             Audit.load(tmp_path / "audit.json")
 
 
@@ -294,7 +294,7 @@ def test_unused_files_are_counted_and_some_are_named(pets: Path) -> None:
 
     assert audit.unused_count == 120
     assert len(audit.unused) == 100
-    assert "120 others, such as train/cat/0.txt (it is no picture)" in printed(audit)
+    assert "120 others, such as train/cat/0.txt (it is not a picture)" in printed(audit)
 
 
 def test_a_drawn_source_is_sampled() -> None:
@@ -306,7 +306,7 @@ def test_a_drawn_source_is_sampled() -> None:
     assert audit.channels == 3
     assert audit.suggested_size == 128
     assert audit.duplicates == ()
-    assert "drawn by the program at any size, labels exact" in printed(audit)
+    assert "rendered by the program at any size, exact labels" in printed(audit)
 
 
 def test_names_with_brackets_are_printed_as_they_are(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ from latentbloom.data.audit.duplicates import (
     near_groups,
     thumbnail,
 )
-from latentbloom.synthetic.flowers import COLOURS, SPECIES, draw_flower
+from latentbloom.synthetic.flowers import COLOURS, SPECIES, render_flower
 
 
 def flower(seed: int) -> np.ndarray:
     species, colour = SPECIES[seed % 6], COLOURS[seed // 6 % 6]
-    return draw_flower(species, colour, np.random.default_rng(seed), 64)
+    return render_flower(species, colour, np.random.default_rng(seed), 64)
 
 
 def recompressed(pixels: np.ndarray) -> np.ndarray:
@@ -54,7 +54,7 @@ def test_changed_copies_are_found_and_nothing_else(change) -> None:
 
 
 def test_the_same_shape_in_another_colour_is_no_duplicate() -> None:
-    colours = [draw_flower("rose", c, np.random.default_rng(3), 64) for c in ("red", "white")]
+    colours = [render_flower("rose", c, np.random.default_rng(3), 64) for c in ("red", "white")]
 
     assert near_groups(np.stack([thumbnail(pixels) for pixels in colours])) == []
 

@@ -80,7 +80,7 @@ def test_a_colour_that_the_labels_tell_is_taken_from_them(tmp_path: Path) -> Non
     assert source.spec == plain.spec
     assert [e.labels for e in source.entries] == [e.labels for e in plain.entries]
     assert colours_found(source) is None
-    assert "colour is as the labels tell it: nothing is looked for." in source.notes
+    assert "colour is read from the labels, not computed from the pictures." in source.notes
     flowers(tmp_path, {("a", "red"): 10, ("b", "white"): 10})
     files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
     rows = "".join(f"{name},{'dark' if k % 2 else 'light'}\n" for k, name in enumerate(files))
@@ -124,8 +124,8 @@ def test_rare_colours_are_left_open_and_said(tmp_path: Path) -> None:
     found = Counter(words(source, "colour").values())
     assert found == {"red": 60, "white": 60, "any": 4}
     assert (
-        "Too few pictures to be asked for: yellow 4. They are trained on with their colour left "
-        "open." in source.notes
+        "Colours of too few pictures to be conditions: yellow 4. Those pictures are trained on with "
+        "the colour 'any'." in source.notes
     )
 
 
@@ -148,7 +148,7 @@ def test_finds_are_kept_and_only_changed_files_looked_at_again(
     assert words(changed, "colour")[name] == "red" != words(before, "colour")[name]
 
 
-def test_a_broken_cache_is_made_anew(folder: Path, cache: Path) -> None:
+def test_a_broken_cache_is_written_again(folder: Path, cache: Path) -> None:
     before = open_source(SourceOptions(source=str(folder), factors="colour"))
     (file,) = (cache / "colours").glob("*.json")
     for text in ("{", "[]", '{"pictures": {"a": ["mauve"]}}'):
@@ -191,13 +191,13 @@ def test_the_audit_speaks_of_colours_and_of_thin_combinations(folder: Path) -> N
     flowers(folder, {("rose", "white"): 3})
     audit = audit_source(open_source(SourceOptions(source=str(folder), factors="label,colour")))
     assert [c.value for c in audit.counts if c.factor == "colour"] == ["red", "yellow", "white"]
-    assert any(note.startswith("colour was found by the program") for note in audit.notes)
+    assert any(note.startswith("colour was computed from the pictures") for note in audit.notes)
     thin = "2 of 6 combinations have fewer than 10 pictures to train on (rose white, rose yellow)"
     assert any(line.startswith(thin) for line in audit.advice)
 
 
 def test_an_unknown_factor_is_told_that_colour_could_be_found(folder: Path) -> None:
-    with pytest.raises(SourceError, match=r"colour can be named, too: it is found in the pictures"):
+    with pytest.raises(SourceError, match=r"colour works, too: it is computed from the pictures"):
         open_source(SourceOptions(source=str(folder), factors="label,size"))
 
 

@@ -42,7 +42,7 @@ def test_some_of_them_in_the_order_asked(table: Path) -> None:
         (e.name, e.split, (e.labels[2], e.labels[0])) for e in whole.entries
     ]
     np.testing.assert_array_equal(source.read(source.entries[5]), whole.read(whole.entries[5]))
-    assert source.notes == (*whole.notes, "Factors that are there and not used: coat.")
+    assert source.notes == (*whole.notes, "Factors that are not used: coat.")
     assert (source.name, source.synthetic, source.set_aside) == (whole.name, False, ())
 
 
@@ -52,7 +52,7 @@ def test_a_factor_that_is_not_there(table: Path) -> None:
 
     assert str(error.value) == (
         f"'{table}' has no factor 'aslep'. Did you mean asleep? It has: kind, coat, asleep. Name "
-        "some of them, as in --factors kind. colour can be named, too: it is found in the pictures."
+        "some of them, as in --factors kind. colour works, too: it is computed from the pictures."
     )
 
 

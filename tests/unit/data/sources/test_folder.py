@@ -46,7 +46,7 @@ def test_without_val_a_share_of_each_label_is_kept_aside(tmp_path: Path) -> None
     val = names(source, "val")
     assert sum(name.startswith("cat/") for name in val) == 3
     assert sum(name.startswith("dog/") for name in val) == 2
-    assert "5 of 50 pictures are kept aside" in source.notes[0]
+    assert "5 of 50 pictures are held out" in source.notes[0]
 
 
 def test_the_choice_does_not_depend_on_the_train_folder(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_what_is_no_picture_is_set_aside(tmp_path: Path) -> None:
     assert isinstance(source, FileSource)
     assert len(source.entries) == 21
     assert {aside.name: aside.reason for aside in source.set_aside} == {
-        "cat/notes.txt": "it is no picture",
+        "cat/notes.txt": "it is not a picture",
         "cat/.hidden.png": "it is hidden",
         "loose.png": "it lies beside the label folders",
     }

@@ -135,7 +135,7 @@ def test_a_table_without_the_file_column(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "complaint"),
     [
-        ("file,a,A", "'a' is there twice"),
+        ("file,a,A", "'a' occurs twice"),
         ("file,a,", "one has no name"),
         ("file,split,", "one has no name"),
         ("", "starts with the columns (nothing)"),

@@ -124,8 +124,8 @@ def open_celeba(options: SourceOptions, seed: int) -> FileSource:
             f"{files.pictures}. {' '.join(table.notes)}".rstrip()
         )
     entries, more_aside, more_notes = _entries(found, table, files.partition, options, seed)
-    told = {row.name for row in table.set_aside}  # named in the list, but not so that it helps
-    aside = [*table.set_aside, *(one for one in aside if one.name not in told), *more_aside]
+    unusable = {row.name for row in table.set_aside}  # their rows cannot be understood
+    aside = [*table.set_aside, *(one for one in aside if one.name not in unusable), *more_aside]
     return AlignedFaces(
         name="celeba",
         spec=ConditionSpec(tuple(Factor(name, NO_YES) for name in wanted)),

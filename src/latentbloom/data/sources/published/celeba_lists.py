@@ -55,7 +55,7 @@ def read_attributes(path: Path, wanted: Sequence[str]) -> Attributes:
     if lacking:
         raise SourceError(
             f"{path} has no column {lacking[0]}: line {start + 1} should name 40 attributes and "
-            f"names {len(header)}. It is cut short or another file; get it anew."
+            f"names {len(header)}. It is cut short or another file; download it again."
         )
     places = [columns[name] for name in wanted]
     rows: dict[str, tuple[int, ...]] = {}
@@ -78,14 +78,14 @@ def read_attributes(path: Path, wanted: Sequence[str]) -> Attributes:
     notes = []
     if promised is not None and count < promised:
         notes.append(
-            f"{path} announces {promised:,} pictures and has {count:,} rows: it was cut short. Get "
-            "it anew to use the others."
+            f"{path} announces {promised:,} pictures and has {count:,} rows: it was cut short. "
+            "Download it again to use the others."
         )
     if not rows:
         first = f" The first, {aside[0].name}: {aside[0].reason}." if aside else ""
         raise SourceError(
-            f"{path} has no row that can be used.{first} It is cut short or another file; get it "
-            "anew."
+            f"{path} has no row that can be used.{first} It is cut short or another file; "
+            "download it again."
         )
     return Attributes(rows, tuple(aside), tuple(notes))
 
@@ -104,8 +104,8 @@ def read_partition(path: Path) -> dict[str, Official]:
     if not found:
         raise SourceError(
             f"{path} gives no picture a split: rows such as '000001.jpg 0' are expected, with 0 "
-            "(train), 1 (val) or 2 (test). Get it anew, or delete it: then a share is kept aside "
-            "by a hash of the names."
+            "(train), 1 (val) or 2 (test). Download it again, or delete it: then a share is held "
+            "out by a hash of the names."
         )
     return found
 
@@ -115,7 +115,7 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise SourceError(
-            f"{path} is no text (byte {error.start}). It is broken; get it anew."
+            f"{path} is not text (byte {error.start}). It is broken; download it again."
         ) from error
 
 

@@ -115,5 +115,5 @@ def unpack(archive: Path, name: str) -> None:
     except Exception as error:  # zipfile, tarfile and zlib have many, and all mean the same
         raise SourceError(
             f"{archive} cannot be unpacked ({error}); unpack it by hand, or delete it to have it "
-            "fetched anew"
+            "downloaded again"
         ) from error

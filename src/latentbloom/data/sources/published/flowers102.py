@@ -52,7 +52,7 @@ def open_flowers102(options: SourceOptions, seed: int) -> FileSource:
 
     Raises:
         SourceError: The data set is not there and cannot be fetched, its files cannot be
-            understood, or the background is to go and there are no segmentations.
+            understood, or a background is asked for and there are no segmentations.
     """
     root = Path(options.root).expanduser()
     base = _find(root)
@@ -75,7 +75,7 @@ def open_flowers102(options: SourceOptions, seed: int) -> FileSource:
         "flowers102", list(found), [official[name] for name in found], rows, options, seed
     )
     if options.background != "keep":
-        more.append(f"What lies behind the flowers is painted {options.background}.")
+        more.append(f"The background of the flowers is painted {options.background}.")
     triples = zip(found.items(), rows, splits, strict=True)
     return FlowersInFront(
         name="flowers102",
@@ -131,18 +131,18 @@ def _how_to_get(folder: Path) -> str:
 def _masks(
     found: dict[str, Path], base: Path, background: Background
 ) -> tuple[dict[str, Path], list[SetAside]]:
-    """The segmentation of each picture; those that lack one are only told where it is needed."""
+    """The segmentation of each picture, and the pictures that lack one that they need."""
     folder = base / "segmim"
     there = pictures_in(folder)
     if not there and background != "keep":
         raise SourceError(
             f"--background {background} needs Oxford's segmentations, and {folder}/ is not there "
             f"or empty. Get 102segmentations.tgz from\n  {PAGE}\nand unpack it so that there is\n"
-            f"  {folder / 'segmim_00001.jpg'}\nor leave --background away."
+            f"  {folder / 'segmim_00001.jpg'}\nor leave out --background."
         )
     stems = {name: f"segmim_{number_of(name):05d}" for name in found}
     aside = [
-        SetAside(name, f"segmim/ has no {stem}.jpg to tell its background")
+        SetAside(name, f"segmim/ has no {stem}.jpg that shows its background")
         for name, stem in stems.items()
         if stem not in there and background != "keep"
     ]

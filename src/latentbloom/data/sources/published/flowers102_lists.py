@@ -23,7 +23,7 @@ def species_names() -> tuple[str, ...]:
 
 
 def _read_mat(path: Path, key: str) -> np.ndarray:
-    """A list of whole numbers of a MATLAB file.
+    """An array of integers from a MATLAB file.
 
     Raises:
         SourceError: It cannot be read, or has no such list.
@@ -37,13 +37,14 @@ def _read_mat(path: Path, key: str) -> np.ndarray:
     except Exception as error:
         raise SourceError(
             f"{path} cannot be read as a MATLAB file ({' '.join(str(error).split())}): it is cut "
-            f"short or another file. Delete it and get it anew from {PAGE}"
+            f"short or another file. Delete it and download it again from {PAGE}"
         ) from error
     values = content.get(key)
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf" or values.size == 0:
         there = ", ".join(name for name in content if not name.startswith("__")) or "nothing"
         raise SourceError(
-            f"{path} has no list of numbers '{key}'; it holds {there}. Get it anew from {PAGE}"
+            f"{path} has no list of numbers '{key}'; it holds {there}. Download it "
+            f"again from {PAGE}"
         )
     return values.ravel().astype(np.int64)
 

@@ -12,8 +12,8 @@ from latentbloom.data.sources.options import OFFICIAL, Official, parse_splits
 from latentbloom.errors import SourceError
 from latentbloom.words import listed
 
-_KEPT_ASIDE: tuple[Official, ...] = ("val", "test", "train")
-"""What is kept aside, the best first, when it is not trained on."""
+_HELD_OUT: tuple[Official, ...] = ("val", "test", "train")
+"""Splits that are held out when they are not trained on, the best first."""
 
 
 def share_out(
@@ -24,9 +24,9 @@ def share_out(
     options: SourceOptions,
     seed: int,
 ) -> tuple[list[Split | None], list[str]]:
-    """Decide what is trained on and what is kept aside.
+    """Decide which pictures are trained on and which are held out.
 
-    Trained on are the splits asked for ("train" when nothing is said). Kept aside is the first
+    Trained on are the splits asked for ("train" by default). Held out is the first
     of val, test and train that is there and not asked for; when there is none, a share of what
     is trained on, the same of each stratum, chosen by a hash of the names.
 
@@ -55,11 +55,11 @@ def share_out(
             "or add the pictures."
         )
     trained = f"Trained on: {listed(chosen)} ({sum(counts[s] for s in chosen):,} pictures)"
-    kept = next((split for split in _KEPT_ASIDE if split in there and split not in asked), None)
+    kept = next((split for split in _HELD_OUT if split in there and split not in asked), None)
     if kept is None:
         splits, share = _by_hash(pictures, strata, options, seed)
         return splits, [f"{trained}; no other split is there, so {share}"]
-    notes = [f"{trained}. Kept aside: {kept} ({counts[kept]:,})."]
+    notes = [f"{trained}. Held out: {kept} ({counts[kept]:,})."]
     for split in there:
         if split != kept and split not in asked:
             more = ",".join(s for s in OFFICIAL if s in (*asked, split))
@@ -77,7 +77,7 @@ def split_by_hash(
     seed: int,
     why: str,
 ) -> tuple[list[Split | None], list[str]]:
-    """Keep a share of each stratum aside, because nothing is published.
+    """Hold out a share of each stratum, because no split is published.
 
     Raises:
         SourceError: Splits were asked for.
@@ -93,6 +93,6 @@ def _by_hash(
 ) -> tuple[list[Split | None], str]:
     picked = choose_val(pictures, strata, share=options.val_share, seed=seed)
     return ["val" if picture in picked else "train" for picture in pictures], (
-        f"{len(picked):,} of {len(pictures):,} pictures are kept aside and not trained on, the "
+        f"{len(picked):,} of {len(pictures):,} pictures are held out and not trained on, the "
         "same share of each label, chosen by a hash of their names."
     )

@@ -42,7 +42,7 @@ def test_as_torchvision_lays_it_out(tmp_path: Path) -> None:
         assert entry.name == face(int(entry.name[:6]))
         assert entry.labels == ((attributes(int(entry.name[:6]))[place] + 1) // 2,)
     assert {entry.labels for entry in source.entries} == {(0,), (1,)}
-    assert "Trained on: train (24 pictures). Kept aside: val (8)." in source.notes
+    assert "Trained on: train (24 pictures). Held out: val (8)." in source.notes
     assert "Not used: test (8 pictures); --splits train,test trains on them, too." in source.notes
 
 
@@ -211,7 +211,7 @@ class TestSplits:
         assert {e.name for e in source.entries if e.split == "val"} == {
             face(n) for n in range(33, 41)
         }
-        assert source.notes[0] == "Trained on: train and val (32 pictures). Kept aside: test (8)."
+        assert source.notes[0] == "Trained on: train and val (32 pictures). Held out: test (8)."
 
     def test_everything_leaves_a_share(self, tmp_path: Path) -> None:
         celeba(tmp_path / "celeba", 40)
@@ -221,7 +221,7 @@ class TestSplits:
         assert splits(source) == {"train": 30, "val": 10}
         assert source.notes[0] == (
             "Trained on: train, val and test (40 pictures); no other split is there, so 10 of 40 "
-            "pictures are kept aside and not trained on, the same share of each label, chosen by a "
+            "pictures are held out and not trained on, the same share of each label, chosen by a "
             "hash of their names."
         )
 

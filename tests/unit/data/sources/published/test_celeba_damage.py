@@ -72,8 +72,8 @@ class TestDamage:
         assert len(reasons) == len(source.set_aside) == 17
         assert len(source.entries) == 23
         assert source.notes[0] == (
-            f"{path} announces 40 pictures and has 24 rows: it was cut short. Get it anew to use "
-            "the others."
+            f"{path} announces 40 pictures and has 24 rows: it was cut short. Download "
+            "it again to use the others."
         )
 
     @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ class TestDamage:
             (
                 f"20\n{LINE[:100]}",
                 " has no column smiling: line 2 should name 40 attributes and names "
-                f"{len(LINE[:100].split())}. It is cut short or another file; get it anew.",
+                f"{len(LINE[:100].split())}. It is cut short or another file; download it again.",
             ),
             (f"20\n{LINE}\n", " has no row that can be used. It is cut short or another file; "),
             ("", " has no column smiling: line 1 should name 40 attributes and names 0. "),
-            (b"PK\x03\x04\xff\xfe", " is no text (byte 4). It is broken; get it anew."),
+            (b"PK\x03\x04\xff\xfe", " is not text (byte 4). It is broken; download it again."),
         ],
     )
     def test_an_attribute_list_of_no_use(
@@ -234,7 +234,7 @@ class TestFetching:
         said = message(tmp_path)
 
         assert f"{folder / 'img_align_celeba.zip'} cannot be unpacked" in said
-        assert "unpack it by hand, or delete it to have it fetched anew" in said
+        assert "unpack it by hand, or delete it to have it downloaded again" in said
 
     def test_an_interrupted_unpacking_leaves_no_half_of_it(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

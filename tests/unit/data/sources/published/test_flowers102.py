@@ -49,7 +49,7 @@ def test_as_torchvision_lays_it_out(tmp_path: Path) -> None:
         number = int(entry.name[6:11])
         assert entry.labels == ((77, 43, 60)[(number - 1) % 3] - 1,)
     assert source.notes == (
-        "Trained on: train (20 pictures). Kept aside: val (20).",
+        "Trained on: train (20 pictures). Held out: val (20).",
         "Not used: test (40 pictures); --splits train,test trains on them, too.",
     )
     assert source.set_aside == ()
@@ -93,7 +93,7 @@ class TestSplits:
 
         assert splits(source) == {"train": 40, "val": 20}
         assert source.notes == (
-            "Trained on: test (40 pictures). Kept aside: val (20).",
+            "Trained on: test (40 pictures). Held out: val (20).",
             "Not used: train (20 pictures); --splits train,test trains on them, too.",
         )
 
@@ -106,7 +106,7 @@ class TestSplits:
         kept = Counter(entry.labels for entry in source.entries if entry.split == "val")
         assert kept == {(0,): 4, (1,): 4}
         assert source.entries == opened(tmp_path, splits=["test", "val", "train"]).entries
-        assert "8 of 80 pictures are kept aside and not trained on" in source.notes[0]
+        assert "8 of 80 pictures are held out and not trained on" in source.notes[0]
 
 
 class TestBackground:

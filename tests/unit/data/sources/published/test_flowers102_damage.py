@@ -34,7 +34,7 @@ class TestDamage:
         said = message(tmp_path)
 
         assert said.startswith(f"{path} ")
-        assert "anew from https://www.robots.ox.ac.uk/~vgg/data/flowers/102/" in said
+        assert "again from https://www.robots.ox.ac.uk/~vgg/data/flowers/102/" in said
 
     def test_a_list_without_its_key(self, tmp_path: Path) -> None:
         flowers102(tmp_path)
@@ -42,7 +42,7 @@ class TestDamage:
 
         assert message(tmp_path) == (
             f"{tmp_path / 'setid.mat'} has no list of numbers 'valid'; it holds trnid, tstid. Get "
-            "it anew from https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
+            "it again from https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
         )
 
     def test_too_few_labels_cost_their_pictures(self, tmp_path: Path) -> None:
