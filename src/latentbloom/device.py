@@ -114,12 +114,14 @@ def make_accelerator(precision: str | None, *, alone: bool = False) -> Accelerat
     from accelerate import Accelerator, DistributedType
     from accelerate.state import AcceleratorState
 
+    kind: type[Accelerator] = Accelerator
+    if alone:
+        # Not set in accelerate's state: preparing an optimiser reads that state anew.
+        fixed = {"distributed_type": DistributedType.NO, "num_processes": 1, "process_index": 0}
+        kind = type("Alone", (Accelerator,), fixed)
     # accelerate refuses a second precision in one Python process, which may train several models.
     AcceleratorState._reset_state()
-    mixed = "bf16" if precision == "bf16" else "no"
-    accelerator = Accelerator(mixed_precision=mixed, cpu=default_device().type == "cpu")
-    if alone:
-        vars(accelerator.state).update(
-            distributed_type=DistributedType.NO, num_processes=1, process_index=0
-        )
-    return accelerator
+    return kind(
+        mixed_precision="bf16" if precision == "bf16" else "no",
+        cpu=default_device().type == "cpu",
+    )

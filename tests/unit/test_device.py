@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from accelerate import DistributedType, PartialState
 from torch import nn
 
 from latentbloom.device import make_accelerator
@@ -17,8 +19,18 @@ def test_a_second_model_of_the_process_may_have_another_precision() -> None:
         assert layer(torch.ones(1, 2)).dtype == torch.float32  # whatever it computes in
 
 
-def test_a_process_can_be_taken_for_the_only_one() -> None:
+def test_a_process_among_several_can_train_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    PartialState(cpu=True)
+    shared = PartialState._shared_state
+    monkeypatch.setitem(shared, "distributed_type", DistributedType.MULTI_CPU)
+    monkeypatch.setitem(shared, "num_processes", 2)
     accelerator = make_accelerator("fp32", alone=True)
-    assert accelerator.num_processes == 1
-    assert accelerator.process_index == 0
-    assert isinstance(accelerator.prepare(nn.Linear(2, 2)), nn.Linear)  # in no wrapper
+    layer = nn.Linear(2, 2)
+    for _ in range(2):  # preparing an optimiser reads accelerate's state anew
+        optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+        layer, optimizer = accelerator.prepare(layer, optimizer)
+        assert type(layer) is nn.Linear  # in no wrapper, which would wait for the others
+        assert (accelerator.num_processes, accelerator.process_index) == (1, 0)
+    accelerator.backward(layer(torch.ones(1, 2)).sum())
+    accelerator.clip_grad_norm_(layer.parameters(), 1.0)
+    optimizer.step()
