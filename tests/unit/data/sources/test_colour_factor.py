@@ -124,8 +124,8 @@ def test_rare_colours_are_left_open_and_said(tmp_path: Path) -> None:
     found = Counter(words(source, "colour").values())
     assert found == {"red": 60, "white": 60, "any": 4}
     assert (
-        "Colours of too few pictures to be conditions: yellow 4. Those pictures are trained on with "
-        "the colour 'any'." in source.notes
+        "Colours of too few pictures to be conditions: yellow 4. Those pictures are trained on "
+        "with the colour 'any'." in source.notes
     )
 
 
