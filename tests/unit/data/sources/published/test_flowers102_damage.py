@@ -41,8 +41,8 @@ class TestDamage:
         savemat(tmp_path / "setid.mat", {"trnid": [[1, 2]], "tstid": [[3]]})
 
         assert message(tmp_path) == (
-            f"{tmp_path / 'setid.mat'} has no list of numbers 'valid'; it holds trnid, tstid. Download "
-            "it again from https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
+            f"{tmp_path / 'setid.mat'} has no list of numbers 'valid'; it holds trnid, tstid. "
+            "Download it again from https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
         )
 
     def test_too_few_labels_cost_their_pictures(self, tmp_path: Path) -> None:
