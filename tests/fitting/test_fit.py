@@ -136,7 +136,7 @@ def test_stopped_by_ctrl_c_it_goes_on_to_the_same_weights(
     assert latentbloom.fit(pictures, out=run, overrides=TINY, console=console) is None
     said = console.export_text()
     assert "Stopped and saved" in said
-    assert "The same command goes on from here." in said
+    assert "The same command resumes from here." in said
     monkeypatch.undo()
     assert latentbloom.fit(pictures, out=run, overrides=TINY, console=QUIET) is not None
     assert_same_weights(finished, run)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from latentbloom.cli.numbers import sample_seed
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -12,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "runs", type=Path, nargs="+", metavar="RUN", help="run folders, two or more"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the pictures")
+    parser.add_argument("--seed", type=sample_seed, default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--out",
         type=Path,

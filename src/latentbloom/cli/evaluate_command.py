@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from latentbloom.cli.numbers import MOST_SAMPLES, seed, whole_number
 from latentbloom.cli.settings import add_source_settings, overrides_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder that `fit` made")
     parser.add_argument(
         "-n",
-        type=_at_least(16),
+        type=whole_number(16, MOST_SAMPLES),
         metavar="N",
         help="samples in the distances (default: as many as there are held-out pictures, "
         "from 256 to 2000)",
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--per-label",
-        type=_at_least(0),
+        type=whole_number(0, MOST_SAMPLES),
         default=200,
         metavar="N",
         help="least number of samples of each label (default: 200)",
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="feature extractor for the distances: efficientnet-lite2 (default), inception, "
         "dinov2, or the path of an ONNX model",
     )
-    parser.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--map",
         action="store_true",
@@ -148,18 +148,3 @@ def _map(args: argparse.Namespace, model: Model, reference: Reference, console: 
         )
     found.save(args.run / FILE_NAME)
     console.print(speed_table(found))
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(
-                f"'{text}' is not allowed. Allowed: a whole number of at least {least}."
-            )
-        return number
-
-    return parse

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from latentbloom.cli.numbers import number_above
 from latentbloom.cli.settings import (
     add_all_settings,
     add_setting,
@@ -12,6 +13,7 @@ from latentbloom.cli.settings import (
     overrides_of,
     settings_table,
 )
+from latentbloom.config.settings_base import MOST_MINUTES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     budget = parser.add_argument_group("budget")
     budget.add_argument(
         "--minutes",
-        type=_minutes,
+        type=number_above(0.0, MOST_MINUTES),
         metavar="N",
         help="all of it, scores and report included (default: 20)",
     )
@@ -109,13 +111,3 @@ class _HelpConfig(argparse.Action):
 
         Console().print(settings_table())
         parser.exit()
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = 0.0
-    if not 0.0 < minutes < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is not allowed. Allowed: a number above 0.")
-    return minutes

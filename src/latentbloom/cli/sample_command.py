@@ -5,6 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from latentbloom.cli.numbers import (
+    MOST_GUIDANCE,
+    MOST_STEPS,
+    count,
+    number_from,
+    sample_seed,
+    whole_number,
+)
 from latentbloom.cli.settings import find_setting
 from latentbloom.commands import command_line
 from latentbloom.files import condition_word
@@ -24,11 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the pictures show; repeat it for several conditions, or write A=x,B=y; "
         "conditions that are not named are left open",
     )
-    parser.add_argument("-n", type=_count, default=16, help="number of pictures (default: 16)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("-n", type=count, default=16, help="number of pictures (default: 16)")
+    parser.add_argument("--seed", type=sample_seed, default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--guidance",
-        type=float,
+        type=number_from(0.0, MOST_GUIDANCE),
         metavar="W",
         help="1 plain conditional, 0 unconditional, above 1 stronger (default: the model's)",
     )
@@ -40,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="times between which guidance acts, from 0 (picture) to 1 (noise) "
         "(default: the model's)",
     )
-    parser.add_argument("--steps", type=_count, metavar="N", help="default: the model's")
+    parser.add_argument(
+        "--steps", type=whole_number(1, MOST_STEPS), metavar="N", help="default: the model's"
+    )
     sampler = find_setting("sampling.sampler")
     parser.add_argument(
         "--sampler",
@@ -53,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("draft", "balanced", "best"),
         help="steps, sampler and guidance that `latentbloom evaluate RUN --map` found",
     )
-    parser.add_argument("--batch-size", type=_count, default=64, metavar="N", help="default: 64")
+    parser.add_argument("--batch-size", type=count, default=64, metavar="N", help="default: 64")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="default: a folder in RUN/samples named by what"
     )
@@ -105,15 +115,3 @@ def _quality(args: argparse.Namespace) -> tuple[float | None, int | None, str | 
 
 def _folder_name(words: dict[str, str], seed: int) -> str:
     return f"{condition_word([word for pair in words.items() for word in pair])}_seed{seed}"
-
-
-def _count(text: str) -> int:
-    try:
-        count = int(text)
-    except ValueError:
-        count = 0
-    if count < 1:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is not allowed. Allowed: a whole number of at least 1."
-        )
-    return count

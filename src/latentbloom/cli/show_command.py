@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from latentbloom.cli.numbers import number_above, seed, whole_number
 from latentbloom.cli.settings import add_source_settings, overrides_of
 from latentbloom.words import did_you_mean
 
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="draw this condition alone, where a drawing has one",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--against",
         metavar="SOURCE",
@@ -45,11 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_source_settings(parser)
     moving = parser.add_argument_group("animations")
-    moving.add_argument("--frames", type=_at_least_2, default=50, metavar="N", help="default: 50")
-    moving.add_argument("--fps", type=_positive, default=16.0, metavar="N", help="default: 16")
+    moving.add_argument(
+        "--frames", type=whole_number(2, 10_000), default=50, metavar="N", help="default: 50"
+    )
+    moving.add_argument(
+        "--fps", type=number_above(0.0, 60.0), default=16.0, metavar="N", help="default: 16"
+    )
     moving.add_argument(
         "--size",
-        type=_at_least_2,
+        type=whole_number(2, 4096),
         metavar="PIXELS",
         help="side of a sample; default: as large as fits into 2 MB",
     )
@@ -128,27 +133,3 @@ def _name(word: str) -> str:
             f"'{word}' is nothing to draw. Allowed: {', '.join((*EVERYTHING, *_NAMES))}.{hint}"
         )
     return word
-
-
-def _at_least_2(text: str) -> int:
-    try:
-        count = int(text)
-    except ValueError:
-        count = 0
-    if count < 2:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is not allowed. Allowed: a whole number of at least 2."
-        )
-    return count
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number <= 60.0:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is not allowed. Allowed: a number above 0, at most 60."
-        )
-    return number

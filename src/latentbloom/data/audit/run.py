@@ -7,6 +7,7 @@ of which next to nothing can be used.
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -149,7 +150,7 @@ def _combination_counts(
     spec: ConditionSpec, entries: Sequence[Entry]
 ) -> Iterator[CombinationCount]:
     """How often values occur together; nothing for one factor or for very many combinations."""
-    total = np.prod([len(factor.values) for factor in spec.factors])
+    total = math.prod(len(factor.values) for factor in spec.factors)
     if len(spec.factors) < 2 or total > _MAX_COMBINATIONS:
         return
     counts = Counter((entry.labels, entry.split) for entry in entries)

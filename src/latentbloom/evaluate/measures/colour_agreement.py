@@ -6,6 +6,7 @@ training pictures their labels, and may find a colour that the model was never a
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def conditions_of_colour(spec: ConditionSpec, n: int) -> list[dict[str, str]]:
 
 
 def _count(spec: ConditionSpec) -> int:
-    return int(np.prod([len(factor.values) for factor in spec.factors]))
+    return math.prod(len(factor.values) for factor in spec.factors)
 
 
 def _place(word: str) -> tuple[int, str]:
