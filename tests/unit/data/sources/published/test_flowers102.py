@@ -125,7 +125,7 @@ class TestBackground:
             assert painted[around].mean() > 0.9  # where the noise is not blue itself
             np.testing.assert_array_equal(after[inside], before[inside])
             np.testing.assert_array_equal(after[~painted], before[~painted])
-        assert "What lies behind the flowers is painted white." in white.notes
+        assert "The background of the flowers is painted white." in white.notes
 
     def test_a_blue_flower_stays(self) -> None:
         rng = np.random.default_rng(0)
@@ -168,7 +168,7 @@ class TestBackground:
             "  https://www.robots.ox.ac.uk/~vgg/data/flowers/102/\n"
             "and unpack it so that there is\n"
             f"  {tmp_path / 'segmim' / 'segmim_00001.jpg'}\n"
-            "or leave --background away."
+            "or leave out --background."
         )
 
     def test_a_missing_segmentation_costs_its_own_picture(self, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ class TestBackground:
         source = opened(tmp_path, background="black")
 
         assert [(aside.name, aside.reason) for aside in source.set_aside] == [
-            ("image_00041.jpg", "segmim/ has no segmim_00041.jpg to tell its background")
+            ("image_00041.jpg", "segmim/ has no segmim_00041.jpg that shows its background")
         ]
         assert len(source.entries) == 39
 
