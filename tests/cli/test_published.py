@@ -62,7 +62,7 @@ def test_audit_of_flowers102(call: CommandLine, root: Path, tmp_path: Path) -> N
     assert (outcome.code, outcome.err) == (0, "")
     audit = json.loads(file.read_text())
     assert (audit["train"], audit["val"]) == (60, 20)
-    assert "What lies behind the flowers is painted grey." in audit["notes"]
+    assert "The background of the flowers is painted grey." in audit["notes"]
 
 
 def test_the_same_from_python(root: Path) -> None:
