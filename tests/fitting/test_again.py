@@ -124,13 +124,14 @@ class TestGuidance:
 
     @pytest.fixture
     def tried(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-        """What each choice started from; each takes the strongest that it tried."""
+        """What each choice started from; each takes the stronger, which is nearer."""
         noted: list[float] = []
 
         def choose(model: Any, *_: object, **__: object) -> dict[float, Tried]:
             base = model.config.sampling.guidance
             noted.append(base)
-            return {base: Tried(2.0, np.zeros(4)), round(1.3 * base, 2): Tried(1.0, np.zeros(4))}
+            far = Tried(2.0, np.zeros(4), np.ones(4, bool), np.ones(4), 1.0)
+            return {base: far, round(1.3 * base, 2): far._replace(distance=1.0)}
 
         monkeypatch.setattr("latentbloom.evaluate.guidance_choice.choose_guidance", choose)
         monkeypatch.setattr("latentbloom.fitting.finish._score", lambda *_: None)

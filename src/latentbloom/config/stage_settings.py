@@ -132,8 +132,8 @@ class SamplingSettings(Settings):
     )
     tune_guidance: bool = Field(
         True,
-        description="After training, also try stronger guidance and keep the one whose samples are "
-        "closest to training pictures; off when guidance is given",
+        description="After training, try several strengths of guidance and keep the one with the "
+        "best of distance, recall and control together; off where guidance is given",
     )
 
 

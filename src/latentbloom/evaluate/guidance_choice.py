@@ -1,7 +1,7 @@
-"""How much guidance a model wants, by training pictures alone: kept-aside ones are for scores.
+"""How much guidance a model wants, by training pictures alone: held-out ones are for scores.
 
-Too little, and samples are not what was asked for; too much, and they are all alike. Both ends are
-far from the training pictures when a sample is compared together with what was asked of it.
+Too little, and samples are not what was asked for; too much, and they are all alike. Three
+measures stand against each other, and the choice is by their product.
 """
 
 from __future__ import annotations
@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from latentbloom.evaluate.features.extractor import FeatureExtractor, in_batches
+from latentbloom.evaluate.features.extractor import FeatureExtractor, Features, in_batches
 from latentbloom.evaluate.features.stored import real_features
-from latentbloom.evaluate.measures.kernels import labelled_kernel_distance, labelled_kernel_witness
+from latentbloom.evaluate.measures.classifier import (
+    ConditionClassifier,
+    train_classifier,
+    unlearnable,
+)
+from latentbloom.evaluate.measures.kernels import biased_kernel_distance, kernel_witness
+from latentbloom.evaluate.measures.neighbours import Manifolds
 from latentbloom.evaluate.workload import in_proportion
 from latentbloom.files import cache_folder
 
@@ -24,9 +30,12 @@ if TYPE_CHECKING:
     from latentbloom.data.imageset import ImageSet
     from latentbloom.model.generator import Model
 
-STEPS_UP = (1.0, 1.3, 1.6, 2.0, 2.6)  # times the model's own guidance
-SAMPLES = 160  # a strength, all from the same noise, so that differences are clearer than values
-LOOKED_AT = 1000  # training pictures
+STRENGTHS = (1.0, 1.4, 2.0, 2.8, 4.0)
+"""Tried from the weakest; the same for every model, whatever it uses so far."""
+
+SAMPLES = 256  # a strength, all from the same noise, so that differences are clearer than values
+LOOKED_AT = 3000  # training pictures
+TRAINING_SHARE = 0.75  # of them for the classifier; the others show how often it is right
 FEWEST = 256  # training pictures below which nothing is chosen
 
 
@@ -34,18 +43,59 @@ class Tried(NamedTuple):
     """What a strength of guidance gave.
 
     Attributes:
-        distance: To training pictures, together with the labels.
-        witness: What each sample adds to it, (N,), in the order of the same requests.
+        distance: Of the samples to training pictures, 1 for as many real ones.
+        witness: What each sample adds to the distance, (N,), in the order of the same requests.
+        recalled: Which training pictures lie among the samples, bool (M,).
+        met: Which samples show what was asked for, (N,) in [0, 1], a mean over the factors, by a
+            classifier trained on training pictures.
+        real_control: Mean of the same for real pictures.
     """
 
     distance: float
     witness: np.ndarray
+    recalled: np.ndarray
+    met: np.ndarray
+    real_control: float
 
-    def exceeds(self, other: Tried) -> bool:
-        """Whether it is farther than another one by more than the standard error of that."""
-        apart = self.witness - other.witness
-        error = 2.0 * float(apart.std(ddof=1)) / len(apart) ** 0.5
-        return self.distance - other.distance > error
+    @property
+    def recall(self) -> float:
+        """Share of training pictures that lie among the samples."""
+        return max(float(self.recalled.mean()), 1e-3)
+
+    @property
+    def control(self) -> float:
+        """Share of samples that show what was asked for."""
+        return max(float(self.met.mean()), 1e-3)
+
+    @property
+    def useful_control(self) -> float:
+        """Control, but no more than real pictures have: more than that is no gain."""
+        return min(self.control, self.real_control)
+
+    @property
+    def merit(self) -> float:
+        """Recall times control over distance."""
+        return self.recall * self.useful_control / self.distance
+
+    def falls_short_of(self, other: Tried) -> bool:
+        """Whether it is worse by more than the standard error of the difference.
+
+        The differences of the three measures, each relative to the mean of the two, are added.
+        """
+        distance = 0.5 * (self.distance + other.distance)
+        recall = 0.5 * (self.recall + other.recall)
+        control = 0.5 * (self.useful_control + other.useful_control)
+        gap = (
+            (self.distance - other.distance) / distance
+            + (other.recall - self.recall) / recall
+            + (other.useful_control - self.useful_control) / control
+        )
+        by_sample = (self.witness - other.witness) / distance
+        if min(self.control, other.control) < self.real_control:
+            by_sample = by_sample + (other.met - self.met) / control
+        by_real = (other.recalled.astype(float) - self.recalled) / recall
+        error = sum(float(part.var(ddof=1)) / len(part) for part in (by_sample, by_real)) ** 0.5
+        return gap > error
 
 
 def choose_guidance(
@@ -57,18 +107,15 @@ def choose_guidance(
     cache: Path | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[float, Tried]:
-    """Try the model's own guidance and stronger ones, until the next one is worse.
-
-    Weaker ones are not tried: some match the training pictures better, at the price of samples
-    that are not what was asked for.
+    """Try one strength after the other, from the weakest, until the next one is worse.
 
     Arguments:
         model: Sampled from, with its own sampler and steps.
         train: Training pictures.
         seconds: No strength is begun that would not be done by then.
         extractor: The network that looks; made when left out.
-        cache: Folder of kept features; default the user's.
-        clock: Seconds, growing.
+        cache: Folder of stored features; default the user's.
+        clock: Seconds, increasing.
 
     Returns:
         What each strength that was tried gave; empty where there are too few pictures or
@@ -82,40 +129,108 @@ def choose_guidance(
     start = clock()
     model.sample([{}] * 32, n=32, seed=0)
     a_strength = SAMPLES * ((clock() - start) / 32 + 1 / looked)
-    # Two strengths at the least, and as many training pictures as there is time for.
-    spare = seconds - (clock() - began) - 2.5 * a_strength
+    # Three strengths at the least, and as many training pictures as there is time for.
+    spare = seconds - (clock() - began) - 3.5 * a_strength
     if spare * looked < SAMPLES:
         return {}
     limit = int(min(LOOKED_AT, 0.5 * spare * looked + SAMPLES))
     real, rows = real_features(train, extractor, limit=limit, cache=cache or cache_folder())
-    labels = train.labels[rows]
-    asked = in_proportion(labels, SAMPLES, 0)
-    cond = {n: torch.from_numpy(asked[:, k].copy()) for k, n in enumerate(train.spec.names)}
-    words = train.spec.words(cond)
-
-    def tried(strength: float) -> Tried:
-        drawn = model.sample(words, n=SAMPLES, seed=0, guidance=strength)
-        compared = extractor.extract(in_batches(drawn.pixels)).pooled, asked, real.pooled, labels
-        return Tried(labelled_kernel_distance(*compared), labelled_kernel_witness(*compared))
-
+    yardstick = Yardstick(train, real, train.labels[rows])
+    words = train.spec.words(
+        {n: torch.from_numpy(yardstick.asked[:, k].copy()) for k, n in enumerate(train.spec.names)}
+    )
     found: dict[float, Tried] = {}
-    for step in STEPS_UP:
+    for strength in STRENGTHS:
         if len(found) > 1 and seconds - (clock() - began) < a_strength:
             break
-        strength = round(step * model.config.sampling.guidance, 2)
-        found[strength] = tried(strength)
-        if strongest(found) != strength:
+        drawn = model.sample(words, n=SAMPLES, seed=0, guidance=strength)
+        found[strength] = yardstick.measure(extractor.extract(in_batches(drawn.pixels)))
+        if found[strength].falls_short_of(max(found.values(), key=lambda one: one.merit)):
             break
     return found
 
 
-def strongest(found: dict[float, Tried]) -> float:
-    """The strongest guidance that is as near as the nearest, within one standard error.
+class Yardstick:
+    """Measures samples by training pictures.
+
+    Arguments:
+        train: The set that they are from.
+        real: Features of some of its pictures, in random order.
+        labels: int64 (M, factors), theirs.
+    """
+
+    def __init__(self, train: ImageSet, real: Features, labels: np.ndarray) -> None:
+        self.spec = train.spec
+        self.asked = in_proportion(labels, SAMPLES, 0)
+        self.real = real
+        count = int(TRAINING_SHARE * len(real))
+        self.classifier: ConditionClassifier | None = None
+        self.real_control = 1.0
+        if len(unlearnable(labels[:count], self.spec)) < len(self.spec.factors):
+            self.classifier = train_classifier(real[:count], labels[:count], self.spec)
+            self.real_control = float(self._met(real[count:], labels[count:]).mean())
+        some = real.pooled[:SAMPLES]
+        self.floor = biased_kernel_distance(some, real.pooled[SAMPLES:])
+
+    def measure(self, samples: Features) -> Tried:
+        """Measure samples that answer what was `asked`."""
+        near = Manifolds.of(samples.pooled, self.real.pooled)
+        return Tried(
+            distance=biased_kernel_distance(samples.pooled, self.real.pooled) / self.floor,
+            witness=2.0 * kernel_witness(samples.pooled, self.real.pooled) / self.floor,
+            recalled=near.in_samples,
+            met=self._met(samples, self.asked),
+            real_control=self.real_control,
+        )
+
+    def _met(self, features: Features, labels: np.ndarray) -> np.ndarray:
+        """Which pictures show what was asked, (N,) in [0, 1], a mean over the factors."""
+        if self.classifier is None:
+            return np.ones(len(features))
+        predictions = self.classifier.predict(features)
+        columns = {name: labels[:, self.spec.names.index(name)] for name in predictions}
+        return np.mean([p.index == columns[name] for name, p in predictions.items()], axis=0)
+
+
+def best_of(found: dict[float, Tried]) -> float:
+    """The weakest guidance whose merit is the greatest, within one standard error.
 
     Arguments:
         found: What `choose_guidance` found, not empty.
 
     Source: the one-standard-error rule of Breiman et al. 1984, section 3.4.3.
     """
-    least = min(found.values(), key=lambda one: one.distance)
-    return max(strength for strength, one in found.items() if not one.exceeds(least))
+    best = max(found.values(), key=lambda one: one.merit)
+    return min(strength for strength, one in found.items() if not one.falls_short_of(best))
+
+
+def trade(found: dict[float, Tried]) -> list[str]:
+    """Sentences: what was chosen, what every strength gave, and what was given up for it.
+
+    Arguments:
+        found: What `choose_guidance` found, not empty.
+    """
+    best = best_of(found)
+    tried = "; ".join(
+        f"{strength:g}: as asked {one.control:.0%}, recall {one.recall:.0%}, "
+        f"distance {one.distance:.2f}"
+        for strength, one in found.items()
+    )
+    real = next(iter(found.values())).real_control
+    lines = [
+        f"Guidance {best:g}, by distance, recall and control together ({tried}; "
+        f"real pictures as asked {real:.0%}, distance 1)."
+    ]
+    for strength, words in ((min(found), "Against"), (max(found), "And against")):
+        if strength != best:
+            one, other = found[best], found[strength]
+            lines.append(
+                f"{words} {strength:g}: as asked {_change(other.control, one.control)}, "
+                f"recall {_change(other.recall, one.recall)}, "
+                f"distance {other.distance:.2f} to {one.distance:.2f}."
+            )
+    return lines
+
+
+def _change(before: float, after: float) -> str:
+    return f"{before:.0%} to {after:.0%}"

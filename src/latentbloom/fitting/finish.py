@@ -143,16 +143,15 @@ def _guide(
     folder: RunFolder, model: Model, train: ImageSet, seconds: float, console: Console
 ) -> None:
     """Choose the guidance, print what was tried, and write it to `config.json`."""
-    from latentbloom.evaluate.guidance_choice import choose_guidance, strongest
+    from latentbloom.evaluate.guidance_choice import best_of, choose_guidance, trade
 
     found = choose_guidance(model, train, seconds=seconds)
     if not found:
         return
-    best = strongest(found)
-    told = ", ".join(f"{strength:g}: {one.distance:.3f}" for strength, one in found.items())
-    console.print(f"Guidance {best:g}, by the distance to training pictures ({told}).")
+    for line in trade(found):
+        console.print(line, highlight=False, soft_wrap=True)
     # Settings that are copied from this run use its guidance as it is.
-    chosen = {"sampling.guidance": best, "sampling.tune_guidance": False}
+    chosen = {"sampling.guidance": best_of(found), "sampling.tune_guidance": False}
     folder.load_config().updated(chosen).save(folder.config)
 
 

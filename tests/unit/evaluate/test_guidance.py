@@ -12,39 +12,33 @@ import torch
 from latentbloom.config import SamplingSettings
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
+from latentbloom.evaluate import guidance_choice as module
 from latentbloom.evaluate.features.extractor import FeatureExtractor, Features
-from latentbloom.evaluate.guidance_choice import Tried, choose_guidance, strongest
+from latentbloom.evaluate.guidance_choice import (
+    STRENGTHS,
+    Tried,
+    best_of,
+    choose_guidance,
+    trade,
+)
+from latentbloom.evaluate.measures.classifier import Prediction
 from latentbloom.evaluate.measures.kernels import (
+    biased_kernel_distance,
     kernel_distance,
-    labelled_kernel_distance,
-    labelled_kernel_witness,
+    kernel_witness,
 )
 from latentbloom.model.generator import Model
 
 GENERATOR = np.random.default_rng(0)
 
 
-def test_labels_of_one_kind_double_the_plain_distance() -> None:
+def test_the_biased_distance_is_zero_between_a_set_and_itself_and_never_less() -> None:
     a, b = (GENERATOR.normal(size=(n, 4)) for n in (30, 40))
-    same = [np.zeros((n, 1), np.int64) for n in (30, 40)]
-    expected = 2 * kernel_distance(a, b)
-    assert labelled_kernel_distance(a, same[0], b, same[1]) == pytest.approx(expected)
+    assert biased_kernel_distance(a, a) == pytest.approx(0.0, abs=1e-12)
+    assert biased_kernel_distance(a, b) > max(0.0, kernel_distance(a, b))
 
 
-def test_pictures_of_the_wrong_label_are_far_though_all_together_are_near() -> None:
-    def drawn(labels: np.ndarray) -> np.ndarray:
-        return 3.0 * labels + GENERATOR.normal(size=(len(labels), 4))
-
-    real_labels, labels = (np.arange(n)[:, None] % 2 for n in (400, 300))
-    real = drawn(real_labels)
-    right = labelled_kernel_distance(drawn(labels), labels, real, real_labels)
-    wrong = labelled_kernel_distance(drawn(1 - labels), labels, real, real_labels)
-    assert abs(right) < 0.05 * wrong
-    # As a mixture both are the same.
-    assert abs(kernel_distance(drawn(1 - labels), real)) < 0.05 * wrong
-
-
-class Looking(FeatureExtractor):
+class ShadeExtractor(FeatureExtractor):
     """Sees the mean shade of a picture, and spends a tenth of a second on it."""
 
     def __init__(self) -> None:
@@ -66,17 +60,29 @@ class Looking(FeatureExtractor):
 class Painter:
     """The nearer its guidance is to what it wants, the nearer its pictures are to real ones."""
 
-    def __init__(self, images: ImageSet, wants: float) -> None:
+    def __init__(self, images: ImageSet, wants: float, uses: float = 1.75) -> None:
         self.images, self.wants, self.spec = images, wants, images.spec
-        self.config = SimpleNamespace(sampling=SamplingSettings(guidance=1.75))
+        self.config = SimpleNamespace(sampling=SamplingSettings(guidance=uses))
         self.asked: list[float] = []
 
     def sample(self, words: Any, n: int, seed: int, guidance: float | None = None) -> Any:
         if guidance is not None:
             self.asked.append(guidance)
-        off = 40 * abs((guidance or 0.0) - self.wants)
+        off = 30 * abs((guidance or 0.0) - self.wants)
         pictures = self.images.images(range(n)).float() + off
         return SimpleNamespace(pixels=pictures.clamp(0, 255).byte())
+
+
+class Blind:
+    """A classifier that takes every picture for the first value."""
+
+    def predict(self, features: Features) -> dict[str, Prediction]:
+        return {"smiling": Prediction("smiling", np.tile([1.0, 0.0], (len(features), 1)))}
+
+
+@pytest.fixture(autouse=True)
+def quick_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "train_classifier", lambda *_: Blind())
 
 
 @pytest.fixture(scope="module")
@@ -87,33 +93,40 @@ def images() -> ImageSet:
 
 
 def chosen(painter: Painter, tmp_path: Any, seconds: float = 1e9) -> dict[float, Tried]:
-    looking = Looking()
+    extractor = ShadeExtractor()
     return choose_guidance(
         cast(Model, painter),
         painter.images,
         seconds=seconds,
-        extractor=looking,
+        extractor=extractor,
         cache=tmp_path,
-        clock=lambda: looking.now,
+        clock=lambda: extractor.now,
     )
 
 
-@pytest.mark.parametrize(
-    ("wants", "best", "tried"), [(1.0, 1.75, 2), (2.3, 2.27, 3), (9.0, 4.55, 5)]
-)
+@pytest.mark.parametrize(("wants", "best"), [(1.0, 1.0), (2.0, 2.0), (4.5, 4.0)])
 def test_it_climbs_until_the_next_is_worse(
-    images: ImageSet, tmp_path: Any, wants: float, best: float, tried: int
+    images: ImageSet, tmp_path: Any, wants: float, best: float
 ) -> None:
     painter = Painter(images, wants)
     found = chosen(painter, tmp_path)
-    assert strongest(found) == pytest.approx(best, abs=0.01)
-    assert painter.asked == list(found)
-    assert len(found) == tried
+    assert best_of(found) == best
+    assert painter.asked == list(found) == list(STRENGTHS[: len(found)])
+    assert (len(found) < len(STRENGTHS)) == (wants < 2.8)
 
 
-def test_little_time_tries_two_or_none(images: ImageSet, tmp_path: Any) -> None:
-    assert len(chosen(Painter(images, 9.0), tmp_path, seconds=60.0)) == 2
-    assert chosen(Painter(images, 9.0), tmp_path, seconds=20.0) == {}
+def test_what_was_chosen_before_does_not_move_the_next_choice(
+    images: ImageSet, tmp_path: Any
+) -> None:
+    painters = [Painter(images, 4.5, uses) for uses in (1.0, 4.0)]
+    first, second = (chosen(painter, tmp_path) for painter in painters)
+    assert painters[0].asked == painters[1].asked
+    assert best_of(first) == best_of(second)
+
+
+def test_little_time_tries_fewer_or_none(images: ImageSet, tmp_path: Any) -> None:
+    assert 2 <= len(chosen(Painter(images, 4.5), tmp_path, seconds=140.0)) < 5
+    assert chosen(Painter(images, 4.5), tmp_path, seconds=20.0) == {}
 
 
 def test_few_pictures_tell_nothing(images: ImageSet, tmp_path: Any) -> None:
@@ -121,23 +134,63 @@ def test_few_pictures_tell_nothing(images: ImageSet, tmp_path: Any) -> None:
     assert chosen(Painter(few, 9.0), tmp_path) == {}
 
 
-def test_a_distance_within_its_standard_error_goes_to_the_stronger() -> None:
-    calm, shaken = np.zeros(100), GENERATOR.normal(size=100)
-    assert strongest({1.75: Tried(1.0, calm), 2.27: Tried(1.1, calm + shaken)}) == 2.27
-    assert strongest({1.75: Tried(1.0, calm), 2.27: Tried(1.4, calm + shaken)}) == 1.75
+def tried(
+    *,
+    distance: float = 1.0,
+    recall: float = 0.5,
+    control: float = 0.5,
+    shaken: float = 0.0,
+) -> Tried:
+    """Measures of 100 samples and 100 real pictures; with `shaken`, not the same ones as before."""
+
+    def some(share: float) -> np.ndarray:
+        return np.roll(np.arange(100) < round(100 * share), round(100 * shaken))
+
+    return Tried(distance, np.zeros(100), some(recall), some(control).astype(float), 0.9)
+
+
+def test_each_of_the_three_counts() -> None:
+    plain = tried()
+    for better in (tried(distance=0.8), tried(recall=0.6), tried(control=0.6)):
+        assert best_of({1.0: plain, 2.0: better}) == 2.0
+        assert best_of({1.0: better, 2.0: plain}) == 1.0
+
+
+def test_more_control_than_real_pictures_have_is_no_gain() -> None:
+    assert best_of({1.4: tried(control=0.9), 2.8: tried(control=0.99)}) == 1.4
+    assert best_of({1.4: tried(control=0.9), 2.8: tried(control=0.99, distance=1.1)}) == 1.4
+
+
+def test_what_cannot_be_told_apart_goes_to_the_weaker() -> None:
+    # Half of the pictures change sides, so that a difference has a standard error of a seventh.
+    assert best_of({1.0: tried(), 2.0: tried(recall=0.54, control=0.54, shaken=0.25)}) == 1.0
+    assert best_of({1.0: tried(), 2.0: tried(recall=0.7, control=0.7, shaken=0.25)}) == 2.0
     # What both have in common is no error.
-    assert strongest({1.75: Tried(1.0, shaken), 2.27: Tried(1.1, shaken)}) == 1.75
+    assert best_of({1.0: tried(), 2.0: tried(recall=0.54, control=0.54)}) == 2.0
+
+
+def test_what_was_traded_is_said() -> None:
+    found = {
+        1.0: tried(control=0.2, recall=0.3, distance=1.5),
+        2.0: tried(control=0.6, recall=0.25, distance=1.4),
+        2.8: tried(control=0.7, recall=0.1, distance=1.8),
+    }
+    first, weaker, stronger = trade(found)
+    assert first.startswith("Guidance 2, by distance, recall and control together (1: as asked 20%")
+    assert weaker == ("Against 1: as asked 20% to 60%, recall 30% to 25%, distance 1.50 to 1.40.")
+    assert stronger == (
+        "And against 2.8: as asked 70% to 60%, recall 10% to 25%, distance 1.80 to 1.40."
+    )
 
 
 def test_witnesses_tell_how_much_the_difference_of_two_distances_is_off() -> None:
     rng = np.random.default_rng(1)
-    real_labels = np.arange(600)[:, None] % 2
-    real = 2.0 * real_labels + rng.normal(size=(600, 3))
+    real = rng.normal(size=(600, 3))
     differences, errors = [], []
     for _ in range(200):
-        labels, noise = rng.integers(0, 2, (80, 1)), rng.normal(size=(80, 3))
-        near, far = ((2.0 * labels + off + noise, labels, real, real_labels) for off in (0.3, 0.5))
-        differences.append(labelled_kernel_distance(*near) - labelled_kernel_distance(*far))
-        apart = labelled_kernel_witness(*near) - labelled_kernel_witness(*far)
+        noise = rng.normal(size=(80, 3))
+        near, far = ((off + noise, real) for off in (0.3, 0.5))
+        differences.append(biased_kernel_distance(*near) - biased_kernel_distance(*far))
+        apart = kernel_witness(*near) - kernel_witness(*far)
         errors.append(2.0 * float(apart.std(ddof=1)) / len(apart) ** 0.5)
     assert np.mean(errors) == pytest.approx(np.std(differences), rel=0.2)

@@ -8,11 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import RunConfig
+from latentbloom.evaluate.guidance_choice import Tried
 from latentbloom.fitting import finish as module
 from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.fitting.planning.planner import Plan
@@ -62,3 +64,24 @@ def test_slow_pictures_are_neither_scored_nor_guided(
     module.finish(RunFolder(tmp_path), nothing, nothing, 60.0, Console(file=said, width=300))
     assert done == [*expected, "draw"]
     assert ("latentbloom evaluate" in said.getvalue()) == ("score" not in expected)
+
+
+def test_the_chosen_guidance_is_written_down_and_what_was_traded_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    half = np.arange(10) % 2
+    plain = Tried(2.0, np.zeros(10), half == 0, half.astype(float), 0.9)
+    found = {1.0: plain, 1.4: plain._replace(distance=1.0)}
+    monkeypatch.setattr(
+        "latentbloom.evaluate.guidance_choice.choose_guidance", lambda *_, **__: found
+    )
+    folder = RunFolder(tmp_path)
+    RunConfig().save(folder.config)
+    said = io.StringIO()
+    nothing: Any = None
+    module._guide(folder, nothing, nothing, 60.0, Console(file=said, width=300))
+    assert folder.load_config().sampling.guidance == 1.4
+    assert "Guidance 1.4" in said.getvalue()
+    assert "Against 1: as asked 50% to 50%, recall 50% to 50%, distance 2.00 to 1.00" in (
+        said.getvalue()
+    )
