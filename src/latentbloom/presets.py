@@ -120,8 +120,8 @@ FAMILIES: dict[str, Preset] = {
     ),
     "classic": Preset(
         classic,
-        "Residual VAE-GAN with attention, a flat latent of 256 numbers with class centres, and a "
-        "dense U-shaped denoiser trained as DDPM",
+        "Residual VAE-GAN with attention, a flat latent of 256 dimensions with class centres, "
+        "and a dense U-shaped denoiser trained as DDPM",
         "labels; a graphics card or hours; VGG16's weights, fetched once (else EfficientNet-Lite0)",
     ),
     "pixel": Preset(

@@ -11,7 +11,7 @@ from latentbloom.cli.settings import add_source_settings, overrides_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("source", metavar="SOURCE", help="as for `latentbloom fit`")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the findings as JSON, too")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the findings as JSON")
     add_source_settings(parser)
 
 
@@ -26,11 +26,11 @@ def run(args: argparse.Namespace) -> int:
 
     console = Console()
     asked = RunConfig().updated({"data.source": args.source, **overrides_of(args)})
-    with console.status("Looking at every picture ...") as status:
+    with console.status("Reading every picture ...") as status:
         source = open_source(asked.data, seed=asked.train.seed)
         audit = audit_source(
             source,
-            device_type=default_device().type,  # as `fit`, so that both advise the same
+            device_type=default_device().type,  # as in `fit`, so that both give the same advice
             on_progress=lambda done, total: status.update(f"Picture {done:,} of {total:,}"),
         )
     console.print(audit_table(audit))

@@ -1,4 +1,4 @@
-"""`latentbloom compare`: runs side by side, in numbers and in pictures."""
+"""`latentbloom compare`: runs side by side, their scores and their samples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("compare.png"),
         metavar="FILE",
-        help="picture of samples of each (default: compare.png)",
+        help="picture with samples of each run (default: compare.png)",
     )
 
 

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.usage = "latentbloom fit [SOURCE] [options] [--section.setting VALUE ...]"
     parser.epilog = (
-        "The same command again goes on where an earlier one stopped. Every other setting has a\n"
+        "The same command again resumes a run that was stopped. Every other setting has a\n"
         "dotted option, for example --diffusion.lr 1e-4: see `latentbloom fit --help-config`."
     )
     parser.add_argument(
@@ -39,20 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="FILE", help="settings as JSON, such as a run's config.json"
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be done, and stop there"
+        "--dry-run", action="store_true", help="audit the pictures and print the plan, then stop"
     )
     parser.add_argument(
         "--accept-changed-data",
         action="store_true",
         help="continue a run although its pictures have changed since it began",
     )
-    parser.add_argument("--help-config", action=_HelpConfig, help="list every setting and stop")
+    parser.add_argument("--help-config", action=_HelpConfig, help="list every setting, then stop")
     budget = parser.add_argument_group("budget")
     budget.add_argument(
         "--minutes",
         type=number_above(0.0, MOST_MINUTES),
         metavar="N",
-        help="all of it, scores and report included (default: 20)",
+        help="time for everything, scores and report included (default: 20)",
     )
     add_setting(budget, "--images-1", "train.vae_gan_images", "end stage 1 after N images instead")
     add_setting(

@@ -1,4 +1,4 @@
-"""`latentbloom show`: pictures and the report of a run, from its folder."""
+"""`latentbloom show`: figures and the report of a run, from its folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "latentbloom show RUN [WHAT ...] [options]"
     parser.epilog = (
         "WHAT is one or more of: all, report, card, " + ", ".join(_NAMES) + ".\n"
-        "Pictures are written to RUN/figures; report.html and README.md are then made anew.\n"
+        "Figures are written to RUN/figures, and report.html and README.md are rewritten.\n"
         "  latentbloom show runs/faces animation --cond smiling=yes --frames 50 --size 128"
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder that `fit` made")
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-# Spelt out, so that --help needs no heavy import; a test holds it against the drawings.
+# Written out, so that --help imports nothing slow; a test compares them with the drawings.
 _NAMES = (
     "curves",
     "samples",

@@ -31,7 +31,7 @@ EPOCH_FIGURES = {"reconstructions": "vae_reconstruction", "latent_map": "vae_lat
 
 
 class Previews:
-    """Draws what a run in training has come to. It uses no random numbers of the training.
+    """Draws the current state of a run in training. It does not touch the random state of training.
 
     Arguments:
         run: The run folder.
@@ -57,7 +57,7 @@ class Previews:
         self._said: set[str] = set()
 
     def guarded(self, what: str, draw: Callable[[], object]) -> None:
-        """Draw; where that fails, say it the first time and go on."""
+        """Draw; where that fails, say so the first time and continue."""
         try:
             draw()
         except Exception as error:  # whatever it is, the training is worth more

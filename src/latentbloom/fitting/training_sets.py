@@ -1,4 +1,4 @@
-"""The pictures of a run as its stages read them."""
+"""The training and held-out pictures of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def open_sets(data: DataSettings, source: Source, audit: Audit) -> tuple[ImageSet, ImageSet]:
-    """Training and kept-aside pictures, without those that the audit set aside.
+    """Training and held-out pictures, without those that the audit found broken.
 
     Raises:
         RunFolderError: No training picture is left.

@@ -112,7 +112,7 @@ def _rewrite(
         {
             "train.diffusion_epochs": wish.epochs,
             "train.diffusion_images": images,
-            # The guidance was chosen for the model as it was. It is chosen anew.
+            # The guidance was chosen for the model as it was. It is chosen again.
             "sampling": request.sampling.model_dump(),
         }
     )

@@ -33,11 +33,11 @@ def _describe_models(config: RunConfig, plan: Plan) -> list[str]:
     autoencoder, denoiser = config.autoencoder, config.denoiser
     assert autoencoder is not None
     assert denoiser is not None
-    first = "Stage 1: none, the pixels themselves are learned."
+    first = "Stage 1: none, diffusion works on the pixels."
     if autoencoder.family != "pixel":
         what = f"autoencoder of width {autoencoder.width}"
         if autoencoder.family == "classic":
-            what = f"classic autoencoder, {autoencoder.latent_numbers} latent numbers"
+            what = f"classic autoencoder, {autoencoder.latent_numbers} latent dimensions"
         first = (
             f"Stage 1: {what}, batches of {config.vae_gan.batch_size}, "
             f"{_span(plan.vae_gan_seconds, plan.vae_gan_images)}."

@@ -47,7 +47,7 @@ MIRROR_SHARE = 0.1  # of the minutes: what encoding may take before mirror image
 SHORTEST_MINUTES = 1.0
 SHORTEST_SHARE = 0.3  # of the minutes that must be left for training
 # Shares of stage 1 in the time that is left for training: the least and the most. Between them it
-# takes what it needs to see so many images, after which reconstructions hardly come nearer.
+# takes the time to see SETTLED_IMAGES, after which reconstructions hardly improve.
 STAGE_1_SHARES = (0.4, 0.5)
 SETTLED_IMAGES = 25_000
 # The classic autoencoder sees 6 pictures a second and core, its dense denoiser 560 latents.
@@ -61,11 +61,11 @@ class Plan(Settings):
 
     Attributes:
         vae_gan_seconds: Stage 1; None where its budget is in images, 0 where there is no stage 1.
-        diffusion_seconds: Stage 2 as planned; settled anew when stage 1 is done.
-        finish_seconds: Kept for scores, pictures and report.
-        vae_gan_images: What stage 1 will see, as far as can be told.
-        diffusion_images: What stage 2 will see.
-        spent_seconds: Used up so far, outside the stages' own count.
+        diffusion_seconds: Stage 2 as planned; decided again when stage 1 is done.
+        finish_seconds: Reserved for scores, pictures and report.
+        vae_gan_images: Images that stage 1 will see, an estimate.
+        diffusion_images: Latents that stage 2 will see, an estimate.
+        spent_seconds: Used so far, outside both stages.
     """
 
     vae_gan_seconds: float | None = None
@@ -88,7 +88,7 @@ def models_to_time(
 def make_plan(
     config: RunConfig, speeds: Speeds, *, count: int, size: int, channels: int
 ) -> tuple[RunConfig, Plan]:
-    """Fill in what was left open.
+    """Choose what the request leaves open.
 
     Arguments:
         config: The request.
@@ -101,7 +101,7 @@ def make_plan(
         The settings with nothing open, and the plan.
 
     Raises:
-        ConfigError: The minutes are too few to come to a model.
+        ConfigError: The minutes are too few to train a model.
     """
     train = in_images(config.train, count)
     config = config.model_copy(update={"train": train})
