@@ -1,6 +1,7 @@
 """Score a run, or a folder of generated pictures, against the held-out pictures of a source.
 
-    python -m bench.score RUN SOURCE [-n 1317] [--per-label 1000] [--json FILE]
+    python -m bench.score RUN SOURCE [-n 1317] [--per-label 1000] [--guidance W] [--json FILE]
+    python -m bench.score RUN flowers102 --root DATA --splits train,val,test
 
 RUN is a run folder of latentbloom, or a folder of generated pictures: sub-folders named after the
 labels of SOURCE, or the files and records.json that `latentbloom sample` writes. Every model in the
@@ -64,10 +65,28 @@ def read_generated(
 
 
 def real_sets(
-    source_name: str, *, size: int, channels: int, fit: Fit = "crop"
+    source_name: str,
+    *,
+    size: int,
+    channels: int,
+    fit: Fit = "crop",
+    root: str = "data",
+    factors: str = "",
+    splits: str = "",
 ) -> tuple[ImageSet, ImageSet]:
-    """Training and held-out pictures of a source."""
-    source = open_source(source_name)
+    """Training and held-out pictures of a source.
+
+    Arguments:
+        source_name: A folder, or the name of a built-in source.
+        size: Side of the pictures, in pixels.
+        channels: 1 or 3.
+        fit: How pictures that are not square are brought to size.
+        root: Folder that holds `celeba` or `flowers102`.
+        factors: Conditions to use, as for `fit`.
+        splits: Splits to train on, as for `fit`.
+    """
+    options = SourceOptions(source=source_name, root=root, factors=factors, splits=splits)
+    source = open_source(options)
     train, val = (
         ImageSet(
             source,
@@ -95,6 +114,10 @@ def main() -> int:
     )
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("--root", default="data", help="folder that holds celeba or flowers102")
+    parser.add_argument("--factors", default="", help="conditions to use, as for `fit`")
+    parser.add_argument("--splits", default="", help="splits to train on, as for `fit`")
+    parser.add_argument("--guidance", type=float, help="other than the run's own")
     parser.add_argument("-n", type=int, help="samples in val's proportions (default: as val)")
     parser.add_argument(
         "--per-label", type=int, default=1000, help="least number of samples of each label"
@@ -114,9 +137,19 @@ def main() -> int:
     size, channels, fit, sampling = args.size, args.channels, "crop", None
     if is_run:
         config = RunFolder(args.run).load_config()
+        if args.guidance is not None:
+            config = config.updated({"sampling.guidance": args.guidance})
         data, sampling = config.data, config.sampling.model_dump(mode="json")
         size, channels, fit = data.size or size, data.channels or channels, data.fit
-    train, val = real_sets(args.source, size=size, channels=channels, fit=fit)
+    train, val = real_sets(
+        args.source,
+        size=size,
+        channels=channels,
+        fit=fit,
+        root=args.root,
+        factors=args.factors,
+        splits=args.splits,
+    )
     asked = {
         "of": identity(args.run),
         "sampling": sampling,
@@ -131,8 +164,11 @@ def main() -> int:
     if is_run:
         from latentbloom.model.generator import load
 
+        model = load(args.run)
+        if args.guidance is not None:
+            model.config = model.config.updated({"sampling.guidance": args.guidance})
         whole = evaluate_run(
-            load(args.run),
+            model,
             train,
             val,
             n=args.n or len(val),

@@ -104,7 +104,7 @@ def chosen(painter: Painter, tmp_path: Any, seconds: float = 1e9) -> dict[float,
     )
 
 
-@pytest.mark.parametrize(("wants", "best"), [(1.0, 1.0), (2.0, 2.0), (4.5, 4.0)])
+@pytest.mark.parametrize(("wants", "best"), [(1.0, 1.0), (2.0, 2.0), (4.5, 2.8)])
 def test_it_climbs_until_the_next_is_worse(
     images: ImageSet, tmp_path: Any, wants: float, best: float
 ) -> None:
@@ -112,20 +112,20 @@ def test_it_climbs_until_the_next_is_worse(
     found = chosen(painter, tmp_path)
     assert best_of(found) == best
     assert painter.asked == list(found) == list(STRENGTHS[: len(found)])
-    assert (len(found) < len(STRENGTHS)) == (wants < 2.8)
+    assert (len(found) < len(STRENGTHS)) == (wants < 2.0)
 
 
 def test_what_was_chosen_before_does_not_move_the_next_choice(
     images: ImageSet, tmp_path: Any
 ) -> None:
-    painters = [Painter(images, 4.5, uses) for uses in (1.0, 4.0)]
+    painters = [Painter(images, 4.5, uses) for uses in (1.0, 4.55)]
     first, second = (chosen(painter, tmp_path) for painter in painters)
     assert painters[0].asked == painters[1].asked
     assert best_of(first) == best_of(second)
 
 
 def test_little_time_tries_fewer_or_none(images: ImageSet, tmp_path: Any) -> None:
-    assert 2 <= len(chosen(Painter(images, 4.5), tmp_path, seconds=140.0)) < 5
+    assert 2 <= len(chosen(Painter(images, 4.5), tmp_path, seconds=75.0)) < 4
     assert chosen(Painter(images, 4.5), tmp_path, seconds=20.0) == {}
 
 
