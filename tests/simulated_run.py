@@ -181,7 +181,7 @@ def simulate(
     """One call of `fit` on a simulated machine.
 
     Arguments:
-        place: The run folder; a run that is begun there goes on.
+        place: The run folder; a run that began there resumes.
         minutes: What is promised.
         speed: 1 is two slow cores.
         count: Training pictures.

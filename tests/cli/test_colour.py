@@ -1,4 +1,4 @@
-"""Colour as a condition from the command line: a run keeps what was found, and goes on with it."""
+"""Colour as a condition from the command line: a run stores what was found, and reuses it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_run_with_found_colours(call: CommandLine, folder: Path, tmp_path: Pat
     outcome = call("fit", folder, "--out", run, *words)
     assert outcome.code == 0, outcome.err
     assert "colour was computed from the pictures" in " ".join(outcome.out.split())
-    assert "Colours as they were found" in outcome.out
+    assert "Colours found in the pictures" in outcome.out
     assert (run / "figures" / "color_label_sample.png").is_file()
     kept = json.loads((run / "colours.json").read_text())["pictures"]
     assert len(kept) == 48
@@ -55,7 +55,7 @@ def test_a_run_with_found_colours(call: CommandLine, folder: Path, tmp_path: Pat
     # As if another version of the program had named it: the run's own finds hold.
     kept["rose/red0.png"][0] = "white"
     (run / "colours.json").write_text(json.dumps({"recipe": 0, "pictures": kept}))
-    train, val = sets_of_run(RunFolder(run))
+    train, val = sets_of_run(RunFolder(run), accept_changed_data=True)
     labels = {e.name: e.labels[1] for s in (train, val) for e in s.entries}
     factor = train.spec.factor("colour")
     assert factor.word(labels["rose/red0.png"]) == "white"

@@ -163,18 +163,19 @@ class TestRun:
         drawn, _ = sets_of_run(RunFolder(run), against="synthetic-faces:32")
         assert drawn.spec.names == ("smiling", "glasses")
 
-    def test_the_same_command_goes_on(
+    def test_the_same_command_opens_the_same_pictures(
         self, call: CommandLine, run: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from latentbloom.fitting.stages import Fitting
 
         opened: list[Any] = []
-        monkeypatch.setattr(Fitting, "run", lambda self, *given, **_: opened.append(given[2]))
+        monkeypatch.setattr(
+            Fitting, "run", lambda self, *given, **_: opened.append(given[0].source)
+        )
 
         outcome = call("fit", *words, "--out", run)
 
         assert outcome.code == 0
-        assert f"Going on with {run}." in outcome.out
         assert opened[0].spec.names == ("smiling", "male")
         assert opened[0].treatment == "crop 108"
 
@@ -198,18 +199,18 @@ class TestRun:
         self, call: CommandLine, run: Path, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What is said about SOURCE arrives, and the scores are those of its pictures."""
-        from latentbloom.evaluate import run_scores as module
+        from latentbloom.evaluate import reference as module
 
         seen: dict[str, Any] = {}
 
         class SeenError(Exception):
             """Ends the command where scoring would begin."""
 
-        def note(model: object, train: Any, val: Any, **_: Any) -> None:
+        def note(train: Any, val: Any, **_: Any) -> None:
             seen.update(train=train, val=val)
             raise SeenError
 
-        monkeypatch.setattr(module, "evaluate_run", note)
+        monkeypatch.setattr(module, "prepare_reference", note)
         words = ["--against", "celeba", "--splits", "train,test", "--factors", "male,smiling"]
         with pytest.raises(SeenError):
             call("evaluate", run, *words)

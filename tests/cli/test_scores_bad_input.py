@@ -109,4 +109,4 @@ def test_too_few_pictures_say_how_many_are_needed(
 def test_a_negative_seed_is_refused(call: CommandLine, tmp_path: Path) -> None:
     outcome = call("evaluate", tmp_path, "--seed", -1)
     assert outcome.code == 2
-    assert "'-1' is not allowed. Allowed: a whole number of at least 0." in outcome.err
+    assert "'-1' is not allowed. Allowed: a whole number from 0 to" in outcome.err

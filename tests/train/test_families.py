@@ -145,7 +145,7 @@ def test_what_has_no_latents_is_not_drawn(tmp_path: Path, pictures: Path) -> Non
     assert set(missing) == {"reconstructions", "prior"}
     assert "works on pixels directly" in missing["prior"]
     text = write_report(run).read_text(encoding="utf-8")
-    assert "It works on the pixels themselves, without an autoencoder." in text
+    assert "It works on pixels directly, without an autoencoder." in text
 
 
 def test_pictures_stand_in_for_latents(pictures: Path) -> None:

@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         against=args.against,
         overrides=overrides_of(args),
         accept_changed_data=args.accept_changed_data,
-        say=console.print,
+        say=partial(console.print, markup=False, highlight=False, soft_wrap=True),
     )
     model = load(args.run)
     copies = folder.path / "figures" / "copies.png" if args.out is None else None

@@ -139,7 +139,7 @@ def compare_table(names: Sequence[str], scores: Sequence[Scores]) -> RenderableT
     table = Table(title="Runs side by side", title_justify="left")
     table.add_column("score")
     for name in names:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(Text(name), justify="right", overflow="fold")
     table.add_column("difference")
     for measure in measures(scores):
         if all(value is None for value in measure.values):

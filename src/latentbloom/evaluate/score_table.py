@@ -91,7 +91,7 @@ def rows_table(rows: list[Row], *, title: str) -> RenderableType:
     from rich.text import Text
 
     heads = ("score", "value", "95 % interval", "real", "")
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     used = [i for i in range(len(heads)) if any(row[i] for row in rows)]
     for i in used:
         table.add_column(heads[i], justify="left" if i in {0, 4} else "right", overflow="fold")

@@ -79,6 +79,7 @@ def finish(
             console.print(
                 f"Not scored: a sample takes {picture:.1f} s, and {left():.0f} s are left. To "
                 f"score it, run: {command_line('evaluate', folder.path, '-n', 256)}",
+                markup=False,
                 highlight=False,
                 soft_wrap=True,
             )
@@ -91,10 +92,13 @@ def finish(
     console.print(
         f"Done; scores, pictures and report took {time.monotonic() - began:.0f} s. "
         f"Open {folder.report} in a browser, or generate more pictures:",
+        markup=False,
         highlight=False,
         soft_wrap=True,
     )
-    console.print(f"  {sample_command(folder, model)}", highlight=False, soft_wrap=True)
+    console.print(
+        f"  {sample_command(folder, model)}", markup=False, highlight=False, soft_wrap=True
+    )
     return model
 
 
@@ -119,7 +123,7 @@ def finish_early(
     try:
         shown = model = load(folder.path)
     except LatentbloomError as error:
-        console.print(str(error), highlight=False)
+        console.print(str(error), markup=False, highlight=False)
         with contextlib.suppress(LatentbloomError):  # no autoencoder either: the report says so
             shown = load_autoencoder_model(folder.path)
     _pictures(folder, shown, train, val, console)
@@ -149,7 +153,7 @@ def _guide(
     if not found:
         return
     for line in trade(found):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     # Settings that are copied from this run use its guidance as it is.
     chosen = {"sampling.guidance": best_of(found), "sampling.tune_guidance": False}
     folder.load_config().updated(chosen).save(folder.config)
@@ -206,6 +210,6 @@ def _guard(console: Console, what: str, run: Callable[[], object]) -> bool:
     try:
         run()
     except Exception as error:  # whatever it is, the model and the other parts are worth more
-        console.print(f"No {what}: {type(error).__name__}: {error}", highlight=False)
+        console.print(f"No {what}: {type(error).__name__}: {error}", markup=False, highlight=False)
         return isinstance(error, LatentbloomError)
     return True

@@ -143,6 +143,7 @@ def _dry_run(
         console.print(
             f"{folder.path} holds a run with these settings; the same command without --dry-run "
             "resumes it, or does nothing when it is finished.",
+            markup=False,
             highlight=False,
             soft_wrap=True,
         )

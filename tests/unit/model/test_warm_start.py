@@ -152,7 +152,9 @@ def test_a_run_that_is_not_finished_is_refused(tmp_path: Path) -> None:
         open_warm_start(tmp_path)
 
 
-def test_fit_from_a_run_with_other_labels(tmp_path: Path) -> None:
+def test_fit_from_a_run_with_other_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in ("_score", "_pictures"):
+        monkeypatch.setattr(f"latentbloom.fitting.finish.{part}", lambda *_: True)
     before = make_pictures(tmp_path / "before")
     fit(before, out=tmp_path / "old", overrides=TINY, console=Console(quiet=True))
     after = make_pictures(tmp_path / "after")

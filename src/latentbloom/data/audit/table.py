@@ -63,17 +63,22 @@ def _counts(audit: Audit) -> RenderableType:
 
 def _files(audit: Audit) -> RenderableType:
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     sizes = audit.sizes
+
+    def add(label: str, text: str) -> None:
+        grid.add_row(label, Text(text))  # names of files may look like markup
+
     if audit.synthetic:
-        grid.add_row("pictures", "rendered by the program at any size, exact labels")
+        add("pictures", "rendered by the program at any size, exact labels")
     elif sizes.different == 1:
-        grid.add_row("size", f"all {sizes.width[0]} x {sizes.height[0]} px")
+        add("size", f"all {sizes.width[0]} x {sizes.height[0]} px")
     else:
-        grid.add_row(
+        add(
             "sizes",
             f"{sizes.different:,} different, width {sizes.width[0]} to {sizes.width[2]} px, height "
             f"{sizes.height[0]} to {sizes.height[2]} px, median shorter side "
@@ -81,8 +86,8 @@ def _files(audit: Audit) -> RenderableType:
         )
     modes = ", ".join(f"{mode} {count:,}" for mode, count in audit.modes.items())
     kind = "grey" if audit.channels == 1 else "colour"
-    grid.add_row("modes", f"{modes}: {kind}, {audit.channels} channel(s)")
-    grid.add_row("train at", f"{audit.suggested_size} x {audit.suggested_size} px")
+    add("modes", f"{modes}: {kind}, {audit.channels} channel(s)")
+    add("train at", f"{audit.suggested_size} x {audit.suggested_size} px")
     if not audit.synthetic:
         for label, groups in (
             ("exact duplicates", [g for g in audit.duplicates if g.exact]),
@@ -91,18 +96,16 @@ def _files(audit: Audit) -> RenderableType:
         ):
             shown = "; ".join(" = ".join(group.names) for group in groups[:2])
             more = f": {shown}{'; ...' if len(groups) > 2 else ''}" if groups else ""
-            grid.add_row(
+            add(
                 label,
                 f"{len(groups):,} group{'' if len(groups) == 1 else 's'}{more}"
                 if groups
                 else "none",
             )
-        grid.add_row("cannot be read", f"{len(audit.broken):,} files")
+        add("cannot be read", f"{len(audit.broken):,} files")
         for aside in audit.broken[:5]:
-            grid.add_row("", f"{aside.name}: {aside.reason}")
+            add("", f"{aside.name}: {aside.reason}")
         if audit.unused_count:
             first = audit.unused[0]
-            grid.add_row(
-                "not used", f"{audit.unused_count:,} others, such as {first.name} ({first.reason})"
-            )
+            add("not used", f"{audit.unused_count:,} others, such as {first.name} ({first.reason})")
     return grid

@@ -106,7 +106,7 @@ def plan_run(
     chosen = {"train.precision": precision, "train.threads": speeds.threads}
     config = config.updated(chosen)  # checks the chosen networks, too
     for line in describe_plan(config, plan, machine, count):
-        console.print(line, highlight=False)
+        console.print(line, markup=False, highlight=False)
     return config, plan
 
 
@@ -145,7 +145,7 @@ def resume(
     audit = Audit.load(folder.audit)
 
     def say(text: str) -> None:
-        console.print(text, highlight=False, soft_wrap=True)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     checked = check_pictures(source, audit, folder.pictures, accept=accept_changed_data, say=say)
     if checked is not source and is_first_process():
