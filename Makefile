@@ -7,9 +7,6 @@ RUN ?= runs/demo
 MINUTES ?= 10
 WORKERS ?= 2
 
-# More threads than two do not help tests that are this small.
-export OMP_NUM_THREADS ?= 2
-
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format docs bench bench-full clean distclean
 
