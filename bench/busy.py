@@ -25,6 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.pieces import keep, this_command
+from latentbloom.config import TrainSettings
+from latentbloom.fitting.planning.fair_share import CHECK_SECONDS, FairShare, fair_share_of
+from latentbloom.threads import FIT_SPIN_COUNT
 
 WAYS: dict[str, dict[str, str]] = {
     "as OpenMP does by itself": {"GOMP_SPINCOUNT": "300000"},
@@ -33,7 +36,9 @@ WAYS: dict[str, dict[str, str]] = {
     "spin 1,000": {"GOMP_SPINCOUNT": "1000"},
     "passive": {"OMP_WAIT_POLICY": "PASSIVE"},
     "one thread": {"OMP_NUM_THREADS": "1"},
+    "as `fit` does": {"GOMP_SPINCOUNT": str(FIT_SPIN_COUNT)},
 }
+FAIR_SHARE = "as `fit` does"  # one thread while other programs use the machine
 BUSY_LOOPS = 2
 STAGES = ("stage 1 images/s", "stage 2 latents/s")
 
@@ -50,8 +55,15 @@ def busy_loops(count: int) -> Iterator[None]:
             loop.wait()
 
 
-def measure(run: Path, seconds: float) -> dict[str, float]:
-    """Images and latents a second of both stages in this process."""
+def measure(run: Path, seconds: float, *, fair_share: bool) -> dict[str, float]:
+    """Images and latents a second of both stages in this process.
+
+    Arguments:
+        run: The run folder.
+        seconds: Of each stage.
+        fair_share: Use one thread while other programs use the machine; the first seconds, in
+            which that is found out, do not count.
+    """
     from bench.speed import LATE, diffusion_stage, trainer_of, vae_gan_stage
     from latentbloom.runs.folder import RunFolder
 
@@ -61,20 +73,46 @@ def measure(run: Path, seconds: float) -> dict[str, float]:
         STAGES, (vae_gan_stage(config, run), diffusion_stage(config, run)), strict=True
     ):
         with trainer_of(stage, config) as trainer:
+            share = share_of_run(fair_share)
             trainer.step(LATE)
+            if share is not None:
+                time.sleep(CHECK_SECONDS)
+                share.look()
             began, seen = time.perf_counter(), 0
             while time.perf_counter() - began < seconds:
                 trainer.step(LATE)
                 seen += stage.batch_size
+                if share is not None:
+                    share.look()
             found[name] = seen / (time.perf_counter() - began)
     return found
 
 
-def in_process(run: Path, seconds: float, way: dict[str, str]) -> dict[str, float]:
-    """`measure` in a process of its own, whose threads wait in that way."""
+def share_of_run(wanted: bool) -> FairShare | None:
+    """What `fit` uses in a run with minutes."""
+    import torch
+
+    if not wanted:
+        return None
+    settings = TrainSettings(threads=torch.get_num_threads())
+    return fair_share_of(settings, lambda text: None)
+
+
+def in_process(run: Path, seconds: float, name: str) -> dict[str, float]:
+    """`measure` in a process of its own, whose threads wait in the way of that name."""
+    way = WAYS[name]
     told = {"OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
     environment = {k: v for k, v in os.environ.items() if k not in told} | way
-    command = [sys.executable, "-m", "bench.busy", str(run), "--one", "--seconds", str(seconds)]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.busy",
+        str(run),
+        "--one",
+        name,
+        "--seconds",
+        str(seconds),
+    ]
     found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return json.loads(found.stdout.splitlines()[-1])
 
@@ -84,9 +122,9 @@ def compare(run: Path, seconds: float, repeats: int) -> dict[str, dict[str, list
     found: dict[str, dict[str, list[float]]] = {name: {} for name in WAYS}
     for _ in range(repeats):
         for state, loops in (("idle", 0), ("busy", BUSY_LOOPS)):
-            for name, way in WAYS.items():
+            for name in WAYS:
                 with busy_loops(loops):
-                    speeds = in_process(run, seconds, way)
+                    speeds = in_process(run, seconds, name)
                 for stage, speed in speeds.items():
                     found[name].setdefault(f"{state} {stage}", []).append(speed)
     return found
@@ -108,10 +146,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=15.0, help="of each stage")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=WAYS, help="this way alone, as the environment is")
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(measure(args.run, args.seconds)))
+        found = measure(args.run, args.seconds, fair_share=args.one == FAIR_SHARE)
+        print(json.dumps(found))
         return 0
     began = time.monotonic()
     found = compare(args.run, args.seconds, args.repeats)

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from latentbloom.errors import LatentbloomError
-from latentbloom.threads import bound_spinning
+from latentbloom.threads import FIT_SPIN_COUNT, SPIN_COUNT, bound_spinning
 from latentbloom.version import __version__
 from latentbloom.words import did_you_mean
 
@@ -72,9 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an odd file name must not end a run
-    bound_spinning()
+    words = sys.argv[1:] if argv is None else list(argv)
+    bound_spinning(FIT_SPIN_COUNT if "fit" in words[:1] else SPIN_COUNT)
     try:
-        return _run(sys.argv[1:] if argv is None else list(argv))
+        return _run(words)
     except LatentbloomError as error:
         _print_error(str(error))
         return EXIT_ERROR

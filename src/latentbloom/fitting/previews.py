@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from latentbloom.device import low_precision
 from latentbloom.model.autoencoder import AutoencoderModel
+from latentbloom.runs.checkpoint import checkpoint_exists
 
 if TYPE_CHECKING:
     from latentbloom.config import RunConfig
@@ -64,6 +65,15 @@ class Previews:
             if what not in self._said:
                 self._said.add(what)
                 self.say(f"No {what}: {type(error).__name__}: {error}. Training continues.")
+
+    def colours(self) -> None:
+        """Show early which colour the program found in which picture."""
+        from latentbloom.figures.draw import draw_figures
+
+        if checkpoint_exists(self.run / "vae_gan_last"):
+            return  # an earlier call has drawn them
+        for path in draw_figures(None, self.val, self.run, train=self.train, what=["colours"]):
+            self.say(f"Colours found in the pictures: {path}")
 
     def autoencoder(self, autoencoder: Autoencoder) -> None:
         """A bare grid of held-out pictures above their reconstructions, and a new report."""

@@ -13,6 +13,7 @@ from latentbloom.data.sources.colour_factor import colours_found
 from latentbloom.device import make_accelerator, using_threads
 from latentbloom.errors import ConfigError
 from latentbloom.fitting.opening.stored_plan import StoredPlan
+from latentbloom.fitting.planning.fair_share import FairShare, fair_share_of
 from latentbloom.fitting.previews import Previews
 from latentbloom.fitting.run_time import RunTime
 from latentbloom.fitting.stage_progress import StageProgress
@@ -66,6 +67,7 @@ class Fitting:
         self.clock = clock
         self.time = RunTime(folder, began, clock)
         self.interrupts = Interrupts(self._say)
+        self.fair_share: FairShare | None = None
 
     def run(self, run: OpenedRun, *, only_autoencoder: bool = False) -> Model | None:
         """Train what is not trained yet, then score, draw and report.
@@ -84,9 +86,10 @@ class Fitting:
         accelerator = make_accelerator(config.train.precision)
         self._check_batches(config, accelerator)
         train, val = open_sets(config.data, run.source, run.audit)
-        if accelerator.is_main_process and colours_found(run.source) is not None:
-            self._draw_colours(train, val)
         previews = Previews(self.folder.path, config, train, val, self._say)
+        if accelerator.is_main_process and colours_found(run.source) is not None:
+            previews.colours()
+        self.fair_share = fair_share_of(config.train, self._say)
         try:
             with self.interrupts.heard(), using_threads(config.train.threads):
                 autoencoder = self._autoencoder(config, plan, previews, accelerator)
@@ -192,7 +195,7 @@ class Fitting:
                 self.folder.path,
                 log,
                 bar,
-                should_stop=lambda: self.interrupts.stopping,
+                should_stop=self._after_a_step,
                 at_epoch=training.at_epoch,
                 at_preview=training.at_preview,
                 clock=self.clock,
@@ -217,14 +220,11 @@ class Fitting:
     def _finished(self) -> bool:
         return StoredPlan.load(self.folder.request).finished and checkpoint_exists(self._final)
 
-    def _draw_colours(self, train: ImageSet, val: ImageSet) -> None:
-        """Show early which colour the program found in which picture."""
-        from latentbloom.figures.draw import draw_figures
-
-        if checkpoint_exists(self.folder.path / "vae_gan_last"):
-            return  # an earlier call has drawn them
-        for path in draw_figures(None, val, self.folder.path, train=train, what=["colours"]):
-            self._say(f"Colours found in the pictures: {path}")
+    def _after_a_step(self) -> bool:
+        """Make room for other programs; whether Ctrl-C was pressed."""
+        if self.fair_share is not None:
+            self.fair_share.look()
+        return self.interrupts.stopping
 
     def _check_batches(self, config: RunConfig, accelerator: Accelerator) -> None:
         """Refuse batches that leave a process without pictures."""
