@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
+from latentbloom.words import plural
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -30,7 +32,7 @@ class Machine:
 
     def describe(self) -> str:
         """One line for people."""
-        where = f"{self.threads} threads" if self.device == "cpu" else self.device
+        where = plural(self.threads, "thread") if self.device == "cpu" else self.device
         return f"{where}; bf16 is {self.bf16_gain:.1f} times as fast as fp32: {self.precision}"
 
 

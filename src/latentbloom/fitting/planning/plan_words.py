@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from latentbloom.config import RunConfig
 from latentbloom.fitting.planning.planner import Plan
+from latentbloom.words import plural
 
 
 def describe_plan(config: RunConfig, plan: Plan, machine: str, count: int) -> list[str]:
@@ -17,7 +18,7 @@ def describe_plan(config: RunConfig, plan: Plan, machine: str, count: int) -> li
     """
     data = config.data
     threads = config.train.threads
-    trains = f"; trains with {threads} thread{'s' if threads > 1 else ''}" if threads else ""
+    trains = f"; trains with {plural(threads, 'thread')}" if threads else ""
     return [
         f"Machine: {machine}{trains}.",
         f"Pictures: {data.size}x{data.size}, "
