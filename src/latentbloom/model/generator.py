@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
 from latentbloom.conditions import ConditionSpec
-from latentbloom.config import DenoiserConfig, DiffusionSettings, RunConfig
+from latentbloom.config import DenoiserConfig, DiffusionSettings
 from latentbloom.device import find_device, low_precision
-from latentbloom.diffusion import Denoiser, State, X0Denoiser, guide, sample_states
+from latentbloom.diffusion import State, X0Denoiser, guide, sample_states
 from latentbloom.errors import CheckpointError, check_count, check_number
-from latentbloom.model.autoencoder import CHUNK, AutoencoderModel, load_autoencoder
+from latentbloom.model.autoencoder import CHUNK, load_autoencoder
 from latentbloom.model.build import build_denoiser
+from latentbloom.model.editing.editor import EditingModel
 from latentbloom.model.records import Record, Records
 from latentbloom.model.request import Asked, Request, records_of
-from latentbloom.nn.autoencoders.base import Autoencoder
 from latentbloom.runs.checkpoint import load_checkpoint
 from latentbloom.runs.folder import RunFolder
 
 
-class Model(AutoencoderModel):
-    """Autoencoder and denoiser of one run.
+class Model(EditingModel):
+    """Autoencoder and denoiser of one run; `EditingModel` has what it does with real pictures.
 
     Pictures are always computed in groups of `CHUNK`, padded if there are fewer, so that a picture
     is the same to the bit whatever it is sampled with.
@@ -36,26 +35,8 @@ class Model(AutoencoderModel):
         device: Where to compute.
         autocast_dtype: Lower precision for the networks, or None.
         shown: Combinations of values that training showed; None: all of them.
+        run: The run folder, whose training latents tell what a real picture shows.
     """
-
-    def __init__(
-        self,
-        config: RunConfig,
-        spec: ConditionSpec,
-        autoencoder: Autoencoder,
-        denoiser: Denoiser,
-        *,
-        device: torch.device | None = None,
-        autocast_dtype: torch.dtype | None = None,
-        shown: Collection[tuple[int, ...]] | None = None,
-    ) -> None:
-        super().__init__(config, spec, autoencoder, device=device, autocast_dtype=autocast_dtype)
-        backbone = denoiser.backbone.to(self.device)
-        if autocast_dtype is not None:
-            # Autocast would cast every weight again at each step; a copy is cast once.
-            backbone = copy.deepcopy(backbone).to(autocast_dtype)
-        self.denoiser = denoiser.with_backbone(backbone).eval().requires_grad_(False)
-        self.shown = shown
 
     def sample(
         self,
@@ -218,4 +199,5 @@ def load(run: Path | str, *, device: str | None = None) -> Model:
         device=find_device(device),
         autocast_dtype=low_precision(config),
         shown=[tuple(row) for row in meta["shown"]] if meta.get("shown") is not None else None,
+        run=folder.path,
     )

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from latentbloom.data.imageset import ImageSet
+from latentbloom.diffusion.editing import slerp
 from latentbloom.figures.draw import draw_figures
-from latentbloom.figures.from_model.interpolation import Blended, slerp
+from latentbloom.figures.from_model.interpolation import Blended
 from latentbloom.figures.maps.latent_points import real_latents
 from latentbloom.figures.maps.projection import class_centres, principal_components, tsne
 from latentbloom.figures.paths.states import states_between

@@ -28,31 +28,6 @@ if TYPE_CHECKING:
 BETWEEN = 8
 
 
-def slerp(first: Tensor, second: Tensor, shares: Tensor) -> Tensor:
-    """Along the great circle from one noise to another.
-
-        x(s) = sin((1 - s) a) / sin(a) x_0 + sin(s a) / sin(a) x_1,  a the angle between them.
-
-    A straight line would pass through noise of too small a norm, which no denoiser is trained on.
-
-    Arguments:
-        first: (C, h, w).
-        second: (C, h, w).
-        shares: (S,), 0 is the first, 1 the second.
-
-    Returns:
-        (S, C, h, w).
-
-    Source: Shoemake 1985, doi:10.1145/325334.325242.
-    """
-    import torch
-
-    cosine = torch.nn.functional.cosine_similarity(first.flatten(), second.flatten(), dim=0)
-    angle = torch.acos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))
-    s = shares.reshape(-1, *[1] * first.ndim)
-    return (torch.sin((1 - s) * angle) * first + torch.sin(s * angle) * second) / torch.sin(angle)
-
-
 class Blended:
     """A denoiser between two conditions: (1 - s) x0_hat(first) + s x0_hat(second), s a row."""
 
@@ -78,6 +53,7 @@ def draw_interpolation(scene: Scene) -> list[Path]:
     import torch
 
     from latentbloom.diffusion import noise_for
+    from latentbloom.diffusion.editing import slerp
     from latentbloom.model.request import Request
 
     model = scene.need_model()

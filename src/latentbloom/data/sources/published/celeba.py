@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import SourceOptions
 from latentbloom.data.reading import Picture
@@ -50,6 +52,24 @@ _FOLDER = "img_align_celeba"
 _ARCHIVE = f"{_FOLDER}.zip"
 
 
+def is_aligned(width: int, height: int) -> bool:
+    """Whether a picture has the shape of CelebA's aligned ones, at any size."""
+    return abs(height / width - _HEIGHT / _WIDTH) <= 0.02
+
+
+def crop_aligned(pixels: np.ndarray, crop: int) -> np.ndarray:
+    """The central square of an aligned picture.
+
+    Arguments:
+        pixels: uint8 (H, W, C).
+        crop: Its side, in pixels of a picture of 178 x 218.
+    """
+    height, width = pixels.shape[:2]
+    side = round(crop / _WIDTH * width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels[top : top + side, left : left + side]
+
+
 @dataclass(frozen=True)
 class AlignedFaces(FileSource):
     """Pictures that are cropped around the face; those of another shape are left whole.
@@ -69,12 +89,9 @@ class AlignedFaces(FileSource):
         """Decode and crop; see `Source.inspect`. Width and height are those of the crop."""
         share = self.crop / _WIDTH
         picture = super().inspect(entry, size=None if size is None else math.ceil(size / share))
-        if abs(picture.height / picture.width - _HEIGHT / _WIDTH) > 0.02:
+        if not is_aligned(picture.width, picture.height):
             return picture
-        height, width = picture.pixels.shape[:2]
-        side = round(share * width)
-        top, left = (height - side) // 2, (width - side) // 2
-        pixels = picture.pixels[top : top + side, left : left + side]
+        pixels = crop_aligned(picture.pixels, self.crop)
         whole = round(share * picture.width)
         return Picture(pixels, picture.mode, whole, whole)
 

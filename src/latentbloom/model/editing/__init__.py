@@ -1,0 +1,1 @@
+"""Change what a real picture shows: edits, morphs, directions."""
