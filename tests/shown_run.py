@@ -27,6 +27,7 @@ from latentbloom.evaluate.scores import (
 from latentbloom.model.build import build_denoiser
 from latentbloom.model.generator import Model
 from latentbloom.nn.autoencoders.build import build_autoencoder
+from latentbloom.runs.checkpoint import fingerprint, save_checkpoint
 
 SIZE = 32
 
@@ -76,6 +77,31 @@ def untrained_model(images: ImageSet) -> Model:
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.3)
     return Model(config, spec, autoencoder, denoiser, device=torch.device("cpu"))
+
+
+def untrained_run(folder: Path, pictures: Path) -> Path:
+    """A run with both models, untrained, and without its latents, figures and audit."""
+    model = untrained_model(open_splits(pictures)["train"])
+    config = model.config
+    assert config.autoencoder is not None
+    assert config.denoiser is not None
+    folder.mkdir()
+    known = {"data.source": str(pictures), "data.size": SIZE, "data.channels": 3}
+    config.updated(known).save(folder / "config.json")
+    weights, spec = model.autoencoder.state_dict(), model.spec.to_json()
+    mark = fingerprint(weights)
+    meta = {"config": config.autoencoder.model_dump(), "spec": spec, "fingerprint": mark}
+    save_checkpoint(folder / "vae_gan_final", {"model": weights}, meta)
+    meta = {
+        "config": config.denoiser.model_dump(),
+        "settings": config.diffusion.model_dump(),
+        "spec": spec,
+        "shape": list(model.autoencoder.latent_shape),
+        "autoencoder": mark,
+    }
+    weights = model.denoiser.backbone.state_dict()
+    save_checkpoint(folder / "conditional_diffusion_final", {"model": weights}, meta)
+    return folder
 
 
 def make_run(folder: Path, model: Model) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latentbloom.evaluate.against.other_set import open_other
 from latentbloom.evaluate.run_sets import sets_of_run
 from latentbloom.runs.folder import RunFolder
 from tests.cli.conftest import CommandLine
@@ -61,9 +62,8 @@ def test_a_run_with_found_colours(call: CommandLine, folder: Path, tmp_path: Pat
     assert factor.word(labels["rose/red0.png"]) == "white"
     assert factor.word(labels["rose/red2.png"]) == "red"
 
-    other, _ = sets_of_run(
-        RunFolder(run), against=f"{folder}/", overrides={"data.factors": "label,colour"}
-    )
+    wanted = {"data.factors": "label,colour"}
+    other = open_other(RunFolder(run), f"{folder}/", train.spec, overrides=wanted).images
     found = {e.name: e.labels[1] for e in other.entries}
     assert all(
         other.spec.factor("colour").word(index) == Path(name).stem.rstrip("0123456789")

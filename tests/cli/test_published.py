@@ -11,6 +11,7 @@ import pytest
 import latentbloom
 from latentbloom.data.sources.published import celeba as celeba_module
 from latentbloom.data.sources.published import flowers102 as flowers_module
+from latentbloom.evaluate.against.other_set import open_other
 from latentbloom.evaluate.run_sets import sets_of_run
 from latentbloom.runs.folder import RunFolder
 from tests.cli.conftest import CommandLine
@@ -156,12 +157,14 @@ class TestRun:
     def test_another_source_begins_with_the_defaults(self, run: Path, root: Path) -> None:
         wanted = {"data.root": str(root), "data.splits": "test"}
 
-        train, val = sets_of_run(RunFolder(run), against="flowers102", overrides=wanted)
+        spec = sets_of_run(RunFolder(run))[0].spec
+        other = open_other(RunFolder(run), "flowers102", spec, overrides=wanted)
 
-        assert train.spec.names == ("species",)
-        assert (len(train), len(val), train.size) == (40, 20, 32)
-        drawn, _ = sets_of_run(RunFolder(run), against="synthetic-faces:32")
-        assert drawn.spec.names == ("smiling", "glasses")
+        assert "is labelled by species" in other.notes[0]
+        assert (len(other.images), other.images.size) == (60, 32)
+        drawn = open_other(RunFolder(run), "synthetic-faces:32", spec)
+        assert "does not say male" in drawn.notes[0]
+        assert drawn.images.spec == spec
 
     def test_the_same_command_opens_the_same_pictures(
         self, call: CommandLine, run: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
@@ -215,7 +218,7 @@ class TestRun:
         with pytest.raises(SeenError):
             call("evaluate", run, *words)
 
-        assert seen["train"].spec.names == ("male", "smiling")
-        assert (len(seen["train"]), len(seen["val"])) == (32, 8)
-        assert seen["train"].source.treatment == "crop 108"
-        assert {e.name for e in seen["val"].entries} == {face(n) for n in range(25, 33)}
+        assert seen["val"].spec.names == ("smiling", "male")  # those of the run
+        assert (len(seen["train"]), len(seen["val"])) == (24, 40)
+        assert seen["val"].source.treatment == "crop 108"
+        assert {e.name for e in seen["val"].entries} == {face(n) for n in range(1, 41)}

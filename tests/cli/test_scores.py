@@ -169,4 +169,6 @@ def test_other_pictures_to_compare_with(
     assert outcome.code == 0
     scores = Scores.load(out)
     assert "The model knows no label=dusk" in " ".join(scores.pictures.notes)
-    assert scores.pictures.control[0].values == ("day", "dusk")
+    assert scores.pictures.control[0].values == ("day", "night")  # those of the run
+    assert scores.against is not None
+    assert scores.against.pictures == 40

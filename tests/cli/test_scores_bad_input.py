@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from latentbloom.evaluate.scores import Scores
-from latentbloom.runs.checkpoint import fingerprint, save_checkpoint
-from shown_run import SIZE, coloured_pictures, open_splits, untrained_model
+from shown_run import coloured_pictures, untrained_run
 from tests.cli.conftest import CommandLine
 
 FEW = ("-n", 16, "--per-label", 4)
@@ -30,29 +29,7 @@ def pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, pictures: Path) -> Path:
-    """A run with both models, untrained, and without its latents, figures and audit."""
-    model = untrained_model(open_splits(pictures)["train"])
-    config = model.config
-    assert config.autoencoder is not None
-    assert config.denoiser is not None
-    folder = tmp_path / "run"
-    folder.mkdir()
-    known = {"data.source": str(pictures), "data.size": SIZE, "data.channels": 3}
-    config.updated(known).save(folder / "config.json")
-    weights, spec = model.autoencoder.state_dict(), model.spec.to_json()
-    mark = fingerprint(weights)
-    meta = {"config": config.autoencoder.model_dump(), "spec": spec, "fingerprint": mark}
-    save_checkpoint(folder / "vae_gan_final", {"model": weights}, meta)
-    meta = {
-        "config": config.denoiser.model_dump(),
-        "settings": config.diffusion.model_dump(),
-        "spec": spec,
-        "shape": list(model.autoencoder.latent_shape),
-        "autoencoder": mark,
-    }
-    weights = model.denoiser.backbone.state_dict()
-    save_checkpoint(folder / "conditional_diffusion_final", {"model": weights}, meta)
-    return folder
+    return untrained_run(tmp_path / "run", pictures)
 
 
 def relabelled(pictures: Path, folder: Path, change: dict[str, str]) -> Path:
@@ -82,9 +59,11 @@ def test_a_label_that_training_lacks_costs_nothing_else(
 ) -> None:
     # Training shows one height, val both: heights cannot be classified, colours can.
     one_height = {"train,blue,high": "train,blue,low", "train,red,high": "train,red,low"}
-    other = relabelled(pictures, tmp_path / "other", one_height)
+    relabelled(pictures, tmp_path / "other", one_height)
+    shutil.rmtree(pictures)
+    (tmp_path / "other").rename(pictures)
     out = tmp_path / "scores.json"
-    outcome = call("evaluate", run, *FEW, "--against", other, "--out", out)
+    outcome = call("evaluate", run, *FEW, "--out", out)
     assert (outcome.code, outcome.err) == (0, "")
     scores = Scores.load(out).pictures
     notes = " ".join(scores.notes)
@@ -99,10 +78,19 @@ def test_too_few_pictures_say_how_many_are_needed(
     call: CommandLine, run: Path, pictures: Path, tmp_path: Path
 ) -> None:
     few_aside = {"val,red": "train,red", "val,blue,low": "train,blue,low"}
-    other = relabelled(pictures, tmp_path / "other", few_aside)
-    outcome = call("evaluate", run, *FEW, "--against", other)
+    relabelled(pictures, tmp_path / "other", few_aside)
+    few = tmp_path / "few"
+    few.mkdir()
+    for path in sorted(pictures.glob("*.png"))[:6]:
+        shutil.copy(path, few)
+    outcome = call("evaluate", run, *FEW, "--against", few)
     assert outcome.code == 2
-    assert f"'{other}' has 6 held-out pictures; scores need 16 or more" in outcome.err
+    assert f"'{few}' has 6 pictures; scores need 16 or more" in outcome.err
+    shutil.rmtree(pictures)
+    (tmp_path / "other").rename(pictures)
+    outcome = call("evaluate", run, *FEW)
+    assert outcome.code == 2
+    assert f"'{pictures}' has 6 held-out pictures; scores need 16 or more" in outcome.err
     assert not (run / "scores.json").exists()
 
 

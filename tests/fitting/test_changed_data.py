@@ -9,6 +9,7 @@ import pytest
 
 import latentbloom
 from latentbloom.errors import SourceError
+from latentbloom.evaluate.against.other_set import open_other
 from latentbloom.evaluate.run_sets import sets_of_run
 from latentbloom.runs.folder import RunFolder
 from tiny_run import TINY, make_pictures
@@ -66,4 +67,5 @@ def test_scores_are_not_computed_on_other_pictures(begun: tuple[Path, Path]) -> 
     assert before[0] <= {entry.name for entry in train.entries}
     assert before[1] <= {entry.name for entry in val.entries}
     assert not before[0] & {entry.name for entry in val.entries}
-    sets_of_run(folder, against=str(pictures))  # another source is not compared
+    other = open_other(folder, str(pictures), train.spec)  # another source is not compared
+    assert len(other.images) == 70

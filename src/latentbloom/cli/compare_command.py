@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from latentbloom.errors import ConfigError, LatentbloomError
+    from latentbloom.evaluate.against.common import against_all, held_out_title
     from latentbloom.evaluate.comparison import compare_table
     from latentbloom.evaluate.scores import Scores
     from latentbloom.figures.from_model.side_by_side import compare_picture
@@ -39,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
     scores = [Scores.load(RunFolder(path).scores) for path in args.runs]
     names = _names(args.runs)
     console = Console()
-    console.print(compare_table(names, scores))
+    sources = [RunFolder(path).load_config().data.source for path in args.runs]
+    console.print(compare_table(names, scores, title=held_out_title(names, sources)))
+    for title, common in against_all(args.runs):
+        console.print(compare_table(names, common, title=title))
     try:
         compare_picture(args.runs, names, args.out, seed=args.seed)
     except LatentbloomError as error:

@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against",
         metavar="SOURCE",
-        help="compare with these pictures (default: the held-out pictures of the run)",
+        help="compare with all pictures of this source, labelled or not; its scores get a file of "
+        "their own (default: the held-out pictures of the run)",
     )
     parser.add_argument(
         "--per-label",
@@ -67,7 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-cache", action="store_true", help="compute the features of real pictures again"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: scores.json in the run folder"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="default: scores.json in the run folder, or scores-against-SOURCE.json",
     )
 
 
@@ -75,57 +79,69 @@ def run(args: argparse.Namespace) -> int:
     """Score, write, print; returns the exit code."""
     from rich.console import Console
 
+    from latentbloom.errors import ConfigError
+    from latentbloom.evaluate.against.compared import open_compared
     from latentbloom.evaluate.features.networks import extractor_for
     from latentbloom.evaluate.reference import prepare_reference
     from latentbloom.evaluate.run_scores import evaluate_run
-    from latentbloom.evaluate.run_sets import sets_of_run
     from latentbloom.evaluate.score_table import score_table
     from latentbloom.evaluate.scoring_progress import shown_on
     from latentbloom.figures.from_pictures.copies import draw_copies
-    from latentbloom.model.generator import load
     from latentbloom.runs.folder import RunFolder
 
+    if args.map and args.against is not None:
+        raise ConfigError(
+            "--map chooses settings by the run's own held-out pictures. Leave out --against, or "
+            "--map."
+        )
     folder = RunFolder(args.run)
     extractor = extractor_for(args.features, perceptual=folder.load_config().vae_gan.perceptual)
     console = Console()
-    train, val = sets_of_run(
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    compared = open_compared(
         folder,
         against=args.against,
         overrides=overrides_of(args),
         accept_changed_data=args.accept_changed_data,
-        say=partial(console.print, markup=False, highlight=False, soft_wrap=True),
+        say=say,
     )
-    model = load(args.run)
-    copies = folder.path / "figures" / "copies.png" if args.out is None else None
+    copies = compared.copies if args.out is None else None
     with shown_on(console) as on_progress:
         reference = prepare_reference(
-            train,
-            val,
+            compared.train,
+            compared.val,
+            held_out=compared.held_out,
             extractor=extractor,
             cache=None if args.no_cache else "user",
             on_progress=on_progress,
         )
         scores = evaluate_run(
-            model,
-            train,
-            val,
+            compared.model,
+            compared.train,
+            compared.val,
             n=args.n,
             per_label=args.per_label,
             seed=args.seed,
             reference=reference,
-            on_copies=None if copies is None else partial(draw_copies, train=train, path=copies),
+            against=compared.against,
+            on_copies=None
+            if copies is None
+            else partial(draw_copies, train=compared.train, path=copies),
             on_progress=on_progress,
         )
-    out = args.out or folder.scores
+    scores = scores.with_notes(compared.notes)
+    out = args.out or compared.scores
     out.parent.mkdir(parents=True, exist_ok=True)
     scores.save(out)  # before the map, which may fail on its own
-    console.print(score_table(scores, title=f"Scores of {args.run}"))
-    console.print(f"Written to {out}", markup=False, highlight=False, soft_wrap=True)
+    title = f"Scores of {args.run}"
+    if scores.against is not None:
+        title += f" against {scores.against.title}"
+    console.print(score_table(scores, title=title))
+    say(f"Written to {out}")
     if copies is not None and scores.pictures.copying is not None:
-        text = f"Samples nearest to training pictures: {copies}"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(f"Samples nearest to training pictures: {copies}")
     if args.map:
-        _map(args, model, reference, console)
+        _map(args, compared.model, reference, console)
     return 0
 
 

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against",
         metavar="SOURCE",
-        help="real pictures (default: those that the run was trained on)",
+        help="real pictures to show (default: the held-out pictures of the run)",
     )
     parser.add_argument(
         "--axes",

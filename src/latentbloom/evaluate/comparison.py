@@ -121,12 +121,15 @@ def _asked(scores: Scores, factor: str) -> Interval | None:
     return next((c.mean for c in scores.pictures.control if c.factor == factor), None)
 
 
-def compare_table(names: Sequence[str], scores: Sequence[Scores]) -> RenderableType:
+def compare_table(
+    names: Sequence[str], scores: Sequence[Scores], *, title: str = "Runs side by side"
+) -> RenderableType:
     """One column a run; the last one names the better run, or says that there is none.
 
     Arguments:
         names: Of the runs.
         scores: Of the runs, two or more.
+        title: What they were compared with.
 
     Raises:
         ConfigError: There are fewer than two runs.
@@ -136,7 +139,7 @@ def compare_table(names: Sequence[str], scores: Sequence[Scores]) -> RenderableT
 
     if len(scores) < 2:
         raise ConfigError("One run cannot be compared; name two or more.")
-    table = Table(title="Runs side by side", title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     table.add_column("score")
     for name in names:
         table.add_column(Text(name), justify="right", overflow="fold")

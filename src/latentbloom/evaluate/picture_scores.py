@@ -94,7 +94,7 @@ def score_features(
             f"{count} samples and {len(val)} real pictures: below {FEW}, a Fréchet distance "
             "is biased upwards. Compare it with its floor, and trust the kernel distance first."
         )
-    if count > len(reference.train):
+    if 0 < len(reference.train) < count:
         notes.append(
             f"The floor is of {len(reference.train)} training pictures, fewer than the {count} "
             "samples: it is a little too high."
@@ -132,7 +132,8 @@ def frechet_score(
     """
     val, count = reference.val.pooled, len(features)
     limit = limit_floor = None
-    if extrapolate and min(count, len(val), len(reference.train)) >= FEWEST_EXTRAPOLATED:
+    pools = (count, len(val), len(reference.train) or len(val) // 2)
+    if extrapolate and min(pools) >= FEWEST_EXTRAPOLATED:
         value, limit = extrapolated_frechet(features, val, repeats=repeats)
         limit_floor = reference.floor("extrapolated", count)
     else:
@@ -228,7 +229,10 @@ def copying_score(features: np.ndarray, reference: Reference) -> CopyingScore | 
     """Share of samples that are suspiciously near to a training picture, and the nearest."""
     if len(reference.train) == 0:
         return None
-    found = copying(features, reference.val.pooled, reference.train.pooled)
+    unseen = reference.val if reference.held_out is None else reference.held_out
+    if len(unseen) == 0:
+        return None
+    found = copying(features, unseen.pooled, reference.train.pooled)
     worst = np.argsort(found.distances, kind="stable")[:WORST_PAIRS]
     return CopyingScore(
         share=share_interval(found.suspicious),

@@ -24,12 +24,12 @@ from latentbloom.evaluate.measures.distances import frechet_distance, frechet_li
 from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.evaluate.measures.kernels import kernel_distance
 from latentbloom.evaluate.measures.neighbours import Manifolds
+from latentbloom.evaluate.reference_notes import MIN_VAL, label_notes, too_few
 from latentbloom.files import cache_folder
 
 MAX_TRAIN = 20_000
 """The most training pictures that are used: more cost minutes and change little."""
 
-MIN_VAL = 16
 FLOOR_DRAWS = 4
 MEASURES = {
     "frechet": frechet_distance,
@@ -45,7 +45,8 @@ class Reference:
     Arguments:
         extractor: The network.
         spec: The factors.
-        val: Features of held-out pictures, in shuffled order.
+        val: Features of the real pictures that samples are compared with, in shuffled order:
+            held-out ones, or those of another source.
         val_indices: Their indices in the set.
         val_labels: int64 (N, factors).
         train: Features of training pictures, in shuffled order.
@@ -54,6 +55,8 @@ class Reference:
         seen: Combinations of labels that training pictures have.
         notes: What is missing, in sentences.
         seconds: How long it took to prepare this.
+        held_out: Features of the run's held-out pictures, where `val` is another source; they say
+            how near to the training pictures new ones are. Empty where there are none.
     """
 
     extractor: FeatureExtractor
@@ -67,23 +70,27 @@ class Reference:
     seen: frozenset[tuple[int, ...]] = frozenset()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    held_out: Features | None = None
     _floors: dict[tuple[str, int], Interval] = field(default_factory=dict)
 
     def floor(self, kind: str, n: int) -> Interval:
         """Distance of n real training pictures to val: mean, minimum and maximum of some draws.
 
+        Without training pictures, one half of val is compared with the other.
+
         Arguments:
             kind: Key of `MEASURES`.
             n: How many; all of them when there are fewer.
         """
-        n = min(n, len(self.train))
+        real, val = self._real_sets()
+        n = min(n, len(real))
         if (kind, n) not in self._floors:
             measure = MEASURES[kind]
             generator = np.random.default_rng(0)
-            draws = 1 if n == len(self.train) else FLOOR_DRAWS
+            draws = 1 if n == len(real) else FLOOR_DRAWS
             found = [
-                measure(self.train.pooled[np.sort(rows)], self.val.pooled)
-                for rows in (generator.permutation(len(self.train))[:n] for _ in range(draws))
+                measure(real[np.sort(rows)], val)
+                for rows in (generator.permutation(len(real))[:n] for _ in range(draws))
             ]
             self._floors[kind, n] = Interval(
                 value=float(np.mean(found)), low=min(found), high=max(found)
@@ -92,7 +99,15 @@ class Reference:
 
     def manifold_floor(self, n: int) -> dict[str, Interval]:
         """Precision, recall, density and coverage of n real training pictures."""
-        return Manifolds.of(self.train.pooled[:n], self.val.pooled).scores()
+        real, val = self._real_sets()
+        return Manifolds.of(real[:n], val).scores()
+
+    def _real_sets(self) -> tuple[np.ndarray, np.ndarray]:
+        """Features of two sets of real pictures, whose distance is the floor."""
+        if len(self.train):
+            return self.train.pooled, self.val.pooled
+        half = len(self.val) // 2
+        return self.val.pooled[:half], self.val.pooled[half:]
 
 
 def prepare_reference(
@@ -101,6 +116,7 @@ def prepare_reference(
     *,
     max_train: int = MAX_TRAIN,
     max_val: int | None = None,
+    held_out: ImageSet | None = None,
     extractor: FeatureExtractor | None = None,
     cache: Path | str | None = "user",
     on_progress: Progress | None = None,
@@ -111,10 +127,12 @@ def prepare_reference(
     Else it would know them as little as the model that it checks.
 
     Arguments:
-        train: Training pictures.
-        val: Held-out pictures.
+        train: Training pictures; may be empty, then copies are not searched and there is no
+            classifier.
+        val: Pictures to compare with: held-out ones, or those of another source.
         max_train: How many training pictures to use.
         max_val: How many held-out pictures to use; None means all.
+        held_out: The held-out pictures, where `val` is another source; None where it is not.
         extractor: The network; made when left out.
         cache: Folder of stored features and classifiers; "user" is the user's cache folder, None
             stores nothing.
@@ -124,10 +142,7 @@ def prepare_reference(
         LatentbloomError: There are too few held-out pictures to compare with.
     """
     if len(val) < MIN_VAL:
-        raise LatentbloomError(
-            f"'{val.source.name}' has {len(val)} held-out pictures; scores need {MIN_VAL} or more. "
-            "Use a source with a val folder, or with more pictures."
-        )
+        raise LatentbloomError(too_few(val, other=held_out is not None))
     began = time.perf_counter()
     folder = cache_folder() if cache == "user" else (None if cache is None else Path(cache))
     extractor = extractor or FeatureExtractor()
@@ -139,6 +154,8 @@ def prepare_reference(
         text="features of val",
         on_progress=on_progress,
     )
+    if not len(train):
+        return _without_training(train, val, val_features, val_rows, extractor, began)
     train_features, train_rows = real_features(
         train,
         extractor,
@@ -147,6 +164,17 @@ def prepare_reference(
         text="features of train",
         on_progress=on_progress,
     )
+    unseen = None
+    if held_out is not None:
+        unseen = val_features[:0]
+    if held_out is not None and len(held_out) >= MIN_VAL:
+        unseen, _ = real_features(
+            held_out,
+            extractor,
+            cache=folder,
+            text="features of held-out pictures",
+            on_progress=on_progress,
+        )
     learned, labels, key = train_features, train.labels[train_rows], set_key(train, extractor)
     left_out = _left_out(train)
     if left_out is not None:
@@ -161,7 +189,7 @@ def prepare_reference(
         learned = Features.cat([learned, more])
         labels = np.concatenate([labels, left_out.labels[rows]])
         key += f"-{set_key(left_out, extractor)}"
-    notes = list(_label_notes(train, val, train_rows, val_rows))
+    notes = list(label_notes(train, val, train_rows, val_rows))
     classifier = None
     place = None
     if folder is not None:
@@ -185,6 +213,29 @@ def prepare_reference(
         seen=frozenset(tuple(row) for row in np.unique(train.labels, axis=0).tolist()),
         notes=tuple(notes),
         seconds=time.perf_counter() - began,
+        held_out=unseen,
+    )
+
+
+def _without_training(
+    train: ImageSet,
+    val: ImageSet,
+    features: Features,
+    rows: np.ndarray,
+    extractor: FeatureExtractor,
+    began: float,
+) -> Reference:
+    """The real side of a run whose training pictures cannot be read."""
+    return Reference(
+        extractor=extractor,
+        spec=train.spec,
+        val=features,
+        val_indices=rows,
+        val_labels=val.labels[rows],
+        train=features[:0],
+        train_names=(),
+        classifier=None,
+        seconds=time.perf_counter() - began,
     )
 
 
@@ -194,20 +245,3 @@ def _left_out(train: ImageSet) -> ImageSet | None:
         return None
     entries = train.source.left_out
     return ImageSet(train.source, entries, size=train.size, channels=train.channels, fit=train.fit)
-
-
-def _label_notes(
-    train: ImageSet, val: ImageSet, train_rows: np.ndarray, val_rows: np.ndarray
-) -> list[str]:
-    """Sentences about labels of val that no training picture has."""
-    notes = []
-    for column, factor in enumerate(train.spec.factors):
-        shown = set(train.labels[train_rows, column].tolist())
-        asked = set(val.labels[val_rows, column].tolist()) - {factor.null_index}
-        if missing := sorted(asked - shown):
-            words = ", ".join(factor.word(index) for index in missing)
-            notes.append(
-                f"val has {factor.name}={words}, which no training picture has: the "
-                "classifier cannot know it."
-            )
-    return notes

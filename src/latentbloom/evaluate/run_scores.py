@@ -13,12 +13,14 @@ from torch import Tensor
 
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.pixels import to_float, to_uint8
+from latentbloom.evaluate.against.about import Against
 from latentbloom.evaluate.features.extractor import BATCH, FeatureExtractor, Features, Progress
 from latentbloom.evaluate.measures.combinations import unseen_combinations
 from latentbloom.evaluate.measures.fidelity import map_distance, psnr, ssim
 from latentbloom.evaluate.measures.intervals import mean_interval
 from latentbloom.evaluate.picture_scores import frechet_score, score_pictures
-from latentbloom.evaluate.reference import MAX_TRAIN, MIN_VAL, Reference, prepare_reference
+from latentbloom.evaluate.reference import MAX_TRAIN, Reference, prepare_reference
+from latentbloom.evaluate.reference_notes import MIN_VAL
 from latentbloom.evaluate.scores import CopyingScore, ReconstructionScore, Scores
 from latentbloom.evaluate.workload import (
     Amounts,
@@ -49,6 +51,7 @@ def evaluate_run(
     reference: Reference | None = None,
     extractor: FeatureExtractor | None = None,
     cache: Path | str | None = "user",
+    against: Against | None = None,
     on_copies: Callable[[Tensor, CopyingScore], object] | None = None,
     on_progress: Progress | None = None,
 ) -> Scores:
@@ -57,7 +60,7 @@ def evaluate_run(
     Arguments:
         model: Reconstructs and samples.
         train: The pictures that it was trained on.
-        val: Held-out pictures.
+        val: Held-out pictures, or those of another source.
         n: Samples in val's proportions of labels; default as many as val has, from 256 to 2,000.
         per_label: Generate at least this many samples for each value of each factor.
         seed: Of the samples.
@@ -66,6 +69,9 @@ def evaluate_run(
         reference: The real side of `train` and `val`; prepared when left out.
         extractor: The feature extractor, unless a reference is given; made when left out.
         cache: As in `prepare_reference`.
+        against: What `val` is, where it is another source. Where that has no labels, samples are
+            asked for in the proportions of the training pictures, and condition accuracy is not
+            measured.
         on_copies: Called with the samples, uint8 (N, C, H, W), and which of them are nearest to
             training pictures.
         on_progress: Called with the name of a part, how much of it is done, and its total.
@@ -97,8 +103,10 @@ def evaluate_run(
             model, val, reference, repeats=repeats, perceptual=not short, on_progress=on_progress
         )
         clock.lap("reconstructions")
-    labels = in_proportion(reference.val_labels, amounts.samples, seed)
-    more = top_up(labels, reference.spec, amounts.per_label)
+    labelled = against is None or against.labelled
+    proportions = reference.val_labels if labelled or not len(train) else train.labels
+    labels = in_proportion(proportions, amounts.samples, seed)
+    more = top_up(labels, reference.spec, amounts.per_label if labelled else 0)
     unseen = np.array(unseen_combinations(reference), np.int64).reshape(-1, labels.shape[1])
     unseen = unseen.repeat(amounts.per_label // 4, axis=0)
     labels = np.concatenate([labels, more, unseen])
@@ -124,6 +132,7 @@ def evaluate_run(
         on_copies(samples.pixels, scores.copying)
     clock.lap("scores of samples")
     return Scores(
+        against=against,
         short=short,
         seed=seed,
         settings=samples.settings,

@@ -10,6 +10,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from latentbloom.commands import command_line
 from latentbloom.errors import RunFolderError
 from latentbloom.evaluate import FEW
+from latentbloom.evaluate.against.about import Against
 from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.files import write_atomic
 
@@ -201,6 +202,7 @@ class Scores(_Frozen):
 
     Arguments:
         version: Of this format.
+        against: The source that they compare with; None for the run's held-out pictures.
         short: Whether fewer pictures were used to save time.
         seed: Of the samples.
         settings: How the samples were generated: sampler, steps, guidance.
@@ -210,12 +212,18 @@ class Scores(_Frozen):
     """
 
     version: int = 1
+    against: Against | None = None
     short: bool
     seed: int
     settings: dict[str, float | str] = {}
     reconstruction: ReconstructionScore | None
     pictures: PictureScores
     seconds: dict[str, float]
+
+    def with_notes(self, notes: tuple[str, ...]) -> Scores:
+        """The same with more notes, before the others."""
+        pictures = self.pictures.model_copy(update={"notes": (*notes, *self.pictures.notes)})
+        return self.model_copy(update={"pictures": pictures})
 
     def save(self, path: Path) -> None:
         """Write them as JSON, atomically."""

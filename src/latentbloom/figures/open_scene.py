@@ -11,7 +11,9 @@ from latentbloom.figures.draw import DRAWINGS
 from latentbloom.figures.scene import AnimationSettings, Scene
 
 if TYPE_CHECKING:
+    from latentbloom.data.imageset import ImageSet
     from latentbloom.model.autoencoder import AutoencoderModel
+    from latentbloom.runs.folder import RunFolder
 
 
 def open_scene(
@@ -33,8 +35,8 @@ def open_scene(
         names: Names in `DRAWINGS`.
         cond: Conditions such as "smiling=yes"; only these are drawn.
         seed: Decides every random choice.
-        against: Source of real pictures; by default the training source of the run.
-        overrides: Settings of that source, as for `sets_of_run`.
+        against: Source of real pictures to show in place of the run's held-out ones.
+        overrides: Settings of that source, or of the run's own.
         animation: Settings of animations.
         log: Logarithmic or linear axes of curves; None chooses for each.
         say: Called with a sentence about what could not be loaded.
@@ -42,26 +44,53 @@ def open_scene(
     Raises:
         ConditionError: A condition is unknown.
     """
-    from latentbloom.evaluate.run_sets import sets_of_run
     from latentbloom.runs.folder import RunFolder
 
     needs = frozenset().union(*(DRAWINGS[name].needs for name in names))
     train = val = None
     model = _load(run, say) if "model" in needs else None
     if needs & {"train", "val"}:
-        try:
-            train, val = sets_of_run(
-                RunFolder(Path(run)),
-                against=against,
-                overrides=overrides,
-                accept_changed_data=True,  # figures say so and show what is there
-                say=say,
-            )
-        except LatentbloomError as error:
-            say(f"No real pictures: {error}")
+        train, val = _pictures(RunFolder(Path(run)), model, against, overrides, say)
     words = model.spec.parse(cond) if model is not None and cond else None
     moving = animation or AnimationSettings()
     return Scene(Path(run), model, val, train, seed, words, moving, log)
+
+
+def _pictures(
+    folder: RunFolder,
+    model: AutoencoderModel | None,
+    against: str | None,
+    overrides: Mapping[str, Any] | None,
+    say: Callable[[str], None],
+) -> tuple[ImageSet | None, ImageSet | None]:
+    """The run's training pictures, and its held-out ones or all of another source."""
+    from latentbloom.evaluate.against.other_set import open_other
+    from latentbloom.evaluate.run_sets import sets_of_run
+
+    train = val = None
+    try:
+        train, val = sets_of_run(
+            folder,
+            overrides=overrides if against is None else None,
+            accept_changed_data=True,  # figures say so and show what is there
+            say=say,
+        )
+    except LatentbloomError as error:
+        say(f"No real pictures: {error}")
+    if against is None:
+        return train, val
+    known = train.spec if train is not None else None
+    spec = model.spec if model is not None else known
+    if spec is None:
+        return train, None
+    try:
+        other = open_other(folder, against, spec, overrides=overrides, own=train)
+    except LatentbloomError as error:
+        say(f"No pictures of '{against}': {error}")
+        return train, None
+    for note in other.notes:
+        say(note)
+    return train, other.images
 
 
 def _load(run: Path | str, say: Callable[[str], None]) -> AutoencoderModel | None:

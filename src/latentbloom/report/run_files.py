@@ -10,6 +10,9 @@ from typing import Any
 
 from latentbloom.errors import RunFolderError
 
+_MOST_AGAINST = 12
+"""Sources whose scores are shown."""
+
 _STALE = 600.0  # seconds without a new line, after which a run counts as stopped
 
 
@@ -23,7 +26,8 @@ class RunFiles:
         audit: Findings about the data.
         plan: Request and plan.
         metrics: Records of training, in order.
-        scores: Scores of the finished model.
+        scores: Scores of the finished model against the run's held-out pictures.
+        against: Its scores against other sources, one a source.
         finished: Whether the denoiser is fully trained.
         alive: Whether something was written in the last ten minutes.
     """
@@ -34,6 +38,7 @@ class RunFiles:
     plan: dict[str, Any] = field(default_factory=dict)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     scores: dict[str, Any] = field(default_factory=dict)
+    against: list[dict[str, Any]] = field(default_factory=list)
     finished: bool = False
     alive: bool = False
 
@@ -53,6 +58,7 @@ def read_run(run: Path | str) -> RunFiles:
     Raises:
         RunFolderError: There is no such folder, or it is not a run folder.
     """
+    from latentbloom.runs.folder import RunFolder
     from latentbloom.runs.metrics import read_metrics
 
     path = Path(run)
@@ -79,6 +85,7 @@ def read_run(run: Path | str) -> RunFiles:
         _json(path / "plan.json"),
         metrics,
         _json(path / "scores.json"),
+        [_json(file) for file in RunFolder(path).all_scores_against[:_MOST_AGAINST]],
         finished,
         alive,
     )

@@ -20,34 +20,54 @@ def score_section(run: RunFiles) -> Section:
         "Lines and brackets are 95% confidence intervals. Differences smaller than the intervals "
         "mean little.",
     )
-    pictures = get(run.scores, "pictures")
-    if not pictures:
-        section.lead = ""
+    tables = [("", run.scores)] + [(_against(scores), scores) for scores in run.against]
+    html = [_table(scores, heading) for heading, scores in tables if scores.get("pictures")]
+    if not get(run.scores, "pictures"):
         section.missing.append(
             "There are no scores yet. Run `latentbloom evaluate` on this folder."
         )
+    if not html:
+        section.lead = ""
         return section
+    section.data["html"] = "\n".join(html)
+    return section
+
+
+def _against(scores: Mapping[str, Any]) -> str:
+    """Which other pictures the scores compare with, as a heading."""
+    other = scores.get("against") or {}
+    options = ", ".join(f"{name} {value}" for name, value in other.get("options", {}).items())
+    place = f" ({options})" if options else ""
+    return (
+        f"Against all {other.get('pictures', 0):,} pictures of “{other.get('source', '')}”{place}"
+    )
+
+
+def _table(scores: Mapping[str, Any], heading: str) -> str:
+    """The scores of one comparison as markup; without a heading, that of held-out pictures."""
     from jinja2 import Environment
 
+    pictures = scores["pictures"]
     few = min(pictures.get("samples", 0), pictures.get("val", 0)) < FEW
     order = ("kernel", "frechet") if few else ("frechet", "kernel")
     page = files("latentbloom.report") / "templates" / "scores.html.j2"
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["short"] = _short
     template = environment.from_string(page.read_text(encoding="utf-8"))
-    section.data["html"] = template.render(
+    return template.render(
+        heading=heading,
+        path=(scores.get("against") or {}).get("path", ""),
         distances=[_distance(pictures[k]) for k in order if pictures.get(k)],
-        reconstruction=_reconstruction(run.scores.get("reconstruction")),
+        reconstruction=_reconstruction(scores.get("reconstruction")),
         controls=[_control(c) for c in pictures.get("control", [])],
         combinations=[_combination(c) for c in pictures.get("combinations", [])],
         manifold=_manifold(pictures),
         diversity=pictures.get("diversity", []),
         copying=pictures.get("copying"),
         notes=pictures.get("notes", []),
-        settings=run.scores.get("settings", {}),
-        short=run.scores.get("short", False),
+        settings=scores.get("settings", {}),
+        short=scores.get("short", False),
     )
-    return section
 
 
 def _short(number: float) -> str:

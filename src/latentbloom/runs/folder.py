@@ -60,6 +60,15 @@ class RunFolder:
         """Scores of the finished model."""
         return self.path / "scores.json"
 
+    def scores_against(self, word: str) -> Path:
+        """Scores of the finished model against another source."""
+        return self.path / f"scores-against-{word}.json"
+
+    @property
+    def all_scores_against(self) -> list[Path]:
+        """Those that are there, in order of their names."""
+        return sorted(self.path.glob("scores-against-*.json"))
+
     @property
     def report(self) -> Path:
         """The report page."""

@@ -53,6 +53,9 @@ class Drawn:
     def stamp(self, entry: Entry) -> tuple[int, int]:
         return (0, 0)
 
+    def files(self, entry: Entry) -> tuple[Path, ...]:
+        return ()
+
     def read(self, entry: Entry, *, size: int | None = None) -> np.ndarray:
         shape, number = (int(part) for part in Path(entry.name).stem.split("-"))
         return draw(shape, np.random.default_rng([shape, number, entry.split == "val"]))

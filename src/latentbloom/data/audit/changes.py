@@ -1,8 +1,9 @@
 """Whether the pictures of a run are still those that it began with.
 
-A run keeps a list of its pictures: name, split and labels, in order. Pictures that come, go, or
-change their labels afterwards change the training set. They can also move others between the
-splits, because a held-out share is chosen again from all names.
+A run keeps a list of its pictures: name, split and labels, in order, and size, time and hash of
+each file. Pictures that come, go, or change their labels or content afterwards change the training
+set. They can also move others between the splits, because a held-out share is chosen again from all
+names.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ _WHAT_TO_DO = (
 )
 
 
+class ChangedPicturesError(SourceError):
+    """The pictures of a run are not those that it began with."""
+
+
 @dataclass(frozen=True)
 class PinnedSplits(WrappedSource):
     """A source whose known pictures keep the split that they had. See `Source`.
@@ -32,9 +37,11 @@ class PinnedSplits(WrappedSource):
     Arguments:
         whole: The source as it is now.
         pictures: By name the split and the labels that pictures had; new names are not in it.
+        replaced: Names of pictures whose files hold other content than before.
     """
 
     pictures: Mapping[str, tuple[Split, tuple[str, ...]]]
+    replaced: tuple[str, ...] = ()
 
     @property
     def spec(self) -> ConditionSpec:
@@ -58,14 +65,14 @@ class PinnedSplits(WrappedSource):
 
 
 def record_pictures(source: Source, audit: Audit, path: Path) -> None:
-    """Write the list of a run's pictures when the run begins.
+    """Write the list of a run's pictures when the run begins. Reads every file once.
 
     Arguments:
         source: The run's source.
         audit: Its audit.
         path: `RunFolder.pictures`.
     """
-    PictureList.of(source, audit).save(path)
+    PictureList.of(source, audit, marked=True).save(path)
 
 
 def check_pictures(
@@ -94,28 +101,28 @@ def check_pictures(
         held-out one.
 
     Raises:
-        SourceError: The pictures changed and `accept` is false, or their factors changed, which
-            no trained model can follow.
+        ChangedPicturesError: The pictures changed and `accept` is false, or their factors changed,
+            which no trained model can follow.
     """
     now = PictureList.of(source, audit)
     if not path.is_file():
         _check_counts(now, audit, accept=accept, say=say)
         return source
     before = PictureList.load(path)
-    changes = before.changes_to(now)
+    changes = replace(before.changes_to(now), replaced=before.replaced(source))
     if not changes:
         return source
     said = f"'{source.name}' has changed since the run began: {changes}."
     if changes.factors:
-        raise SourceError(
+        raise ChangedPicturesError(
             f"{said} The model was trained for the old values. Restore them, or start a new run "
             "with another --out."
         )
     if not accept:
-        raise SourceError(f"{said} {_WHAT_TO_DO}")
+        raise ChangedPicturesError(f"{said} {_WHAT_TO_DO}")
     if say is not None:
         say(f"{said} Pictures that the run knows keep their split.")
-    return PinnedSplits(source, before.pictures)
+    return PinnedSplits(source, before.pictures, changes.replaced)
 
 
 def _check_counts(
@@ -130,6 +137,6 @@ def _check_counts(
         f"train on and {audit.val:,} held out, and now has {train:,} and {val:,}."
     )
     if not accept:
-        raise SourceError(f"{said} {_WHAT_TO_DO}")
+        raise ChangedPicturesError(f"{said} {_WHAT_TO_DO}")
     if say is not None:
         say(said)

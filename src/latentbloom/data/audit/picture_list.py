@@ -10,6 +10,7 @@ from pathlib import Path
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.data.audit.findings import Audit
+from latentbloom.data.audit.marks import Mark, marks_of
 from latentbloom.data.sources.base import Source, Split
 from latentbloom.errors import SourceError
 from latentbloom.files import write_atomic
@@ -24,17 +25,27 @@ class PictureList:
         factors: The factors and their values, in order.
         treatment: What is done to the pixels; see `Source.treatment`.
         pictures: By name, in order, the split and the words of the labels.
+        marks: By name, what the pictures' files were like; empty in a list that is only compared,
+            and for lists of earlier versions.
     """
 
     factors: ConditionSpec
     treatment: str
     pictures: Mapping[str, tuple[Split, tuple[str, ...]]]
+    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
 
     @classmethod
-    def of(cls, source: Source, audit: Audit) -> PictureList:
-        """The list of a source, without the pictures that the audit found broken."""
+    def of(cls, source: Source, audit: Audit, *, marked: bool = False) -> PictureList:
+        """The list of a source, without the pictures that the audit found broken.
+
+        Arguments:
+            source: The source.
+            audit: Its audit.
+            marked: Also read every file, for `marks`.
+        """
         factors = source.spec.factors
         broken = {aside.name for aside in audit.broken}
+        entries = [entry for entry in source.entries if entry.name not in broken]
         return cls(
             factors=source.spec,
             treatment=source.treatment,
@@ -43,9 +54,9 @@ class PictureList:
                     entry.split,
                     tuple(f.word(i) for f, i in zip(factors, entry.labels, strict=True)),
                 )
-                for entry in source.entries
-                if entry.name not in broken
+                for entry in entries
             },
+            marks=marks_of(source, entries) if marked else {},
         )
 
     def save(self, path: Path) -> None:
@@ -55,7 +66,10 @@ class PictureList:
             json.dumps([name, split, *words], ensure_ascii=False)
             for name, (split, words) in self.pictures.items()
         ]
-        write_atomic(path, head[:-1] + ', "pictures": [\n' + ",\n".join(rows) + "\n]}\n")
+        marks = [json.dumps([n, *m.to_json()], ensure_ascii=False) for n, m in self.marks.items()]
+        lists = (("pictures", rows), ("files", marks))
+        body = "".join(f', "{name}": [\n' + ",\n".join(lines) + "\n]" for name, lines in lists)
+        write_atomic(path, head[:-1] + body + "}\n")
 
     @classmethod
     def load(cls, path: Path) -> PictureList:
@@ -70,12 +84,22 @@ class PictureList:
                 factors=ConditionSpec.from_json(data["factors"]),
                 treatment=data["treatment"],
                 pictures={n: (split, tuple(words)) for n, split, *words in data["pictures"]},
+                marks={name: Mark.from_json(mark) for name, *mark in data.get("files", [])},
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SourceError(
                 f"{path} is not a readable list of pictures ({error}). Delete it to continue "
                 "without comparing the pictures."
             ) from error
+
+    def replaced(self, source: Source) -> tuple[str, ...]:
+        """Names of pictures whose files hold other content now."""
+        there = {entry.name: entry for entry in source.entries}
+        return tuple(
+            name
+            for name, mark in self.marks.items()
+            if name in there and not mark.fits(source.files(there[name]))
+        )
 
     def changes_to(self, now: PictureList) -> Changes:
         """What is different in a newer list."""
@@ -104,6 +128,7 @@ class Changes:
         added: Names that only the newer list has. A renamed picture is removed and added.
         removed: Names that only the older list has.
         relabelled: Names with other labels.
+        replaced: Names whose files hold other content.
         moved: By (old split, new split) the names that changed their split.
         reordered: Whether the pictures that both lists have come in another order.
         factors: What is different in the factors, in words; "" for nothing.
@@ -113,6 +138,7 @@ class Changes:
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     relabelled: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
     moved: Mapping[tuple[Split, Split], tuple[str, ...]] = field(default_factory=dict)
     reordered: bool = False
     factors: str = ""
@@ -128,6 +154,7 @@ class Changes:
             (self.added, "added"),
             (self.removed, "removed"),
             (self.relabelled, "relabelled"),
+            (self.replaced, "with other content under the same name"),
             *((names, f"moved from {old} to {new}") for (old, new), names in self.moved.items()),
         ]
         parts = [

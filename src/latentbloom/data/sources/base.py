@@ -92,6 +92,10 @@ class Source(Protocol):
         """What changes whenever the files change that the picture is read from."""
         ...
 
+    def files(self, entry: Entry) -> tuple[Path, ...]:
+        """The files that the picture is read from; none where the program renders it."""
+        ...
+
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         """The picture and what its file says about it; arguments as in `read`."""
         ...
@@ -134,6 +138,10 @@ class FileSource:
     def stamp(self, entry: Entry) -> FileStamp:
         """See `Source.stamp`."""
         return file_stamp(entry.path)
+
+    def files(self, entry: Entry) -> tuple[Path, ...]:
+        """See `Source.files`."""
+        return () if entry.path is None else (entry.path,)
 
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         """Decode a file; see `Source.inspect`."""

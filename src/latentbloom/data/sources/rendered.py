@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -105,6 +106,10 @@ class SyntheticSource:
     def stamp(self, entry: Entry) -> FileStamp:
         """There is no file."""
         return (0, 0)
+
+    def files(self, entry: Entry) -> tuple[Path, ...]:
+        """There is none."""
+        return ()
 
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         """Render a picture; see `read`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -44,6 +45,10 @@ class WrappedSource:
     def stamp(self, entry: Entry) -> FileStamp:
         """See `Source.stamp`."""
         return self.whole.stamp(self._by_name[entry.name])
+
+    def files(self, entry: Entry) -> tuple[Path, ...]:
+        """See `Source.files`."""
+        return self.whole.files(self._by_name[entry.name])
 
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         """See `Source.inspect`."""

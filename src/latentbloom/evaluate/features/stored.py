@@ -15,7 +15,7 @@ from latentbloom.evaluate.features.extractor import BATCH, FeatureExtractor, Fea
 from latentbloom.files import write_atomic
 
 _PROBES = 16
-"""Pictures whose bytes enter the key: two folders may have the same names."""
+"""Pictures whose pixels enter the key: two folders may have the same names."""
 
 
 def order_of(count: int) -> np.ndarray:
@@ -27,8 +27,9 @@ def order_of(count: int) -> np.ndarray:
 
 
 def set_key(images: ImageSet, extractor: FeatureExtractor) -> str:
-    """A name for these pictures and this network: 24 hexadecimal digits."""
+    """A name for these pictures as they are now, and this network: 24 hexadecimal digits."""
     digest = hashlib.sha256(f"{images.fingerprint} {extractor.tag} grid-3".encode())
+    digest.update(repr([images.source.stamp(entry) for entry in images.entries]).encode())
     probes = np.linspace(0, len(images) - 1, min(_PROBES, len(images))).astype(int)
     digest.update(images.images(probes.tolist()).numpy().tobytes())
     return digest.hexdigest()[:24]

@@ -11,6 +11,7 @@ from latentbloom.fitting.opening.processes import is_first_process
 from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.fitting.planning.plan_words import describe_plan
 from latentbloom.fitting.planning.planner import make_plan
+from latentbloom.latents.cache import MANIFEST
 from latentbloom.model.warm_start import open_warm_start
 
 if TYPE_CHECKING:
@@ -123,13 +124,14 @@ def resume(
         folder: The run folder.
         request: The settings that are asked for now.
         console: Where to print.
-        accept_changed_data: Continue although pictures were added, removed, relabelled or moved.
+        accept_changed_data: Continue although pictures were added, removed, relabelled, moved or
+            replaced.
 
     Raises:
         RunFolderError: The run was begun with other settings.
         SourceError: Its pictures changed, or are not there any more.
     """
-    from latentbloom.data.audit.changes import check_pictures, record_pictures
+    from latentbloom.data.audit.changes import PinnedSplits, check_pictures, record_pictures
     from latentbloom.data.audit.findings import Audit
     from latentbloom.data.sources.open import open_source
 
@@ -148,11 +150,20 @@ def resume(
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     checked = check_pictures(source, audit, folder.pictures, accept=accept_changed_data, say=say)
-    if checked is not source and is_first_process():
+    # A finished run keeps the list of what it was trained on.
+    if checked is not source and not stored.finished and is_first_process():
+        if isinstance(checked, PinnedSplits) and checked.replaced:
+            forget_latents(folder)
         record_pictures(checked, audit, folder.pictures)  # new pictures keep their split, too
     if not stored.finished:
         say(f"Resuming {folder.path}.")
     return OpenedRun(config, stored.plan, checked, audit)
+
+
+def forget_latents(folder: RunFolder) -> None:
+    """Make stage 2 encode the pictures again: their names are the same, their content is not."""
+    for split in ("train", "val"):
+        (folder.latents(split) / MANIFEST).unlink(missing_ok=True)
 
 
 def _audit(request: RunConfig, console: Console) -> tuple[Source, Audit]:

@@ -53,6 +53,11 @@ class FlowersInFront(FileSource):
         mask = file_stamp(self.masks[entry.name])
         return photograph[0] + mask[0], max(photograph[1], mask[1])
 
+    def files(self, entry: Entry) -> tuple[Path, ...]:
+        """The photograph, and its segmentation where the pixels depend on it."""
+        masks = () if self.shade is None else (self.masks[entry.name],)
+        return (*super().files(entry), *masks)
+
     @property
     def outlined(self) -> int:
         """How many segmentations there are."""
