@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from latentbloom.errors import ConditionError
-from latentbloom.words import did_you_mean
+from latentbloom.words import did_you_mean, visible
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +38,8 @@ class Factor:
     values: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", visible(self.name))
+        object.__setattr__(self, "values", tuple(visible(value) for value in self.values))
         if len(set(self.values)) != len(self.values):
             raise ConditionError(f"Factor '{self.name}' lists a value twice: {list(self.values)}.")
         if ANY in self.values:
@@ -55,15 +59,24 @@ class Factor:
         return len(self.values) + 1
 
     def index(self, word: str) -> int:
-        """The index of a value's word; "any" is known to every factor."""
-        if word == ANY:
-            return self.null_index
-        if word not in self.values:
-            raise ConditionError(
-                f"'{word}' is no value of '{self.name}'. Known values: "
-                f"{', '.join(self.values)} (or {ANY}).{did_you_mean(word, self.values)}"
-            )
-        return self.values.index(word)
+        """The index of a value's word; "any" is known to every factor.
+
+        A word that is typed in another case or another Unicode form is understood where only one
+        value can be meant.
+        """
+        if word in self._places:
+            return self._places[word]
+        alike = [value for value in self.values if _folded(value) == _folded(word)]
+        if len(alike) == 1:
+            return self._places[alike[0]]
+        raise ConditionError(
+            f"'{visible(word)}' is no value of '{self.name}'. Known values: "
+            f"{', '.join(self.values)} (or {ANY}).{did_you_mean(word, self.values)}"
+        )
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {word: index for index, word in enumerate((*self.values, ANY))}
 
     def word(self, index: int) -> str:
         """The word of an index."""
@@ -86,9 +99,12 @@ class ConditionSpec:
         for factor in self.factors:
             if factor.name == name:
                 return factor
+        alike = [factor for factor in self.factors if _folded(factor.name) == _folded(name)]
+        if len(alike) == 1:
+            return alike[0]
         known = ", ".join(self.names) or "none"
         raise ConditionError(
-            f"'{name}' is no condition of this model. Known conditions: {known}."
+            f"'{visible(name)}' is no condition of this model. Known conditions: {known}."
             f"{did_you_mean(name, self.names)}"
         )
 
@@ -124,34 +140,36 @@ class ConditionSpec:
 
     def _pairs(self, text: str, separators: str) -> Iterator[tuple[str, str, str]]:
         """Name, value and what separates them from the next pair, "" at the end."""
-        end = rf"\s*(?P<end>[{separators}]|$)"
-        names = re.compile(rf"(?P<name>{_any_of(self.names)})\s*=\s*")
-        unknown = re.compile(
-            rf"(?P<value>.*?)(?=\s*[{separators}][^{separators}=]*=|\s*$){end}", re.S
+        end = rf"\s*(?P<end>[{separators}]|\Z)"
+        names = re.compile(rf"(?P<name>{_any_of(self.names)})\s*=")
+        other = re.compile(rf"(?P<name>[^{separators}=]*)=")
+        typed = re.compile(
+            rf"\s*(?P<value>.*?)(?=\s*[{separators}][^{separators}=]*=|\s*\Z){end}", re.S
         )
         place = 0
         while place < len(text):
             if text[place].isspace() or text[place] in separators:
                 place += 1
                 continue
-            found = names.match(text, place)
+            found = names.match(text, place) or other.match(text, place)
             if found is None:
                 piece = re.split(f"[{separators}]", text[place:])[0].strip()
-                name, equals, _ = piece.partition("=")
-                if not equals:
-                    example = self._example()
-                    raise ConditionError(f"'{piece}' is not NAME=VALUE, as in {example}.")
-                self.factor(name.strip())  # raises: the name is unknown
-                raise AssertionError(name)
-            factor = self.factor(found["name"])
-            known = re.compile(rf"(?P<value>{_any_of((*factor.values, ANY))}){end}")
-            value = known.match(text, found.end())
-            if value is None:
-                rest = unknown.match(text, found.end())
-                wrong = "" if rest is None else rest["value"].rstrip(f"{separators} ")
-                factor.index(wrong)  # raises: the value is unknown
-                raise AssertionError(wrong)
-            yield factor.name, value["value"], value["end"]
+                raise ConditionError(
+                    f"'{visible(piece)}' is not NAME=VALUE, as in {self._example()}."
+                )
+            factor = self.factor(found["name"].strip())
+            known = _any_of((*factor.values, ANY))
+            # First with the spaces that a value may begin with, then without.
+            for pattern in (rf"(?P<value>{known}){end}", rf"\s*(?P<value>{known}){end}"):
+                if value := re.compile(pattern).match(text, found.end()):
+                    word = value["value"]
+                    break
+            else:
+                value = typed.match(text, found.end())
+                assert value is not None  # it matches any text
+                # The last of several pairs may end in separators.
+                word = factor.word(factor.index(value["value"].rstrip(f"{separators} ")))
+            yield factor.name, word, value["end"]
             place = value.end()
 
     def encode(self, words: Mapping[str, str] | None, n: int) -> Cond:
@@ -219,6 +237,11 @@ def _add(words: dict[str, str], name: str, value: str) -> None:
             f"'{name}' is asked for twice: {words[name]} and {value}. Name each condition once."
         )
     words[name] = value
+
+
+def _folded(word: str) -> str:
+    """What is left of a word without case, Unicode form and spaces around it."""
+    return unicodedata.normalize("NFC", visible(word).strip().casefold())
 
 
 def _any_of(words: Sequence[str]) -> str:

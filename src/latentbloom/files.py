@@ -30,7 +30,7 @@ def write_atomic(path: Path | str, content: bytes | str | Callable[[Path], objec
 
     Arguments:
         path: The file; its folder is created if missing.
-        content: Bytes, text (UTF-8, Unix line ends), or a function that writes to the path it is
+        content: Bytes, text (UTF-8), or a function that writes to the path it is
             given, which has the suffix of `path`.
 
     Returns:
@@ -46,7 +46,8 @@ def write_atomic(path: Path | str, content: bytes | str | Callable[[Path], objec
         if callable(content):
             content(beside)
         elif isinstance(content, str):
-            beside.write_text(content, encoding="utf-8", newline="\n")
+            # A surrogate, from a name that is no UTF-8, becomes its escape, also in JSON.
+            beside.write_bytes(content.encode(errors="backslashreplace"))
         else:
             beside.write_bytes(content)
         sync(beside)
@@ -117,7 +118,7 @@ def condition_word(pieces: Sequence[str], *, most: int = 80) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def rename(old: Path, new: Path) -> None:

@@ -1,8 +1,9 @@
-"""Small pieces of sentences for messages: lists, counts and suggestions."""
+"""Pieces of messages: lists, counts, suggestions, and text that can be shown."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -60,3 +61,28 @@ def shortened(words: Sequence[str], most: int = 3) -> str:
     """
     more = len(words) - most
     return ", ".join(words[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+# Control characters, line separators, marks that turn the direction of reading, and surrogates:
+# Python keeps the bytes of a file name that are no UTF-8 as U+DC80 to U+DCFF.
+_ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+
+def visible(text: str) -> str:
+    r"""Text that every terminal, file and web page can hold; what they cannot hold is spelled out.
+
+    A line end becomes "\n", another control character "\x1b" or "\u0085", a byte of a file name
+    that is no UTF-8 "\xe9". Text that was made visible once stays as it is.
+
+    Arguments:
+        text: Any text, for example a file's name.
+    """
+    return _ODD.sub(_spelled_out, text) if _ODD.search(text) else text
+
+
+def _spelled_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return _SHORT.get(found[0]) or (f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}")

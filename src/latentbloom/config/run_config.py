@@ -20,6 +20,7 @@ from latentbloom.config.stage_settings import (
 )
 from latentbloom.errors import ConfigError, RunFolderError
 from latentbloom.files import write_atomic
+from latentbloom.user_files import read_text, reason
 
 Kind = TypeVar("Kind", bound=Settings)
 
@@ -89,15 +90,17 @@ def load_config(path: Path) -> RunConfig:
     """Read a configuration that `RunConfig.save` wrote, or one written by hand.
 
     Raises:
-        RunFolderError: The file does not exist or is not JSON.
+        RunFolderError: The file does not exist, cannot be read or is not JSON.
         ConfigError: A field is unknown or does not fit.
     """
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(read_text(path))
     except FileNotFoundError:
         raise RunFolderError(f"{path} does not exist.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RunFolderError(f"{path} is not JSON: {error}.") from None
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be read: {reason(error)}.") from None
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} holds a {type(tree).__name__}, not an object of settings.")
     return parse_config(tree, where=str(path))

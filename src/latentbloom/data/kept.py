@@ -25,6 +25,7 @@ from latentbloom.data.pixels import Fit, with_channels
 from latentbloom.data.reading import FileStamp
 from latentbloom.data.sources.base import Entry, Source
 from latentbloom.files import cache_folder, rename, sync, write_atomic
+from latentbloom.user_files import read_text
 
 LIMIT = 1 << 30
 """Bytes at most for the pictures of one source at one size: 87,000 pictures at 64 px."""
@@ -35,7 +36,7 @@ LIMIT_OF_ALL = 4 << 30
 SHARE_OF_FREE = 4
 """At most one part in so many of the disk's free space is used."""
 
-_RECIPE = 1
+_RECIPE = 2
 """Changes whenever the same file might be decoded to other pixels."""
 
 _INDEX = "index.json"
@@ -175,7 +176,7 @@ def open_kept(source: Source, *, size: int, fit: Fit) -> KeptPictures | None:
         return None
     folder = _folder(source, size, fit)
     try:
-        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        index = json.loads(read_text(folder / _INDEX))
         pixels = np.load(folder / index["file"], mmap_mode="r", allow_pickle=False)
         rows = {n: (int(row), (int(a), int(b))) for n, (row, a, b) in index["pictures"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -13,6 +13,7 @@ from latentbloom.evaluate import FEW
 from latentbloom.evaluate.against.about import Against
 from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.files import write_atomic
+from latentbloom.user_files import read_text, reason
 
 
 class _Frozen(BaseModel):
@@ -237,7 +238,7 @@ class Scores(_Frozen):
             RunFolderError: There is no such file, or it cannot be read as scores.
         """
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return cls.model_validate_json(read_text(path))
         except FileNotFoundError:
             raise RunFolderError(
                 f"There is no {path}. Score the run first: " + command_line("evaluate", path.parent)
@@ -247,3 +248,5 @@ class Scores(_Frozen):
                 f"{path} cannot be read as scores of this version ({type(error).__name__}). "
                 "Score the run again: " + command_line("evaluate", path.parent)
             ) from error
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be read: {reason(error)}.") from error

@@ -52,4 +52,4 @@ class _Lines:
     def __call__(self, what: str, done: int, total: int) -> None:
         if done >= total and what not in self.done:
             self.done.add(what)
-            self.console.print(f"{what}: {total}", markup=False, highlight=False)
+            self.console.print(f"{what}: {total}", markup=False, emoji=False, highlight=False)

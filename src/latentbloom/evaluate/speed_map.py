@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.files import write_atomic
+from latentbloom.user_files import read_text
 
 FILE_NAME = "quality.json"
 Quality = Literal["draft", "balanced", "best"]
@@ -89,7 +90,7 @@ class SpeedMap(BaseModel):
     def load(cls, path: Path) -> SpeedMap | None:
         """The map in a file; None where there is none that can be read."""
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return cls.model_validate_json(read_text(path))
         except (OSError, ValidationError, UnicodeDecodeError):
             return None
 

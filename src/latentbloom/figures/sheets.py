@@ -16,6 +16,7 @@ import numpy as np
 
 from latentbloom.files import write_atomic
 from latentbloom.pictures.images import as_uint8, read_picture, save_picture
+from latentbloom.user_files import read_text
 
 if TYPE_CHECKING:
     from latentbloom.pictures.images import Images, Pixels
@@ -77,7 +78,7 @@ class Sheet:
         """Read a sheet; None when it is missing or damaged."""
         folder = run / FOLDER
         try:
-            known = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+            known = json.loads(read_text(folder / f"{name}.json"))
             board = read_picture(folder / f"{name}.png")
             height, width, cols = known["height"], known["width"], known["cols"]
             tiles = board.reshape(-1, height, cols, width, 3).transpose(0, 2, 1, 3, 4)

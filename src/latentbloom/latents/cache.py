@@ -16,6 +16,7 @@ import numpy as np
 
 from latentbloom.errors import RunFolderError
 from latentbloom.files import write_atomic
+from latentbloom.user_files import read_text
 
 if TYPE_CHECKING:
     import torch
@@ -72,10 +73,8 @@ class LatentCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            self.manifest: dict[str, Any] = json.loads(
-                (folder / MANIFEST).read_text(encoding="utf-8")
-            )
-        except (FileNotFoundError, json.JSONDecodeError) as error:
+            self.manifest: dict[str, Any] = json.loads(read_text(folder / MANIFEST))
+        except (OSError, ValueError) as error:
             raise RunFolderError(
                 f"{folder} holds no latents ({error}). Run `latentbloom fit` on the run again."
             ) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latentbloom.errors import RunFolderError
+from latentbloom.user_files import read_text
 
 _MOST_AGAINST = 12
 """Sources whose scores are shown."""
@@ -99,7 +100,7 @@ def _audit(path: Path) -> dict[str, Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(read_text(path))
     except (OSError, ValueError):
         return {}
     return tree if isinstance(tree, dict) else {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latentbloom.errors import CheckpointError
+from latentbloom.user_files import read_text
 
 FORMAT = "latentbloom-checkpoint"
 VERSION = 1
@@ -121,7 +122,7 @@ def _parse_meta(place: Path) -> dict[str, Any]:
             "such as vae_gan_final inside a run)"
         )
     try:
-        head = json.loads(path.read_text(encoding="utf-8"))
+        head = json.loads(read_text(path))
     except ValueError as error:  # not UTF-8, or no JSON
         raise ValueError(f"is damaged: its {META} is cut short or is no JSON ({error})") from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:

@@ -11,6 +11,7 @@ from latentbloom.config import RunConfig, load_config
 from latentbloom.errors import RunFolderError
 from latentbloom.files import file_word
 from latentbloom.runs.checkpoint import checkpoint_exists
+from latentbloom.user_files import odd_kind, read_text
 
 MARKER = "config.json"
 
@@ -115,13 +116,17 @@ class RunFolder:
                 f"There is no folder {self.path}. Name the folder that `latentbloom fit --out` "
                 "was given."
             )
+        if kind := odd_kind(self.config):
+            raise RunFolderError(
+                f"{self.path} is no run of latentbloom: its {MARKER} is {kind}, not a file."
+            )
         if not self.config.is_file():
             raise RunFolderError(
                 f"{self.path} is no run of latentbloom: it has no {MARKER}. Name the folder that "
                 "`latentbloom fit --out` was given."
             )
         try:
-            tree = json.loads(self.config.read_text(encoding="utf-8"))
+            tree = json.loads(read_text(self.config))
         except (json.JSONDecodeError, UnicodeDecodeError):
             tree = None
         if not isinstance(tree, dict) or not {"data", "vae_gan", "train"} <= tree.keys():
@@ -161,7 +166,7 @@ class RunFolder:
     def _audited(self) -> bool:
         """Whether `audit.json` is one of this program."""
         try:
-            tree = json.loads(self.audit.read_text(encoding="utf-8"))
+            tree = json.loads(read_text(self.audit))
         except (OSError, ValueError):
             return False
         return isinstance(tree, dict) and tree.get("format") == "latentbloom-audit"

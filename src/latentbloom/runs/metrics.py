@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latentbloom.files import write_atomic
+from latentbloom.user_files import read_text
 
 
 class MetricsLog:
@@ -60,10 +61,10 @@ class MetricsLog:
 def read_metrics(path: Path | str) -> list[dict[str, Any]]:
     """The lines of a metrics file, in order; a line that is cut or no JSON object is left out."""
     path = Path(path)
-    if not path.exists():
+    if not path.is_file():
         return []
     records = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_text(path, errors="replace").splitlines():
         try:
             record = json.loads(line)
         except ValueError:

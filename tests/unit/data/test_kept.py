@@ -52,9 +52,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Files in the order in which they are decoded."""
     decoded: list[Path] = []
 
-    def read(path: Path, *, size: int | None = None) -> Any:
+    def read(path: Path, *, size: int | None = None, white: float | None = None) -> Any:
         decoded.append(path)
-        return read_picture(path, size=size)
+        return read_picture(path, size=size, white=white)
 
     monkeypatch.setattr("latentbloom.data.sources.base.read_picture", read)
     return decoded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from latentbloom.conditions import ANY
-from latentbloom.data.audit.findings import Audit, ValueCount, Verdict
+from latentbloom.data.audit.findings import DARKEST, Audit, ValueCount, Verdict
 from latentbloom.words import plural, shortened
 
 # The fewest training pictures of the rarest value, and in total, for each verdict. They are rules
@@ -45,6 +45,14 @@ def judge(audit: Audit) -> tuple[Verdict, tuple[str, ...]]:
             f"{plural(len(audit.broken), 'file')} cannot be read and "
             f"{'is' if len(audit.broken) == 1 else 'are'} set aside: "
             f"{shortened([aside.name for aside in audit.broken])}."
+        )
+    if audit.dark:
+        one = len(audit.dark) == 1
+        advice.append(
+            f"{plural(len(audit.dark), 'picture')} {'is' if one else 'are'} all but black "
+            f"({shortened(audit.dark)}): no value is above {DARKEST}, where 255 is white. If "
+            f"{'it is a mask or uses' if one else 'they are masks or use'} a smaller range, "
+            "multiply the values."
         )
     advice += _about_balance(audit, known)
     advice += _about_pixels(audit)

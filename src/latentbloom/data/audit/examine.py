@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from latentbloom.data.audit.duplicates import digest, thumbnail
-from latentbloom.data.audit.findings import Aside
+from latentbloom.data.audit.findings import DARKEST, Aside
 from latentbloom.data.kept import KeepPictures
 from latentbloom.data.pixels import SIZES, Fit, fit_square, is_grey, suggest_size
 from latentbloom.data.sources.base import Entry, Source
 from latentbloom.errors import SourceError
+from latentbloom.user_files import map_in_threads
 
 Progress = Callable[[int, int], None]
 
@@ -39,6 +39,8 @@ class Seen:
     grey: bool
     digest: bytes
     thumb: np.ndarray
+    dark: bool
+    """Whether it is all but black."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Examiner:
         grey = is_grey(pixels)
         if grey:
             pixels = pixels[..., :1]
+        thumb = thumbnail(pixels)
         return Seen(
             entry=entry,
             mode=picture.mode,
@@ -78,7 +81,9 @@ class Examiner:
             height=picture.height,
             grey=grey,
             digest=digest(np.ascontiguousarray(pixels)),
-            thumb=thumbnail(pixels),
+            thumb=thumb,
+            # Most pictures are told by their small version alone.
+            dark=int(thumb.max()) <= DARKEST and int(pixels.max()) <= DARKEST,
         )
 
 
@@ -92,20 +97,17 @@ def examine_all(
     chunks = [entries[i : i + _CHUNK] for i in range(0, len(entries), _CHUNK)]
     seen: list[Seen] = []
     broken: list[Aside] = []
-    pool = ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1), "audit")
-    try:
-        done = 0
-        for results in pool.map(lambda chunk: [examine(e) for e in chunk], chunks):
-            for result in results:
-                if isinstance(result, Seen):
-                    seen.append(result)
-                else:
-                    broken.append(result)
-            done += len(results)
-            if on_progress is not None:
-                on_progress(done, len(entries))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    done = 0
+    count = workers or min(4, os.cpu_count() or 1)
+    for results in map_in_threads(lambda chunk: [examine(e) for e in chunk], chunks, count):
+        for result in results:
+            if isinstance(result, Seen):
+                seen.append(result)
+            else:
+                broken.append(result)
+        done += len(results)
+        if on_progress is not None:
+            on_progress(done, len(entries))
     return seen, broken
 
 

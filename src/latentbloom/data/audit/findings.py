@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from latentbloom.conditions import ANY, ConditionSpec
 from latentbloom.data.sources.base import Entry, Split
 from latentbloom.errors import SourceError
 from latentbloom.files import write_atomic
+from latentbloom.user_files import read_text, reason
+from latentbloom.words import visible
+
+DARKEST = 32
+"""A picture without a greater value, of 255, is all but black."""
 
 Verdict = Literal["far too few", "few", "fair", "good"]
 
@@ -20,11 +25,15 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Shown = Annotated[str, AfterValidator(visible)]
+"""Text that may hold the name of a file, which may be any bytes."""
+
+
 class Aside(_Frozen):
     """A file that is not used, and why."""
 
-    name: str
-    reason: str
+    name: Shown
+    reason: Shown
 
 
 class ValueCount(_Frozen):
@@ -73,7 +82,7 @@ class Audit(_Frozen):
 
     format: Literal["latentbloom-audit"] = "latentbloom-audit"
     version: Literal[1] = 1
-    source: str
+    source: Shown
     synthetic: bool = Field(validation_alias=AliasChoices("synthetic", "drawn"))
     looked_at: int
     spec: list[dict[str, Any]]
@@ -92,6 +101,8 @@ class Audit(_Frozen):
     duplicates: tuple[Duplicates, ...] = Field(validation_alias=AliasChoices("duplicates", "twins"))
     notes: tuple[str, ...]
     seconds: float
+    dark: tuple[str, ...] = ()
+    """Pictures that are all but black."""
     verdict: Verdict = "fair"
     advice: tuple[str, ...] = ()
 
@@ -134,7 +145,7 @@ class Audit(_Frozen):
             SourceError: There is no such file, or it is not an audit.
         """
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return cls.model_validate_json(read_text(path))
         except FileNotFoundError as error:
             raise SourceError(
                 f"There is no audit at {path}. `latentbloom audit SOURCE` makes one."
@@ -143,3 +154,5 @@ class Audit(_Frozen):
             raise SourceError(
                 f"{path} is not an audit of this version of latentbloom. Run the audit again."
             ) from error
+        except OSError as error:
+            raise SourceError(f"{path} cannot be read: {reason(error)}.") from error

@@ -103,6 +103,7 @@ def audit_source(
         unused_count=len(unused),
         duplicates=() if source.synthetic else tuple(_duplicates(seen)),
         notes=source.notes,
+        dark=tuple(picture.entry.name for picture in seen if picture.dark),
         seconds=round(time.perf_counter() - start, 2),
     )
     verdict, advice = judge(audit)

@@ -34,8 +34,8 @@ def audit_table(audit: Audit) -> RenderableType:
 
 
 def _counts(audit: Audit) -> RenderableType:
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     table = Table()
     for heading in ("condition", "value"):
@@ -47,8 +47,8 @@ def _counts(audit: Audit) -> RenderableType:
         if previous not in ("", count.factor):
             table.add_section()
         table.add_row(
-            "" if count.factor == previous else escape(count.factor),
-            "any (unknown)" if count.value == ANY else escape(count.value),
+            Text("" if count.factor == previous else count.factor),
+            Text("any (unknown)" if count.value == ANY else count.value),
             f"{count.train:,}",
             f"{count.val:,}",
             f"{(count.train + count.val) / (audit.train + audit.val):.1%}",

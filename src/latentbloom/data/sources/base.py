@@ -15,6 +15,8 @@ import numpy as np
 from latentbloom.conditions import ConditionSpec
 from latentbloom.data.reading import FileStamp, Picture, file_stamp, read_picture
 from latentbloom.errors import SourceError
+from latentbloom.user_files import odd_kind
+from latentbloom.words import visible
 
 Split = Literal["train", "val"]
 
@@ -38,6 +40,10 @@ class Entry:
     split: Split
     path: Path | None = None
 
+    def __post_init__(self) -> None:
+        """Spell out what a file cannot hold: a file's name may be any bytes."""
+        object.__setattr__(self, "name", visible(self.name))
+
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
@@ -45,6 +51,11 @@ class SetAside:
 
     name: str
     reason: str
+
+    def __post_init__(self) -> None:
+        """As in `Entry`."""
+        object.__setattr__(self, "name", visible(self.name))
+        object.__setattr__(self, "reason", visible(self.reason))
 
 
 class Source(Protocol):
@@ -117,13 +128,22 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class FileSource:
-    """A source whose pictures are files. See `Source` for the attributes."""
+    """A source whose pictures are files. See `Source` for the attributes.
+
+    Arguments:
+        white: The value that is white in files of more than 8 bits a channel; see `read_picture`.
+    """
 
     name: str
     spec: ConditionSpec
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
+    white: float | None = None
+
+    def __post_init__(self) -> None:
+        """As in `Entry`."""
+        object.__setattr__(self, "notes", tuple(visible(note) for note in self.notes))
 
     @property
     def synthetic(self) -> bool:
@@ -132,8 +152,8 @@ class FileSource:
 
     @property
     def treatment(self) -> str:
-        """Pictures are used as they are."""
-        return ""
+        """Which value is white, where the files do not say it themselves."""
+        return "" if self.white is None else f"white {self.white:g}"
 
     def stamp(self, entry: Entry) -> FileStamp:
         """See `Source.stamp`."""
@@ -147,11 +167,21 @@ class FileSource:
         """Decode a file; see `Source.inspect`."""
         if entry.path is None:
             raise SourceError(f"'{entry.name}' has no file: it is no picture of {self.name}.")
-        return read_picture(entry.path, size=size)
+        return read_picture(entry.path, size=size, white=self.white)
 
     def read(self, entry: Entry, *, size: int | None = None) -> np.ndarray:
         """Decode a file to pixels; see `Source.read`."""
         return self.inspect(entry, size=size).pixels
+
+
+def refuse_odd(path: Path) -> None:
+    """Refuse a named pipe, a socket or a device where a source looks for a file.
+
+    Raises:
+        SourceError: One lies there.
+    """
+    if (kind := odd_kind(path)) and not path.is_dir():
+        raise SourceError(f"{path} is {kind}, not a file. Put a file in its place, or remove it.")
 
 
 def check_enough(count: int, name: str) -> None:

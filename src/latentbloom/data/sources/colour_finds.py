@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -19,6 +18,7 @@ from latentbloom.data.reading import FileStamp
 from latentbloom.data.sources.base import Entry, Source
 from latentbloom.errors import SourceError
 from latentbloom.files import cache_folder, write_atomic
+from latentbloom.user_files import map_in_threads, read_text
 
 _CHUNK = 64
 
@@ -67,12 +67,12 @@ def find_colours(source: Source, entries: Sequence[Entry]) -> Iterator[tuple[Ent
             return None  # the audit names it
         return entry, fit_square(pixels, SIDE), where
 
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1), "colour") as pool:
-        for start in range(0, len(entries), _CHUNK):
-            for result in pool.map(small, entries[start : start + _CHUNK]):
-                if result is not None:
-                    entry, pixels, where = result
-                    yield entry, colour_of(pixels, where), is_grey(pixels)
+    workers = min(4, os.cpu_count() or 1)
+    for start in range(0, len(entries), _CHUNK):
+        for result in map_in_threads(small, entries[start : start + _CHUNK], workers):
+            if result is not None:
+                entry, pixels, where = result
+                yield entry, colour_of(pixels, where), is_grey(pixels)
 
 
 def cache_file(source: Source) -> Path:
@@ -88,7 +88,7 @@ def cache_file(source: Source) -> Path:
 def load_finds(path: Path) -> dict[str, Find]:
     """What `save_finds` wrote, by name of the picture; empty if there is no such file."""
     try:
-        pictures = json.loads(path.read_text(encoding="utf-8"))["pictures"]
+        pictures = json.loads(read_text(path))["pictures"]
         finds = {n: Find(c, bool(g), (int(a), int(b))) for n, (c, g, a, b) in pictures.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}  # they are found again

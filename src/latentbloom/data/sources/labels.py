@@ -102,5 +102,7 @@ def choose_val(
 
 
 def _smallest(names: list[str], share: float, seed: int) -> list[str]:
-    ranked = sorted(names, key=lambda n: hashlib.sha256(f"{seed}:{n}".encode()).digest())
+    # A name may be any bytes, which Python keeps as surrogates.
+    hashes = {n: hashlib.sha256(f"{seed}:{n}".encode(errors="surrogatepass")) for n in names}
+    ranked = sorted(names, key=lambda n: hashes[n].digest())
     return ranked[: round(share * len(names))]

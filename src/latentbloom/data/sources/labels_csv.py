@@ -20,6 +20,7 @@ from latentbloom.data.sources.labels import (
     two_valued,
 )
 from latentbloom.errors import SourceError
+from latentbloom.user_files import read_text, reason
 
 _HELP = (
     "The first line names the columns, as in file,smiling,glasses: `file` is a picture's path "
@@ -90,11 +91,13 @@ def open_table(folder: Path, *, name: str, seed: int = 0, val_share: float = 0.1
 def _read(table: Path) -> tuple[list[str], list[_Row]]:
     """The header and the rows, cells stripped; comma, semicolon or tab between them."""
     try:
-        text = table.read_text(encoding="utf-8-sig")
+        text = read_text(table, "utf-8-sig")
     except UnicodeDecodeError as error:
         raise SourceError(
             f"{table} is not UTF-8 text (byte {error.start}). Save it as UTF-8."
         ) from error
+    except OSError as error:
+        raise SourceError(f"{table} cannot be read: {reason(error)}.") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from latentbloom.config import SourceOptions
-from latentbloom.data.sources.base import MIN_PICTURES, Source, check_enough
+from latentbloom.data.sources.base import MIN_PICTURES, Source, check_enough, refuse_odd
 from latentbloom.data.sources.built_in import BUILT_INS, takers
+from latentbloom.data.sources.depth import with_range
 from latentbloom.data.sources.factors import choose_factors
 from latentbloom.data.sources.folder import open_folder
 from latentbloom.data.sources.holdout import hold_out
@@ -77,12 +78,15 @@ def _open_path(options: SourceOptions, seed: int) -> Source:
     if not folder.exists():
         raise SourceError(_no_such_source(where, folder))
     if not folder.is_dir():
+        refuse_odd(folder)
         raise SourceError(
             f"'{where}' is a file, not a folder. Give a folder whose sub-folders are the labels "
             "or that holds a labels.csv; unpack an archive first."
         )
-    opener = open_table if (folder / "labels.csv").is_file() else open_folder
-    return opener(folder, name=where, seed=seed, val_share=options.val_share)
+    table = folder / "labels.csv"
+    refuse_odd(table)
+    opener = open_table if table.is_file() else open_folder
+    return with_range(opener(folder, name=where, seed=seed, val_share=options.val_share))
 
 
 def _no_such_source(where: str, folder: Path) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from latentbloom.data.imageset import ImageSet
 from latentbloom.evaluate.features.extractor import BATCH, FeatureExtractor, Features, Progress
 from latentbloom.files import write_atomic
+from latentbloom.user_files import read_text
 
 _PROBES = 16
 """Pictures whose pixels enter the key: two folders may have the same names."""
@@ -77,7 +78,7 @@ def real_features(
 
 def _load(folder: Path) -> Features | None:
     try:
-        count = json.loads((folder / "features.json").read_text(encoding="utf-8"))["count"]
+        count = json.loads(read_text(folder / "features.json"))["count"]
         pooled, grid = (
             np.load(folder / f"{name}-{count}.npy", mmap_mode="r", allow_pickle=False)
             for name in ("pooled", "grid")

@@ -19,6 +19,7 @@ from latentbloom.conditions import ConditionSpec
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.features.extractor import GRID_BLOCKS, Features, Progress
 from latentbloom.files import write_atomic
+from latentbloom.user_files import read_text
 
 EPOCHS = 8
 BATCH = 128
@@ -104,9 +105,7 @@ class ConditionClassifier:
         from safetensors.torch import load_file
 
         try:
-            factors = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))[
-                "factors"
-            ]
+            factors = json.loads(read_text(folder / "classifier.json"))["factors"]
             tensors = load_file(folder / "classifier.safetensors")
         except (OSError, ValueError, KeyError, SafetensorError):
             return None

@@ -12,6 +12,7 @@ from latentbloom.config import RunConfig, Settings, parse_config
 from latentbloom.errors import RunFolderError
 from latentbloom.files import write_json
 from latentbloom.fitting.planning.planner import Plan
+from latentbloom.user_files import read_text, reason
 
 
 class Extension(Settings):
@@ -51,11 +52,13 @@ class StoredPlan(Settings):
             ConfigError: A setting of the request is not allowed.
         """
         try:
-            tree = json.loads(path.read_text(encoding="utf-8"))
+            tree = json.loads(read_text(path))
             parse_config(tree["request"], where=str(path))
             return cls.model_validate(tree)
         except FileNotFoundError:
             raise RunFolderError(f"{path} does not exist.") from None
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be read: {reason(error)}.") from None
         except (KeyError, TypeError, ValueError, ValidationError) as error:
             raise RunFolderError(
                 f"{path} is not a plan of this version of latentbloom: {error}"

@@ -15,7 +15,7 @@ import numpy as np
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import SourceOptions
 from latentbloom.data.reading import Picture
-from latentbloom.data.sources.base import Entry, FileSource, SetAside
+from latentbloom.data.sources.base import Entry, FileSource, SetAside, refuse_odd
 from latentbloom.data.sources.labels import NO_YES, natural_key
 from latentbloom.data.sources.options import parse_factors
 from latentbloom.data.sources.published.celeba_lists import (
@@ -205,7 +205,9 @@ def _find(root: Path) -> _Files:
     )
 
     def file(*names: str) -> Path | None:
-        candidates = (place / name for place in places for name in names)
+        candidates = [place / name for place in places for name in names]
+        for path in candidates:
+            refuse_odd(path)
         return next((path for path in candidates if path.is_file()), None)
 
     return _Files(

@@ -15,6 +15,7 @@ from latentbloom.data.sources.base import SetAside
 from latentbloom.data.sources.labels import factor_name
 from latentbloom.data.sources.options import OFFICIAL, Official
 from latentbloom.errors import SourceError
+from latentbloom.user_files import read_text, reason
 
 _INDICES = {"-1": 0, "0": 0, "1": 1}
 
@@ -112,11 +113,13 @@ def read_partition(path: Path) -> dict[str, Official]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return read_text(path, "utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise SourceError(
             f"{path} is not text (byte {error.start}). It is broken; download it again."
         ) from error
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {reason(error)}.") from error
 
 
 def _cells(line: str, path: Path) -> list[str]:

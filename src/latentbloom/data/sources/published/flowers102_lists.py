@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latentbloom.data.sources.base import SetAside
+from latentbloom.data.sources.base import SetAside, refuse_odd
 from latentbloom.data.sources.options import Official
 from latentbloom.errors import SourceError
 
@@ -30,6 +30,7 @@ def _read_mat(path: Path, key: str) -> np.ndarray:
     """
     from scipy.io import loadmat
 
+    refuse_odd(path)
     try:
         content = loadmat(path)
     # A file that is cut short or no MATLAB file makes scipy raise nearly anything: zlib.error,
