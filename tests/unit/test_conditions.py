@@ -74,3 +74,42 @@ def test_options_for_a_shell_come_back() -> None:
 
     assert typed == "latentbloom sample --cond 'label=50 % grey; worn' --cond smiling=yes"
     assert SPEC.parse(shlex.split(typed)[3::2]) == words
+
+
+FORMS = ConditionSpec(
+    (
+        Factor("label", ("marché", "Rose", "tulip", "TULIP", " spaced ", "a, B", "caf\\xe9")),
+        Factor("größe", ("klein", "groß")),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("label=marche\u0301", {"label": "marché"}),
+        ("LABEL=MARCHÉ", {"label": "marché"}),
+        ("label=rose,GRÖSSE=Gross", {"label": "Rose", "größe": "groß"}),
+        ("gro\u0308ße=klein", {"größe": "klein"}),
+        ("label=tulip", {"label": "tulip"}),
+        ("label= spaced ", {"label": " spaced "}),
+        ("label=spaced", {"label": " spaced "}),
+        ("label=A, b,größe=klein", {"label": "a, B", "größe": "klein"}),
+        ("label=caf\udce9", {"label": "caf\\xe9"}),
+    ],
+)
+def test_another_case_or_unicode_form_is_understood(text: str, words: dict[str, str]) -> None:
+    assert FORMS.parse(text) == words
+
+
+@pytest.mark.parametrize("text", ["label=Tulip", "label=tulips"])
+def test_what_could_be_two_values_is_refused(text: str) -> None:
+    with pytest.raises(ConditionError, match="is no value of 'label'"):
+        FORMS.parse(text)
+
+
+def test_values_are_text_that_can_be_shown() -> None:
+    factor = Factor("label", ("a\nb", "caf\udce9", "\x1b[31m", "\u202eabc"))
+    assert factor.values == ("a\\nb", "caf\\xe9", "\\x1b[31m", "\\u202eabc")
+    assert Factor("label", factor.values) == factor
+    assert [factor.index(word) for word in ("a\nb", "caf\udce9")] == [0, 1]

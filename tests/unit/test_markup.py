@@ -17,7 +17,7 @@ from latentbloom.fitting.stages import Fitting
 from latentbloom.runs.folder import RunFolder
 from tiny_run import make_pictures
 
-ODD = "[/b] [red]x"
+ODD = "[/b] [red]x :rose: \\"
 
 
 @pytest.fixture

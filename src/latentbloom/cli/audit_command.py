@@ -37,5 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         audit.save(args.out)
-        console.print(f"Written to {args.out}", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"Written to {args.out}", markup=False, emoji=False, highlight=False, soft_wrap=True
+        )
     return 0

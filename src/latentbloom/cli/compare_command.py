@@ -47,9 +47,11 @@ def run(args: argparse.Namespace) -> int:
     try:
         compare_picture(args.runs, names, args.out, seed=args.seed)
     except LatentbloomError as error:
-        console.print(f"No picture: {error}", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"No picture: {error}", markup=False, emoji=False, highlight=False, soft_wrap=True
+        )
     else:
-        console.print(f"Samples of each in {args.out}", markup=False, highlight=False)
+        console.print(f"Samples of each in {args.out}", markup=False, emoji=False, highlight=False)
     return 0
 
 

@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     folder = RunFolder(args.run)
     extractor = extractor_for(args.features, perceptual=folder.load_config().vae_gan.perceptual)
     console = Console()
-    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    say = partial(console.print, markup=False, emoji=False, highlight=False, soft_wrap=True)
     compared = open_compared(
         folder,
         against=args.against,

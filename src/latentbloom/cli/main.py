@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an odd file name must not end a run
+            stream.reconfigure(errors="backslashreplace")  # an odd name must not end a run
     words = sys.argv[1:] if argv is None else list(argv)
     bound_spinning(FIT_SPIN_COUNT if "fit" in words[:1] else SPIN_COUNT)
     try:

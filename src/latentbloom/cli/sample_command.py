@@ -91,7 +91,9 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or args.run / "samples" / _folder_name(words, args.seed)
     records.save(out)
     noun = "picture" if args.n == 1 else "pictures"
-    Console().print(f"{args.n} {noun} in {out}", markup=False, highlight=False, soft_wrap=True)
+    Console().print(
+        f"{args.n} {noun} in {out}", markup=False, emoji=False, highlight=False, soft_wrap=True
+    )
     return 0
 
 

@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
 
     def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     wanted = args.what or ["all"]
     names = [name for name in DRAWINGS if name in wanted or "all" in wanted]

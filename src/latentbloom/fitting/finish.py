@@ -80,6 +80,7 @@ def finish(
                 f"Not scored: a sample takes {picture:.1f} s, and {left():.0f} s are left. To "
                 f"score it, run: {command_line('evaluate', folder.path, '-n', 256)}",
                 markup=False,
+                emoji=False,
                 highlight=False,
                 soft_wrap=True,
             )
@@ -93,11 +94,16 @@ def finish(
         f"Done; scores, pictures and report took {time.monotonic() - began:.0f} s. "
         f"Open {folder.report} in a browser, or generate more pictures:",
         markup=False,
+        emoji=False,
         highlight=False,
         soft_wrap=True,
     )
     console.print(
-        f"  {sample_command(folder, model)}", markup=False, highlight=False, soft_wrap=True
+        f"  {sample_command(folder, model)}",
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=True,
     )
     return model
 
@@ -123,7 +129,7 @@ def finish_early(
     try:
         shown = model = load(folder.path)
     except LatentbloomError as error:
-        console.print(str(error), markup=False, highlight=False)
+        console.print(str(error), markup=False, emoji=False, highlight=False)
         with contextlib.suppress(LatentbloomError):  # no autoencoder either: the report says so
             shown = load_autoencoder_model(folder.path)
     _pictures(folder, shown, train, val, console)
@@ -153,7 +159,7 @@ def _guide(
     if not found:
         return
     for line in trade(found):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
     # Settings that are copied from this run use its guidance as it is.
     chosen = {"sampling.guidance": best_of(found), "sampling.tune_guidance": False}
     folder.load_config().updated(chosen).save(folder.config)
@@ -210,6 +216,11 @@ def _guard(console: Console, what: str, run: Callable[[], object]) -> bool:
     try:
         run()
     except Exception as error:  # whatever it is, the model and the other parts are worth more
-        console.print(f"No {what}: {type(error).__name__}: {error}", markup=False, highlight=False)
+        console.print(
+            f"No {what}: {type(error).__name__}: {error}",
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
         return isinstance(error, LatentbloomError)
     return True

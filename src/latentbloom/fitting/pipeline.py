@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,7 @@ def _dry_run(
             f"{folder.path} holds a run with these settings; the same command without --dry-run "
             "resumes it, or does nothing when it is finished.",
             markup=False,
+            emoji=False,
             highlight=False,
             soft_wrap=True,
         )
@@ -151,7 +153,7 @@ def _dry_run(
     begin(
         folder,
         request,
-        Work(folder, console.print),
+        Work(folder, partial(console.print, markup=False, emoji=False, highlight=False)),
         console,
         seconds_so_far=lambda: time.monotonic() - began,
         dry_run=True,

@@ -108,7 +108,7 @@ class StageProgress:
     def _print(self, line: str) -> None:
         if self.enabled:
             # soft_wrap: a log file's lines are not to be folded at 80 columns.
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self.console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def format_seconds(seconds: float) -> str:

@@ -241,7 +241,7 @@ class Fitting:
             self._say(f"{accelerator.num_processes} processes.")
 
     def _say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _budget(images: int | None, seconds: float | None) -> Budget:

@@ -107,7 +107,7 @@ def plan_run(
     chosen = {"train.precision": precision, "train.threads": speeds.threads}
     config = config.updated(chosen)  # checks the chosen networks, too
     for line in describe_plan(config, plan, machine, count):
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
     return config, plan
 
 
@@ -147,7 +147,7 @@ def resume(
     audit = Audit.load(folder.audit)
 
     def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     checked = check_pictures(source, audit, folder.pictures, accept=accept_changed_data, say=say)
     # A finished run keeps the list of what it was trained on.
