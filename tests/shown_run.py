@@ -124,6 +124,35 @@ def make_run(folder: Path, model: Model) -> Path:
     return folder
 
 
+def save_run(folder: Path, model: Model, pictures: Path) -> Path:
+    """The same with the model's checkpoints, and pictures that are still there."""
+    run = make_run(folder, model)
+    (run / "conditional_diffusion_final").rmdir()
+    own = {"data.source": str(pictures), "data.size": SIZE, "data.channels": 3}
+    model.config.updated(own).save(run / "config.json")
+    weights = model.autoencoder.state_dict()
+    mark = fingerprint(weights)
+    config = model.config
+    assert config.autoencoder is not None
+    assert config.denoiser is not None
+    save_checkpoint(
+        run / "vae_gan_final",
+        {"model": weights},
+        {"config": config.autoencoder.model_dump(), "fingerprint": mark},
+    )
+    save_checkpoint(
+        run / "conditional_diffusion_final",
+        {"model": model.denoiser.backbone.state_dict()},
+        {
+            "config": config.denoiser.model_dump(),
+            "settings": config.diffusion.model_dump(),
+            "spec": model.spec.to_json(),
+            "autoencoder": mark,
+        },
+    )
+    return run
+
+
 def make_audit(pictures: Path, run: Path) -> None:
     """Write audit.json."""
     audit_source(open_source(str(pictures))).save(run / "audit.json")

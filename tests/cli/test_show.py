@@ -10,8 +10,7 @@ import pytest
 from latentbloom.cli.main import main
 from latentbloom.cli.show_command import _NAMES
 from latentbloom.figures.draw import DRAWINGS
-from latentbloom.runs.checkpoint import fingerprint, save_checkpoint
-from shown_run import coloured_pictures, make_run, open_splits, untrained_model
+from shown_run import coloured_pictures, open_splits, save_run, untrained_model
 
 
 @pytest.fixture(scope="module")
@@ -19,31 +18,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with checkpoints, whose pictures are still there."""
     pictures = coloured_pictures(tmp_path_factory.mktemp("pictures"))
     model = untrained_model(open_splits(pictures)["train"])
-    run = make_run(tmp_path_factory.mktemp("runs") / "run", model)
-    (run / "conditional_diffusion_final").rmdir()
-    own = {"data.source": str(pictures), "data.size": 32, "data.channels": 3}
-    model.config.updated(own).save(run / "config.json")
-    weights = model.autoencoder.state_dict()
-    mark = fingerprint(weights)
-    config = model.config
-    assert config.autoencoder is not None
-    assert config.denoiser is not None
-    save_checkpoint(
-        run / "vae_gan_final",
-        {"model": weights},
-        {"config": config.autoencoder.model_dump(), "fingerprint": mark},
-    )
-    save_checkpoint(
-        run / "conditional_diffusion_final",
-        {"model": model.denoiser.backbone.state_dict()},
-        {
-            "config": config.denoiser.model_dump(),
-            "settings": config.diffusion.model_dump(),
-            "spec": model.spec.to_json(),
-            "autoencoder": mark,
-        },
-    )
-    return run
+    return save_run(tmp_path_factory.mktemp("runs") / "run", model, pictures)
 
 
 def test_the_names_of_the_help_are_the_drawings() -> None:

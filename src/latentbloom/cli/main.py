@@ -28,6 +28,7 @@ EXIT_BROKEN_PIPE = 141
 COMMANDS = {
     "fit": "train a model on labelled pictures, and report on it",
     "sample": "generate new pictures that meet a condition",
+    "edit": "change what real pictures show, and keep the rest",
     "audit": "check labelled pictures before training",
     "evaluate": "score a model, with confidence intervals",
     "compare": "put scored runs side by side",

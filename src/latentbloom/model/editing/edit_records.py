@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from latentbloom.files import condition_word, file_word, write_atomic, write_json
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+DESCRIPTIONS = "edits.json"
 
 
 @dataclass(frozen=True)
@@ -102,37 +105,45 @@ class EditRecords(Sequence[EditRecord]):
         return to_float(self.pixels)
 
     def save(self, folder: Path | str, names: Sequence[str] | None = None) -> list[Path]:
-        """Write each result as PNG, and `edits.json` beside them.
+        """Write each result as PNG, and describe it in `edits.json`, beside what stands there.
 
         Arguments:
             folder: Where to; made if it is missing.
             names: A name without ending for each picture, for example that of its file; default
-                its number.
+                its number. The value that was asked for and the strength are added.
 
         Returns:
             The pictures' paths, in order.
         """
         from PIL import Image
 
+        folder = Path(folder)
         stems = [f"{r.index:04d}" for r in self._records] if names is None else list(names)
-        paths, described, taken = [], [], set[str]()
+        paths, taken, described = [], set[str](), _described(folder / DESCRIPTIONS)
         for stem, record in zip(stems, self._records, strict=True):
-            asked = [word for name, (_, to) in record.changed.items() for word in (name, to)]
-            words = condition_word(asked, most=72) if asked else "unchanged"
+            asked = [word for name in record.changed for word in (name, record.cond[name])]
+            words = f"{condition_word(asked, most=72)}_{record.strength:g}" if asked else "same"
             name = _free(f"{file_word(stem, most=60)}_{words}", taken)
             image = record.image[..., 0] if record.image.shape[-1] == 1 else record.image
-            paths.append(write_atomic(Path(folder) / f"{name}.png", Image.fromarray(image).save))
-            described.append(
-                {
-                    "file": paths[-1].name,
-                    "from": record.source,
-                    "to": record.cond,
-                    "confidence": {k: round(p, 4) for k, p in record.confidence.items()},
-                    "strength": record.strength,
-                }
-            )
-        write_json(Path(folder) / "edits.json", {"settings": self.settings, "pictures": described})
+            paths.append(write_atomic(folder / f"{name}.png", Image.fromarray(image).save))
+            described[paths[-1].name] = {
+                "from": record.source,
+                "to": record.cond,
+                "confidence": {k: round(p, 4) for k, p in record.confidence.items()},
+                **self.settings,
+            }
+        rows = [{"file": name, **about} for name, about in described.items()]
+        write_json(folder / DESCRIPTIONS, {"pictures": rows})
         return paths
+
+
+def _described(path: Path) -> dict[str, dict[str, Any]]:
+    """What earlier edits left in a folder, by file; nothing where that cannot be read."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["pictures"]
+        return {row.pop("file"): row for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _free(name: str, taken: set[str]) -> str:
