@@ -33,6 +33,7 @@ COMMANDS = {
     "evaluate": "score a model, with confidence intervals",
     "compare": "put scored runs side by side",
     "show": "draw the figures and the report of a run",
+    "app": "open a page to generate, explore and edit",
     "presets": "list the ready-made settings",
 }
 """What each command does. `latentbloom.cli.NAME_command` holds its options and runs it."""

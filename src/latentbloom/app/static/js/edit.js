@@ -1,0 +1,1 @@
+export const setRun = () => {}; export const open = () => {}; export const start = () => {};

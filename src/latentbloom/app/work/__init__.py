@@ -1,0 +1,1 @@
+"""What requests compute, in the queue's thread."""
