@@ -175,6 +175,22 @@ class Fitted(BaseModel):
 
     picture: str
     note: str
+    source: dict[str, str]
+    confidence: dict[str, float]
+
+
+class EditedPictures(BaseModel):
+    """A picture at several strengths of an edit, each as a data: address of a PNG."""
+
+    original: str
+    note: str
+    source: dict[str, str]
+    confidence: dict[str, float]
+    cond: dict[str, str]
+    unchanged: bool
+    strengths: list[float]
+    pictures: list[str]
+    settings: dict[str, Any]
 
 
 class Progress(BaseModel):

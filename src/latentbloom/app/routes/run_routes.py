@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from latentbloom.app.routes.answers import PROBLEMS, Run, limits_of, queue_of, result_of
-from latentbloom.app.routes.bodies import HeldOutPage, Problem, Progress, QueueInfo, RunInfo
+from latentbloom.app.routes.answers import PROBLEMS, Run, limits_of, queue_of
+from latentbloom.app.routes.bodies import Problem, Progress, QueueInfo, RunInfo
 
 router = APIRouter(prefix="/api", responses=PROBLEMS)
 
@@ -31,32 +31,6 @@ def progress(run: Run) -> dict[str, Any]:
     from latentbloom.app.work.training_progress import progress_of
 
     return progress_of(run.files())
-
-
-@router.get("/runs/{run}/pictures", response_model=HeldOutPage, tags=["edit"])
-async def held_out(
-    run: Run,
-    request: Request,
-    start: Annotated[int, Query(ge=0, le=10**9)] = 0,
-    count: Annotated[int, Query(ge=1, le=60)] = 24,
-) -> dict[str, Any]:
-    """Real pictures that the model has not seen, `count` of them from number `start` on."""
-
-    def work(_: object) -> dict[str, Any]:
-        from latentbloom.app.work.picture_files import as_uris
-
-        found = run.held_out()
-        numbers = list(range(start, min(start + count, len(found))))
-        pictures = as_uris(found.pixels(numbers)) if numbers or found.why else []
-        return {
-            "total": len(found),
-            "which": found.which,
-            "start": start,
-            "words": found.words(numbers),
-            "pictures": pictures,
-        }
-
-    return await result_of(request, work)
 
 
 @router.get("/queue", response_model=QueueInfo, tags=["queue"])

@@ -14,21 +14,35 @@ if TYPE_CHECKING:
 
     from latentbloom.app.work.asked import Place
     from latentbloom.app.work.atlas import Atlas
+    from latentbloom.conditions import Cond
     from latentbloom.model.autoencoder import AutoencoderModel
     from latentbloom.model.generator import Model
 
 REFINE_FROM = 0.45
 """Time at which a blurred latent is noised before the denoiser takes it to a likely picture."""
 
+MORPH_FROM = 0.8
 _STEPS = 8
 
 
 def decode_place(
     model: AutoencoderModel, atlas: Atlas, place: Place, amounts: Mapping[str, float], refine: bool
 ) -> np.ndarray:
-    """The picture uint8 (H, W, C) at a place, moved along directions."""
+    """The picture uint8 (H, W, C) at a place, moved along directions.
+
+    Refined, it is noised to a middle time and denoised: likely under the model, and still near.
+    """
+    from latentbloom.diffusion import noise_for
+    from latentbloom.diffusion.editing import denoise_from, noised
+
     z = atlas.tensor([atlas.moved(atlas.latent(place), amounts)])
-    return _pictures(model, z, refine, lambda: None)[0]
+    if refine:
+        whole = _with_denoiser(model)
+        # The same noise for every place, so that neighbours stay alike.
+        eps = noise_for(0, [0], z.shape[1:], stream="places").to(model.device)
+        x_s = noised(z.to(model.device), eps, REFINE_FROM)
+        z = denoise_from(whole.denoiser, x_s, _open(whole, 1), s=REFINE_FROM, num_steps=_STEPS)
+    return _pictures(model, z)[0]
 
 
 def morph(
@@ -39,57 +53,45 @@ def morph(
     refine: bool,
     check: Callable[[], None],
 ) -> np.ndarray:
-    """Pictures uint8 (frames, H, W, C) on the straight line between two latents."""
-    first, last = (atlas.latent(place) for place in ends)
-    shares = np.linspace(0.0, 1.0, frames)
-    return _pictures(
-        model, atlas.tensor([(1 - s) * first + s * last for s in shares]), refine, check
-    )
+    """Pictures uint8 (frames, H, W, C) between two latents.
 
-
-def _pictures(
-    model: AutoencoderModel, z: torch.Tensor, refine: bool, check: Callable[[], None]
-) -> np.ndarray:
-    from latentbloom.data.pixels import to_uint8
-    from latentbloom.model.generator import Model
-
-    z = z.float()
-    if refine:
-        if not isinstance(model, Model):
-            raise RunFolderError("There is no denoiser yet, which sharpens pictures.")
-        z = refined(model, z, check)
-    check()
-    return to_uint8(model.decode(z)).permute(0, 2, 3, 1).numpy()
-
-
-def refined(model: Model, z: torch.Tensor, check: Callable[[], None]) -> torch.Tensor:
-    """Latents that are likely under the model, near given ones (SDEdit, deterministic steps).
-
-    x_t = alpha_t z + sigma_t eps, then DDIM steps to t = 0.
-
-    All rows get the same noise, so that neighbours stay alike.
-
-    Source: Meng et al. 2022, arXiv:2108.01073.
+    Unrefined, on the straight line between them. Refined, both are taken towards noise, and the
+    line becomes a great circle there: no picture on it is an average of two.
     """
     import torch
 
-    from latentbloom.diffusion import noise_for
+    from latentbloom.diffusion.editing import denoise_from, invert, slerp
 
-    denoiser = model.denoiser
-    cond = model.spec.encode({}, len(z))
-    cond = {name: rows.to(model.device) for name, rows in cond.items()}
-    times = torch.linspace(REFINE_FROM, 0.0, _STEPS + 1).tolist()
-    levels = [tuple(float(v) for v in denoiser.schedule(torch.tensor(t))) for t in times]
-    alpha, sigma = levels[0]
-    eps = noise_for(0, [0], z.shape[1:]).to(model.device)
-    x_t = alpha * z.to(model.device) + sigma * eps
-    with torch.no_grad():
-        for step in range(_STEPS):
-            check()
-            alpha, sigma = levels[step]
-            rows = torch.full((len(x_t),), times[step], device=model.device)
-            x0_hat = denoiser(x_t, rows, cond)
-            eps_hat = (x_t - alpha * x0_hat) / sigma
-            alpha, sigma = levels[step + 1]
-            x_t = alpha * x0_hat + sigma * eps_hat
-    return x_t.float().cpu()
+    pair = atlas.tensor([atlas.latent(place) for place in ends])
+    shares = torch.linspace(0.0, 1.0, frames)
+    if not refine:
+        s = shares[:, None, None, None]
+        return _pictures(model, (1 - s) * pair[0] + s * pair[1])
+    whole = _with_denoiser(model)
+    pair, shares = pair.to(model.device), shares.to(model.device)
+    noisy = invert(whole.denoiser, pair, _open(whole, 2), s=MORPH_FROM, num_steps=_STEPS)
+    check()
+    x_s = slerp(noisy[0], noisy[1], shares)
+    cond = _open(whole, frames)
+    z = denoise_from(whole.denoiser, x_s, cond, s=MORPH_FROM, num_steps=_STEPS)
+    check()
+    return _pictures(model, z)
+
+
+def _with_denoiser(model: AutoencoderModel) -> Model:
+    from latentbloom.model.generator import Model
+
+    if not isinstance(model, Model):
+        raise RunFolderError("There is no denoiser yet, which sharpens pictures.")
+    return model
+
+
+def _open(model: Model, rows: int) -> Cond:
+    """Conditions that leave everything open."""
+    return {name: at.to(model.device) for name, at in model.spec.encode({}, rows).items()}
+
+
+def _pictures(model: AutoencoderModel, z: torch.Tensor) -> np.ndarray:
+    from latentbloom.data.pixels import to_uint8
+
+    return to_uint8(model.decode(z.float().cpu())).permute(0, 2, 3, 1).numpy()
