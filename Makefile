@@ -8,7 +8,7 @@ MINUTES ?= 10
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format docs bench bench-full clean distclean
+.PHONY: help install demo app test lint format docs bench bench-full clean distclean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -35,6 +35,10 @@ install: $(VENV)/.installed ## make .venv and install the package with its tools
 demo: $(VENV)/.installed ## train on pictures that the program draws, and write a report
 	"$(BIN)/latentbloom" fit synthetic-flowers --minutes $(MINUTES) --out "$(RUN)"
 	@echo "Open this in a browser: $(RUN)/report.html"
+
+app: $(VENV)/.installed ## open a page to generate, explore and edit with the demo's model
+	@test -f "$(RUN)/config.json" || $(MAKE) demo
+	"$(BIN)/latentbloom" app "$(RUN)"
 
 # Two workers of one thread each are quicker than one with two.
 test: export OMP_NUM_THREADS = 1

@@ -39,7 +39,7 @@ BUDGETS = {
 """Options whose values are hours, and what stands for them here."""
 
 ELSEWHERE = re.compile(
-    r"pip install |python -m venv |pre-commit |pytest |\. \.venv/bin/activate|\.venv\\Scripts|make "
+    r"curl |pip install |python -m venv |pre-commit |pytest |\. \.venv/bin/activate|\.venv\\Scripts|make "
 )
 """Commands of other programs, which the documentation may name and which are not run."""
 
