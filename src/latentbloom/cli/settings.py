@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from latentbloom.config import SOURCE_SETTINGS, RunConfig
+from latentbloom.config import LABEL_SETTINGS, SOURCE_SETTINGS, RunConfig
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -86,8 +86,17 @@ def find_setting(name: str) -> Setting:
 def add_setting(
     parser: argparse._ActionsContainer, flag: str, name: str, description: str | None = None
 ) -> None:
-    """Declare a short flag for a setting."""
+    """Declare a short flag for a setting; one that is off by default takes no value."""
     setting = find_setting(name)
+    if setting.kind is bool and setting.default is False:
+        parser.add_argument(
+            flag,
+            dest=name,
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help=description or setting.description,
+        )
+        return
     parser.add_argument(
         flag,
         dest=name,
@@ -101,8 +110,8 @@ def add_setting(
 def add_source_settings(parser: argparse.ArgumentParser) -> None:
     """Declare the short flags of the settings that belong to a SOURCE."""
     group = parser.add_argument_group("options of SOURCE")
-    for name in SOURCE_SETTINGS:
-        add_setting(group, f"--{name}", f"data.{name}")
+    for name in (*SOURCE_SETTINGS, *LABEL_SETTINGS):
+        add_setting(group, f"--{name.replace('_', '-')}", f"data.{name}")
 
 
 def add_all_settings(parser: argparse.ArgumentParser) -> None:

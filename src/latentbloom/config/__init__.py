@@ -6,6 +6,7 @@ A value of `None` means "choose it from the data and the machine"; the run folde
 
 from latentbloom.config.checks import check_together
 from latentbloom.config.data_settings import (
+    LABEL_SETTINGS,
     SOURCE_SETTINGS,
     Background,
     DataSettings,
@@ -23,6 +24,7 @@ from latentbloom.config.stage_settings import (
 )
 
 __all__ = [
+    "LABEL_SETTINGS",
     "SOURCE_SETTINGS",
     "AutoencoderConfig",
     "Background",

@@ -13,6 +13,9 @@ Background = Literal["keep", "white", "grey", "black"]
 SOURCE_SETTINGS = ("root", "factors", "splits", "crop", "background")
 """Options of `SourceOptions` that particular sources take."""
 
+LABEL_SETTINGS = ("bins", "values_as_written")
+"""Options of `SourceOptions` that say how the labels of folders and tables are read."""
+
 
 class SourceOptions(Settings):
     """Which pictures, and how their source is opened."""
@@ -25,6 +28,15 @@ class SourceOptions(Settings):
         "",
         description="Conditions to use, as in smiling,male; default all, for celeba smiling; "
         "colour is found in the pictures of any source",
+    )
+    bins: str = Field(
+        "",
+        description="Columns of numbers to put into bins, as in age=4 (about as many pictures "
+        "each) or age=30/45/60",
+    )
+    values_as_written: bool = Field(
+        False,
+        description="Take words of labels as they are written: nan, 0 and 1, Red and red",
     )
     splits: str = Field(
         "", description="celeba, flowers102: splits to train on, as in train,val; default train"

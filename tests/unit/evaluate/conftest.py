@@ -12,7 +12,7 @@ import pytest
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.reading import Picture
-from latentbloom.data.sources.base import Entry, SetAside, Split
+from latentbloom.data.sources.base import Entry, ReadAs, SetAside, Split
 from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.evaluate.picture_scores import score_pictures
 from latentbloom.evaluate.reference import Reference, prepare_reference
@@ -46,6 +46,7 @@ class Drawn:
     treatment: str = ""
     notes: tuple[str, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
+    readings: tuple[ReadAs, ...] = ()
 
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         raise NotImplementedError

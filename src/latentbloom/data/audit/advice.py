@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from latentbloom.conditions import ANY
+<<<<<<< HEAD
 from latentbloom.data.audit.findings import DARKEST, Audit, ValueCount, Verdict
 from latentbloom.words import plural, shortened
+=======
+from latentbloom.data.audit.findings import Audit, CombinationCount, Duplicates, ValueCount, Verdict
+from latentbloom.words import clipped, plural, shortened
+>>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
 
 # The fewest training pictures of the rarest value, and in total, for each verdict. They are rules
 # of thumb for latents of 256 dimensions: a few hundred pictures a label show what the label means,
@@ -37,7 +42,8 @@ def judge(audit: Audit) -> tuple[Verdict, tuple[str, ...]]:
     )
     advice = [
         f"{plural(audit.train, 'picture')} to train on, the rarest value "
-        f"({rarest.factor}={rarest.value}) has {rarest.train:,}: {verdict}, {_MEANING[verdict]}."
+        f"({rarest.factor}={clipped(rarest.value)}) has {rarest.train:,}: {verdict}, "
+        f"{_MEANING[verdict]}."
     ]
     advice += _about_duplicates(audit)
     if audit.broken:
@@ -59,21 +65,28 @@ def judge(audit: Audit) -> tuple[Verdict, tuple[str, ...]]:
     return verdict, tuple(advice)
 
 
+def chain(group: Duplicates) -> str:
+    """The pictures of a group of duplicates: "a.png = b.png = c.png and 5 more"."""
+    more = len(group.names) - 3
+    return " = ".join(group.names[:3]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def _about_duplicates(audit: Audit) -> list[str]:
     advice = []
-    if audit.contradictions:
+    contradictions, leaks = audit.contradictions, audit.leaks
+    if contradictions:
+        count = sum(len(group.names) - 1 for group in contradictions)
         advice.append(
-            f"{plural(len(audit.contradictions), 'picture')} "
-            f"{'has' if len(audit.contradictions) == 1 else 'have'} a duplicate under another "
-            f"label: {shortened([' = '.join(g.names) for g in audit.contradictions])}. Decide "
-            "which label is right."
+            f"{plural(count, 'picture')} {'has' if count == 1 else 'have'} a duplicate under "
+            f"another label: {shortened([chain(g) for g in contradictions], 2)}. Decide which "
+            "label is right."
         )
-    leaks = audit.leaks
     if leaks:
+        count = sum(group.held_out for group in leaks)
         advice.append(
-            f"{plural(len(leaks), 'picture')} of val {'is' if len(leaks) == 1 else 'are'} in "
-            f"train, too ({shortened([' = '.join(g.names) for g in leaks])}): scores on val "
-            "flatter the model. Remove them from one of the two."
+            f"{plural(count, 'picture')} of val {'is' if count == 1 else 'are'} in train, too "
+            f"({shortened([chain(g) for g in leaks], 2)}): scores on val flatter the model. "
+            "Remove them from one of the two."
         )
     copies = {
         word: sum(len(g.names) - 1 for g in audit.duplicates if g.exact is exact)
@@ -94,10 +107,11 @@ def _about_balance(audit: Audit, known: Sequence[ValueCount]) -> list[str]:
         if _IMBALANCED <= ratio < float("inf"):
             ordered = sorted((c for c in known if c.factor == factor), key=lambda c: c.train)
             advice.append(
-                f"{factor} is imbalanced: {ordered[-1].value} is {ratio:.1f} times as frequent as "
-                f"{ordered[0].value}, which will look worse. Training shows rare values more often."
+                f"{factor} is imbalanced: {clipped(ordered[-1].value)} is {ratio:.1f} times as "
+                f"frequent as {clipped(ordered[0].value)}, which will look "
+                "worse. Training shows rare values more often."
             )
-    absent = [f"{c.factor}={c.value}" for c in known if c.train == 0]
+    absent = [f"{c.factor}={clipped(c.value)}" for c in known if c.train == 0]
     if absent:
         advice.append(
             f"No training pictures for {shortened(absent)}: samples of it will be guesses."
@@ -107,14 +121,14 @@ def _about_balance(audit: Audit, known: Sequence[ValueCount]) -> list[str]:
             "No pictures are held out, so that scores cannot tell learning from memorising."
         )
     else:
-        unseen = [f"{c.factor}={c.value}" for c in known if c.val == 0 and c.train]
+        unseen = [f"{c.factor}={clipped(c.value)}" for c in known if c.val == 0 and c.train]
         if unseen:
             advice.append(f"val has no picture of {shortened(unseen)}, so that it gets no score.")
     missing = [c for c in audit.combinations if c.train == 0]
     if missing:
         advice.append(
             f"{len(missing):,} of {len(audit.combinations):,} combinations have no picture to "
-            f"train on ({shortened([' '.join(c.values) for c in missing])}): samples of "
+            f"train on ({shortened([_together(c) for c in missing])}): samples of "
             "them are composed from their values."
         )
     thin = [c for c in audit.combinations if 0 < c.train < _THIN]
@@ -122,10 +136,14 @@ def _about_balance(audit: Audit, known: Sequence[ValueCount]) -> list[str]:
         ordered = sorted(thin, key=lambda c: c.train)
         advice.append(
             f"{len(thin):,} of {len(audit.combinations):,} combinations have fewer than {_THIN} "
-            f"pictures to train on ({shortened([' '.join(c.values) for c in ordered])}): expect "
+            f"pictures to train on ({shortened([_together(c) for c in ordered])}): expect "
             "near copies of these pictures when they are asked for."
         )
     return advice
+
+
+def _together(count: CombinationCount) -> str:
+    return " ".join(clipped(value) for value in count.values)
 
 
 def _about_pixels(audit: Audit) -> list[str]:

@@ -75,6 +75,18 @@ class Duplicates(_Frozen):
     """A leak: some are trained on and some are held out."""
     across_labels: bool
     """A contradiction: the same picture under different labels."""
+    held_out: int = 0
+    """How many of them are held out."""
+
+
+class Reading(_Frozen):
+    """What words of the labels were taken for."""
+
+    factor: str
+    value: str
+    """"any" where the words say that it is not known."""
+    words: tuple[tuple[str, int], ...]
+    """Each word as it is written, and how many pictures have it."""
 
 
 class Audit(_Frozen):
@@ -100,6 +112,7 @@ class Audit(_Frozen):
     unused_count: int
     duplicates: tuple[Duplicates, ...] = Field(validation_alias=AliasChoices("duplicates", "twins"))
     notes: tuple[str, ...]
+    readings: tuple[Reading, ...] = ()
     seconds: float
     dark: tuple[str, ...] = ()
     """Pictures that are all but black."""

@@ -24,6 +24,7 @@ from latentbloom.data.audit.findings import (
     Audit,
     CombinationCount,
     Duplicates,
+    Reading,
     Sizes,
     ValueCount,
 )
@@ -31,12 +32,12 @@ from latentbloom.data.audit.table import audit_table
 from latentbloom.data.kept import KeepPictures
 from latentbloom.data.pixels import Fit, suggest_size
 from latentbloom.data.sources.base import Entry, Source, check_enough
+from latentbloom.data.sources.labels.values import say_readings
 from latentbloom.errors import SourceError
 
 __all__ = ["Audit", "audit_source", "audit_table"]
 
 _SYNTHETIC_SAMPLE = 128
-_MAX_UNUSED = 100
 _MAX_COMBINATIONS = 400
 
 
@@ -84,6 +85,7 @@ def audit_source(
     short_sides = [min(picture.width, picture.height) for picture in seen]
     median = float(np.median(short_sides))
     unused = [Aside(name=a.name, reason=a.reason) for a in source.set_aside]
+    read = [Reading(factor=r.factor, value=r.value, words=r.words) for r in source.readings]
     audit = Audit(
         source=source.name,
         synthetic=source.synthetic,
@@ -99,11 +101,16 @@ def audit_source(
         channels=1 if all(picture.grey for picture in seen) else 3,
         suggested_size=suggest_size(float("inf") if source.synthetic else median, device_type),
         broken=tuple(broken),
-        unused=tuple(unused[:_MAX_UNUSED]),
+        unused=tuple(unused),
         unused_count=len(unused),
         duplicates=() if source.synthetic else tuple(_duplicates(seen)),
+<<<<<<< HEAD
         notes=source.notes,
         dark=tuple(picture.entry.name for picture in seen if picture.dark),
+=======
+        notes=(*say_readings(source.readings), *source.notes),
+        readings=tuple(read),
+>>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
         seconds=round(time.perf_counter() - start, 2),
     )
     verdict, advice = judge(audit)
@@ -196,4 +203,5 @@ def _group(seen: Sequence[Seen], members: Iterable[int], *, exact: bool) -> Dupl
         exact=exact,
         across_splits=len({entry.split for entry in entries}) > 1,
         across_labels=len({entry.labels for entry in entries}) > 1,
+        held_out=sum(entry.split == "val" for entry in entries),
     )

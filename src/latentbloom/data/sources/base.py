@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A file or row that is not used, and why."""
+    """A file, row or folder (its name ends in "/") that is not used, and why."""
 
     name: str
     reason: str
@@ -56,6 +56,21 @@ class SetAside:
         """As in `Entry`."""
         object.__setattr__(self, "name", visible(self.name))
         object.__setattr__(self, "reason", visible(self.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAs:
+    """What words of the labels were taken for.
+
+    Arguments:
+        factor: The factor.
+        value: Its value; "any" where the words say that it is not known.
+        words: Each word as it is written, and how many pictures have it.
+    """
+
+    factor: str
+    value: str
+    words: tuple[tuple[str, int], ...]
 
 
 class Source(Protocol):
@@ -96,7 +111,12 @@ class Source(Protocol):
 
     @property
     def set_aside(self) -> tuple[SetAside, ...]:
-        """Files and rows that are not used."""
+        """Files, rows and folders that are not used."""
+        ...
+
+    @property
+    def readings(self) -> tuple[ReadAs, ...]:
+        """What words of the labels were taken for, where that is not the word itself."""
         ...
 
     def stamp(self, entry: Entry) -> FileStamp:
@@ -139,11 +159,15 @@ class FileSource:
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
+<<<<<<< HEAD
     white: float | None = None
 
     def __post_init__(self) -> None:
         """As in `Entry`."""
         object.__setattr__(self, "notes", tuple(visible(note) for note in self.notes))
+=======
+    readings: tuple[ReadAs, ...] = ()
+>>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
 
     @property
     def synthetic(self) -> bool:

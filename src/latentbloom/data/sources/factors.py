@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 from latentbloom.conditions import ConditionSpec
-from latentbloom.data.sources.base import Entry, Source
+from latentbloom.data.sources.base import Entry, ReadAs, Source
 from latentbloom.data.sources.colour_factor import colours_found, with_colour
 from latentbloom.data.sources.options import COLOUR
 from latentbloom.data.sources.wrapped import WrappedSource
 from latentbloom.errors import SourceError
-from latentbloom.words import did_you_mean
+from latentbloom.words import did_you_mean, shortened
 
 
 def choose_factors(source: Source, names: Sequence[str], *, colours: Path | None = None) -> Source:
@@ -72,11 +72,16 @@ class ChosenFactors(WrappedSource):
         )
 
     @property
+    def readings(self) -> tuple[ReadAs, ...]:
+        """What words of the labels were taken for, of the chosen factors."""
+        return tuple(read for read in self.whole.readings if read.factor in self.names)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Those of the whole, and which factors are left out."""
         notes = list(self.whole.notes)
         if left := [name for name in self.whole.spec.names if name not in self.names]:
-            notes.append(f"Factors that are not used: {', '.join(left)}.")
+            notes.append(f"Factors that are not used: {shortened(left, 8)}.")
         if COLOUR in self.names and colours_found(self.whole) is None:
             notes.append(f"{COLOUR} is read from the labels, not computed from the pictures.")
         return tuple(notes)

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+<<<<<<< HEAD
 from latentbloom.config import SourceOptions
 from latentbloom.data.sources.base import MIN_PICTURES, Source, check_enough, refuse_odd
+=======
+from latentbloom.config import LABEL_SETTINGS, SourceOptions
+from latentbloom.data.sources.base import MIN_PICTURES, Source, check_enough
+>>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
 from latentbloom.data.sources.built_in import BUILT_INS, takers
 from latentbloom.data.sources.depth import with_range
 from latentbloom.data.sources.factors import choose_factors
-from latentbloom.data.sources.folder import open_folder
+from latentbloom.data.sources.folders.labelled_folder import open_folder
+from latentbloom.data.sources.folders.unread import refuse_run
 from latentbloom.data.sources.holdout import hold_out
-from latentbloom.data.sources.labels_csv import open_table
+from latentbloom.data.sources.labels.bins import parse_bins
 from latentbloom.data.sources.options import COLOUR, check_taken, parse_factors, parse_splits
+from latentbloom.data.sources.tables.find_table import (
+    FoundTable,
+    find_table,
+    say_other_tables,
+    table_given,
+)
+from latentbloom.data.sources.tables.table_source import open_table
 from latentbloom.errors import SourceError
 from latentbloom.words import close_matches
 
@@ -47,9 +60,9 @@ def open_source(
     parse_splits(options.splits)  # a wrong word is better refused before anything is fetched
     name, colon, number = options.source.partition(":")
     built_in = BUILT_INS.get(name)
-    check_taken(options, name, built_in.takes if built_in else (), takers())
+    check_taken(options, name, built_in.takes if built_in else LABEL_SETTINGS, takers())
     if built_in is None:
-        source = _open_path(options, seed)
+        source = _open_path(options, factors, seed)
     else:
         if colon and not built_in.synthetic:
             raise SourceError(
@@ -69,12 +82,12 @@ def open_source(
     return hold_out(source, options.hold_out, seed=seed)
 
 
-def _open_path(options: SourceOptions, seed: int) -> Source:
+def _open_path(options: SourceOptions, factors: tuple[str, ...], seed: int) -> Source:
     """The source that a folder is."""
     where = options.source
     folder = Path(where).expanduser()
-    if folder.name == "labels.csv" and folder.is_file():
-        folder = folder.parent
+    if table_given(folder):
+        return _open_table(FoundTable(folder), options, factors, seed)
     if not folder.exists():
         raise SourceError(_no_such_source(where, folder))
     if not folder.is_dir():
@@ -83,10 +96,43 @@ def _open_path(options: SourceOptions, seed: int) -> Source:
             f"'{where}' is a file, not a folder. Give a folder whose sub-folders are the labels "
             "or that holds a labels.csv; unpack an archive first."
         )
+<<<<<<< HEAD
     table = folder / "labels.csv"
     refuse_odd(table)
     opener = open_table if table.is_file() else open_folder
     return with_range(opener(folder, name=where, seed=seed, val_share=options.val_share))
+=======
+    refuse_run(folder, where)
+    table = find_table(folder)
+    if table is not None:
+        return _open_table(table, options, factors, seed)
+    if options.bins:
+        raise SourceError(f"--bins needs a table with a column of numbers; '{where}' has none.")
+    try:
+        return open_folder(
+            folder,
+            name=where,
+            seed=seed,
+            val_share=options.val_share,
+            as_written=options.values_as_written,
+        )
+    except SourceError as error:
+        raise SourceError(f"{error}{say_other_tables(folder)}") from error
+
+
+def _open_table(
+    table: FoundTable, options: SourceOptions, factors: tuple[str, ...], seed: int
+) -> Source:
+    return open_table(
+        table,
+        name=options.source,
+        seed=seed,
+        val_share=options.val_share,
+        wanted=factors,
+        bins=parse_bins(options.bins),
+        as_written=options.values_as_written,
+    )
+>>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
 
 
 def _no_such_source(where: str, folder: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
 from latentbloom.config import SourceOptions
-from latentbloom.data.sources.labels import factor_name
+from latentbloom.data.sources.labels.names import factor_name
 from latentbloom.errors import SourceError
 from latentbloom.words import did_you_mean, listed
 
@@ -37,11 +37,11 @@ def check_taken(
     Raises:
         SourceError: Another option differs from its default.
     """
-    for name in takers.keys() - set(takes):
+    for name in sorted(takers.keys() - set(takes)):
         value = getattr(options, name)
         if value != SourceOptions.model_fields[name].default:
             raise SourceError(
-                f"'{where}' takes no --{name} ('{value}'). It is for "
+                f"'{where}' takes no --{name.replace('_', '-')} ('{value}'). It is for "
                 f"{listed(takers[name])}; leave it out."
             )
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.reading import FileStamp, Picture
-from latentbloom.data.sources.base import Entry, SetAside, Split
-from latentbloom.data.sources.labels import NO_YES
+from latentbloom.data.sources.base import Entry, ReadAs, SetAside, Split
+from latentbloom.data.sources.labels.names import NO_YES
 from latentbloom.errors import SourceError
 
 NUM_TRAIN = 4000
@@ -102,6 +102,11 @@ class SyntheticSource:
             for factor, index in zip(self.spec.factors, entry.labels, strict=True)
         }
         return self.render(words, np.random.default_rng(key), size or DEFAULT_SIZE)
+
+    @property
+    def readings(self) -> tuple[ReadAs, ...]:
+        """The program labels its own pictures."""
+        return ()
 
     def stamp(self, entry: Entry) -> FileStamp:
         """There is no file."""

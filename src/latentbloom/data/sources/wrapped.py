@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from latentbloom.data.reading import FileStamp, Picture
-from latentbloom.data.sources.base import Entry, SetAside, Source
+from latentbloom.data.sources.base import Entry, ReadAs, SetAside, Source
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class WrappedSource:
     def set_aside(self) -> tuple[SetAside, ...]:
         """Files and rows that are not used."""
         return self.whole.set_aside
+
+    @property
+    def readings(self) -> tuple[ReadAs, ...]:
+        """What words of the labels were taken for."""
+        return self.whole.readings
 
     def stamp(self, entry: Entry) -> FileStamp:
         """See `Source.stamp`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from latentbloom.conditions import ConditionSpec
 from latentbloom.data.reading import is_picture_name
 from latentbloom.data.sources.base import Entry, FileSource
-from latentbloom.data.sources.labels import natural_key
+from latentbloom.data.sources.labels.names import natural_key
 
 
 def open_unlabelled(folder: Path, *, name: str) -> FileSource:

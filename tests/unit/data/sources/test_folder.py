@@ -119,7 +119,10 @@ def test_what_is_no_picture_is_set_aside(tmp_path: Path) -> None:
         "cat/notes.txt": "it is not a picture",
         "cat/.hidden.png": "it is hidden",
         "loose.png": "it lies beside the label folders",
+        ".cache/": "it is a cache",
+        "cat/.git/": "it is hidden",
     }
+    assert "Not read: 1 hidden folder (cat/.git/), 1 cache (.cache/)." in source.notes
     assert "empty/ holds no pictures and is not used." in source.notes
 
 

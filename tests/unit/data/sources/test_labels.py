@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from latentbloom.data.sources.labels import (
-    choose_val,
-    factor_name,
-    factor_of_folders,
-    natural_key,
-    two_valued,
-)
+from latentbloom.data.sources.labels.hold_out_share import choose_val
+from latentbloom.data.sources.labels.names import factor_name, natural_key
+from latentbloom.data.sources.labels.values import factor_of_folders, two_valued
 
 
 @pytest.mark.parametrize(
@@ -94,8 +90,23 @@ def test_val_is_the_same_share_of_each_label() -> None:
 
 def test_val_of_many_tiny_strata_is_taken_from_all_of_them_together() -> None:
     names = [f"{k}.png" for k in range(50)]
+    labels = [(k // 10, k % 10) for k in range(50)]  # each pair once, each value several times
 
-    assert len(choose_val(names, list(range(50)), share=0.1)) == 5
+    assert len(choose_val(names, labels, share=0.1)) == 5
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_the_last_picture_of_a_value_stays_in_train(share: float) -> None:
+    names = [f"{k}.png" for k in range(60)]
+    alone = choose_val(names, list(range(60)), share=share)
+    pairs = [(k % 12, k) if k < 30 else (k % 12, "other") for k in range(60)]
+    held = choose_val(names, pairs, share=share)
+
+    assert alone == frozenset()
+    left = [pair for name, pair in zip(names, pairs, strict=True) if name not in held]
+    for place in range(2):
+        assert {pair[place] for pair in left} == {pair[place] for pair in pairs}
+    assert held
 
 
 def test_another_seed_keeps_others_aside() -> None:

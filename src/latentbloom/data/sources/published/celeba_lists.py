@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentbloom.data.sources.base import SetAside
-from latentbloom.data.sources.labels import factor_name
+from latentbloom.data.sources.labels.names import factor_name
 from latentbloom.data.sources.options import OFFICIAL, Official
 from latentbloom.errors import SourceError
 from latentbloom.user_files import read_text, reason

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from latentbloom.data.reading import is_picture_name
 from latentbloom.data.sources.base import SetAside
-from latentbloom.data.sources.labels import natural_key
+from latentbloom.data.sources.labels.names import natural_key
 from latentbloom.errors import SourceError
 from latentbloom.files import rename
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from latentbloom.conditions import Factor
 from latentbloom.data.imageset import ImageSet
-from latentbloom.data.sources.labels import factor_name
+from latentbloom.data.sources.labels.names import factor_name
 from latentbloom.data.sources.published.celeba import ATTRIBUTES
 from picture_files import save
 from published_files import (

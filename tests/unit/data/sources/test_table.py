@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from latentbloom.config import SourceOptions
 from latentbloom.data.sources.base import Source
 from latentbloom.data.sources.open import open_source
 from latentbloom.errors import SourceError
@@ -167,7 +168,7 @@ def test_rows_that_repeat_each_other_are_counted(tmp_path: Path) -> None:
     source = opened(table(tmp_path, "file,smiling,colour", [*rows(), "1.png,yes,blue"]))
 
     assert len(source.entries) == 20
-    assert "1 rows of labels.csv repeat another one." in source.notes
+    assert "1 row of labels.csv repeats another one." in source.notes
 
 
 def test_rows_that_contradict_each_other(tmp_path: Path) -> None:
@@ -211,11 +212,15 @@ def test_one_label_only(tmp_path: Path) -> None:
     assert "has one label only" in refused(table(tmp_path, "file,smiling", lines))
 
 
-def test_a_column_of_names_is_no_label(tmp_path: Path) -> None:
+def test_a_column_of_names_is_left_alone_and_said(tmp_path: Path) -> None:
     lines = [f"{k}.png,{'yes' if k % 2 else 'no'},id{k}" for k in range(60)]
-    message = refused(table(tmp_path, "file,smiling,id", lines))
+    folder = table(tmp_path, "file,smiling,id", lines)
+    source = opened(folder)
 
-    assert "column 'id' has 60 different values in 60 rows" in message
+    assert source.spec.names == ("smiling",)
+    assert "Column 'id' has 60 different values in 60 rows and is left alone." in source.notes
+    with pytest.raises(SourceError, match="column 'id' has 60 different values in 60 rows"):
+        open_source(SourceOptions(source=str(folder), factors="id"))
 
 
 def test_a_table_that_is_not_utf8(tmp_path: Path) -> None:
