@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from latentbloom.errors import ConditionError
-<<<<<<< HEAD
-from latentbloom.words import did_you_mean, visible
-=======
-from latentbloom.words import did_you_mean, spelling_key
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
+from latentbloom.words import did_you_mean, spelling_key, visible
 
 if TYPE_CHECKING:
     import torch
@@ -65,9 +60,8 @@ class Factor:
     def index(self, word: str) -> int:
         """The index of a value's word; "any" is known to every factor.
 
-<<<<<<< HEAD
-        A word that is typed in another case or another Unicode form is understood where only one
-        value can be meant.
+        A word that is typed in another case or another Unicode form, or as "1.0" for "1", is
+        understood where only one value can be meant.
         """
         if word in self._places:
             return self._places[word]
@@ -82,25 +76,6 @@ class Factor:
     @cached_property
     def _places(self) -> dict[str, int]:
         return {word: index for index, word in enumerate((*self.values, ANY))}
-=======
-        Another spelling of a value (capitals, the form of accented letters, "1.0" for "1") means
-        that value, unless two values differ in nothing else.
-
-        Raises:
-            ConditionError: There is no such value.
-        """
-        known = (*self.values, ANY)
-        if word in known:
-            return known.index(word)
-        key = spelling_key(word)
-        alike = [index for index, value in enumerate(known) if spelling_key(value) == key]
-        if len(alike) != 1:
-            raise ConditionError(
-                f"'{word}' is no value of '{self.name}'. Known values: "
-                f"{', '.join(self.values)} (or {ANY}).{did_you_mean(word, self.values)}"
-            )
-        return alike[0]
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
 
     def word(self, index: int) -> str:
         """The word of an index."""
@@ -119,7 +94,6 @@ class ConditionSpec:
         return tuple(factor.name for factor in self.factors)
 
     def factor(self, name: str) -> Factor:
-<<<<<<< HEAD
         """The factor of that name."""
         for factor in self.factors:
             if factor.name == name:
@@ -127,13 +101,6 @@ class ConditionSpec:
         alike = [factor for factor in self.factors if _folded(factor.name) == _folded(name)]
         if len(alike) == 1:
             return alike[0]
-=======
-        """The factor of that name; capitals and the form of accented letters do not matter."""
-        for alike in (str, spelling_key):
-            for factor in self.factors:
-                if alike(factor.name) == alike(name):
-                    return factor
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
         known = ", ".join(self.names) or "none"
         raise ConditionError(
             f"'{visible(name)}' is no condition of this model. Known conditions: {known}."
@@ -144,7 +111,7 @@ class ConditionSpec:
         """Read "smiling=yes,glasses=no", or several such texts, into words.
 
         Values may contain commas and equals signs: where several known values fit, the longest
-        one is taken. For other spellings see `Factor.index`.
+        one is taken.
 
         Raises:
             ConditionError: A part is not NAME=VALUE, names something unknown, or names a factor
@@ -172,19 +139,11 @@ class ConditionSpec:
 
     def _pairs(self, text: str, separators: str) -> Iterator[tuple[str, str, str]]:
         """Name, value and what separates them from the next pair, "" at the end."""
-<<<<<<< HEAD
         end = rf"\s*(?P<end>[{separators}]|\Z)"
         names = re.compile(rf"(?P<name>{_any_of(self.names)})\s*=")
         other = re.compile(rf"(?P<name>[^{separators}=]*)=")
         typed = re.compile(
             rf"\s*(?P<value>.*?)(?=\s*[{separators}][^{separators}=]*=|\s*\Z){end}", re.S
-=======
-        text = unicodedata.normalize("NFC", text)
-        end = rf"\s*(?P<end>[{separators}]|$)"
-        names = re.compile(rf"(?P<name>{_any_of(self.names)})\s*=\s*", re.I)
-        unknown = re.compile(
-            rf"(?P<value>.*?)(?=\s*[{separators}][^{separators}=]*=|\s*$){end}", re.S
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
         )
         place = 0
         while place < len(text):
@@ -194,7 +153,6 @@ class ConditionSpec:
             found = names.match(text, place) or other.match(text, place)
             if found is None:
                 piece = re.split(f"[{separators}]", text[place:])[0].strip()
-<<<<<<< HEAD
                 raise ConditionError(
                     f"'{visible(piece)}' is not NAME=VALUE, as in {self._example()}."
                 )
@@ -212,25 +170,6 @@ class ConditionSpec:
                 word = factor.word(factor.index(value["value"].rstrip(f"{separators} ")))
             yield factor.name, word, value["end"]
             place = value.end()
-=======
-                name, equals, _ = piece.partition("=")
-                if not equals:
-                    example = self._example()
-                    raise ConditionError(f"'{piece}' is not NAME=VALUE, as in {example}.")
-                self.factor(name.strip())  # raises: the name is unknown
-                raise AssertionError(name)
-            factor = self.factor(found["name"])
-            known = re.compile(rf"(?P<value>{_any_of((*factor.values, ANY))}){end}", re.I)
-            value = known.match(text, found.end())
-            if value is not None:
-                typed = value["value"]
-            else:
-                value = unknown.match(text, found.end())
-                typed = "" if value is None else value["value"].rstrip(f"{separators} ")
-            index = factor.index(typed)
-            yield factor.name, factor.word(index), "" if value is None else value["end"]
-            place = len(text) if value is None else value.end()
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
 
     def encode(self, words: Mapping[str, str] | None, n: int) -> Cond:
         """`n` equal rows of the words asked for; a factor not named is "any".
@@ -300,11 +239,10 @@ def _add(words: dict[str, str], name: str, value: str) -> None:
 
 
 def _folded(word: str) -> str:
-    """What is left of a word without case, Unicode form and spaces around it."""
-    return unicodedata.normalize("NFC", visible(word).strip().casefold())
+    """What all spellings of a word have in common."""
+    return spelling_key(visible(word))
 
 
 def _any_of(words: Sequence[str]) -> str:
     """A pattern of these words, the longest first."""
-    composed = [unicodedata.normalize("NFC", word) for word in words]
-    return "|".join(re.escape(word) for word in sorted(composed, key=len, reverse=True)) or "(?!)"
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or "(?!)"

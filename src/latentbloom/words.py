@@ -1,17 +1,10 @@
-<<<<<<< HEAD
-"""Pieces of messages: lists, counts, suggestions, and text that can be shown."""
-=======
-"""Words: pieces of messages (lists, counts, suggestions), and when two spellings are one word."""
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
+"""Pieces of messages, text that can be shown, and when two spellings are one word."""
 
 from __future__ import annotations
 
 import difflib
 import re
-<<<<<<< HEAD
-=======
 import unicodedata
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
 from collections.abc import Iterable, Sequence
 
 _NUMBER = re.compile(r"([+-]?)(0|[1-9]\d*)(?:\.(\d*))?")
@@ -90,7 +83,11 @@ def shortened(words: Sequence[str], most: int = 3) -> str:
     return ", ".join(words[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
-<<<<<<< HEAD
+def clipped(text: str, most: int = 32) -> str:
+    """A word of at most so many characters: a longer one is cut and ends in "…"."""
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
 # Control characters, line separators, marks that turn the direction of reading, and surrogates:
 # Python keeps the bytes of a file name that are no UTF-8 as U+DC80 to U+DCFF.
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -114,8 +111,3 @@ def _spelled_out(found: re.Match[str]) -> str:
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
     return _SHORT.get(found[0]) or (f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}")
-=======
-def clipped(text: str, most: int = 32) -> str:
-    """A word of at most so many characters: a longer one is cut and ends in "…"."""
-    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)

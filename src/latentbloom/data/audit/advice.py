@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from latentbloom.conditions import ANY
-<<<<<<< HEAD
-from latentbloom.data.audit.findings import DARKEST, Audit, ValueCount, Verdict
-from latentbloom.words import plural, shortened
-=======
-from latentbloom.data.audit.findings import Audit, CombinationCount, Duplicates, ValueCount, Verdict
+from latentbloom.data.audit.findings import (
+    DARKEST,
+    Audit,
+    CombinationCount,
+    Duplicates,
+    ValueCount,
+    Verdict,
+)
 from latentbloom.words import clipped, plural, shortened
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
 
 # The fewest training pictures of the rarest value, and in total, for each verdict. They are rules
 # of thumb for latents of 256 dimensions: a few hundred pictures a label show what the label means,

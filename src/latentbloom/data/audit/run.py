@@ -104,13 +104,9 @@ def audit_source(
         unused=tuple(unused),
         unused_count=len(unused),
         duplicates=() if source.synthetic else tuple(_duplicates(seen)),
-<<<<<<< HEAD
-        notes=source.notes,
-        dark=tuple(picture.entry.name for picture in seen if picture.dark),
-=======
         notes=(*say_readings(source.readings), *source.notes),
         readings=tuple(read),
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
+        dark=tuple(picture.entry.name for picture in seen if picture.dark),
         seconds=round(time.perf_counter() - start, 2),
     )
     verdict, advice = judge(audit)

@@ -65,12 +65,8 @@ def _advice(audit: Audit) -> Iterator[RenderableType]:
         yield Padding(Text(f"- {line}"), (0, 0, 0, 1))
 
 
-<<<<<<< HEAD
-def _counts(audit: Audit) -> RenderableType:
-=======
 def _counts(audit: Audit, room: int) -> Table:
     """A row a value; of many values, and then of many conditions, only the first."""
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
     from rich.table import Table
     from rich.text import Text
 
@@ -93,18 +89,6 @@ def _counts(audit: Audit, room: int) -> Table:
         used += lines
         if place:
             table.add_section()
-<<<<<<< HEAD
-        table.add_row(
-            Text("" if count.factor == previous else count.factor),
-            Text("any (unknown)" if count.value == ANY else count.value),
-            f"{count.train:,}",
-            f"{count.val:,}",
-            f"{(count.train + count.val) / (audit.train + audit.val):.1%}",
-        )
-        previous = count.factor
-    if len(audit.counts) > _MAX_ROWS:
-        table.add_row("...", f"{len(audit.counts) - _MAX_ROWS} more values in audit.json")
-=======
         shown = counts if len(counts) <= most else counts[: most - 1]
         for row, count in enumerate(shown):
             value = "any (unknown)" if count.value == ANY else count.value
@@ -117,7 +101,6 @@ def _counts(audit: Audit, room: int) -> Table:
             )
         if len(shown) < len(counts):
             table.add_row("...", f"{plural(len(counts) - len(shown), 'more value')} in audit.json")
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
     table.add_section()
     table.add_row("all", "", f"{audit.train:,}", f"{audit.val:,}", "")
     return table

@@ -72,6 +72,11 @@ class ReadAs:
     value: str
     words: tuple[tuple[str, int], ...]
 
+    def __post_init__(self) -> None:
+        """As in `Entry`."""
+        words = tuple((visible(word), count) for word, count in self.words)
+        object.__setattr__(self, "words", words)
+
 
 class Source(Protocol):
     """Labelled pictures: a list of entries, and a way to read one."""
@@ -159,15 +164,12 @@ class FileSource:
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
-<<<<<<< HEAD
+    readings: tuple[ReadAs, ...] = ()
     white: float | None = None
 
     def __post_init__(self) -> None:
         """As in `Entry`."""
         object.__setattr__(self, "notes", tuple(visible(note) for note in self.notes))
-=======
-    readings: tuple[ReadAs, ...] = ()
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
 
     @property
     def synthetic(self) -> bool:

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-<<<<<<< HEAD
-from latentbloom.config import SourceOptions
-from latentbloom.data.sources.base import MIN_PICTURES, Source, check_enough, refuse_odd
-=======
 from latentbloom.config import LABEL_SETTINGS, SourceOptions
-from latentbloom.data.sources.base import MIN_PICTURES, Source, check_enough
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
+from latentbloom.data.sources.base import MIN_PICTURES, Source, check_enough, refuse_odd
 from latentbloom.data.sources.built_in import BUILT_INS, takers
 from latentbloom.data.sources.depth import with_range
 from latentbloom.data.sources.factors import choose_factors
@@ -62,7 +57,7 @@ def open_source(
     built_in = BUILT_INS.get(name)
     check_taken(options, name, built_in.takes if built_in else LABEL_SETTINGS, takers())
     if built_in is None:
-        source = _open_path(options, factors, seed)
+        source = with_range(_open_path(options, factors, seed))
     else:
         if colon and not built_in.synthetic:
             raise SourceError(
@@ -96,12 +91,6 @@ def _open_path(options: SourceOptions, factors: tuple[str, ...], seed: int) -> S
             f"'{where}' is a file, not a folder. Give a folder whose sub-folders are the labels "
             "or that holds a labels.csv; unpack an archive first."
         )
-<<<<<<< HEAD
-    table = folder / "labels.csv"
-    refuse_odd(table)
-    opener = open_table if table.is_file() else open_folder
-    return with_range(opener(folder, name=where, seed=seed, val_share=options.val_share))
-=======
     refuse_run(folder, where)
     table = find_table(folder)
     if table is not None:
@@ -132,7 +121,6 @@ def _open_table(
         bins=parse_bins(options.bins),
         as_written=options.values_as_written,
     )
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
 
 
 def _no_such_source(where: str, folder: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from latentbloom.errors import SourceError
 from latentbloom.files import cache_folder
+from latentbloom.user_files import read_text
 from latentbloom.words import plural, shortened
 
 HIDDEN = "it is hidden"
@@ -134,7 +135,7 @@ def lies_in(name: str, unread: Iterable[Unread], reason: str) -> bool:
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(read_text(path))
     except (OSError, ValueError):
         return {}
     return tree if isinstance(tree, dict) else {}

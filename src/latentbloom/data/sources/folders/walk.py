@@ -15,8 +15,7 @@ from latentbloom.data.sources.folders.unread import (
     why_unread,
     why_unread_inside,
 )
-
-NOT_UTF8 = "its name is not UTF-8 text"
+from latentbloom.user_files import odd_kind
 
 
 @dataclass
@@ -77,9 +76,6 @@ def _sort(
 ) -> PurePosixPath | None:
     """Put a file where it belongs; the path of a folder that is to be read."""
     path = here / child.name
-    if not _is_text(child.name):
-        found.set_aside.append(SetAside(_shown(path), NOT_UTF8))
-        return None
     try:
         folder, file = child.is_dir(), child.is_file()
     except OSError:
@@ -94,19 +90,7 @@ def _sort(
     elif file:
         found.pictures.append(path)
     else:
-        link = child.is_symlink()
-        reason = "its link leads to no file" if link else "it is not a regular file"
+        kind = odd_kind(top / path)
+        reason = f"it is {kind}, not a file" if kind else "there is no file behind its link"
         found.set_aside.append(SetAside(path.as_posix(), reason))
     return None
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # bytes that are no UTF-8 come as lone surrogates
-        return False
-    return True
-
-
-def _shown(path: PurePosixPath) -> str:
-    return os.fsencode(path).decode(errors="backslashreplace")

@@ -65,4 +65,5 @@ def say_share(held: int, count: int) -> str:
 
 
 def _rank(name: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}:{name}".encode(errors="surrogateescape")).digest()
+    # A name may be any bytes, which Python keeps as surrogates.
+    return hashlib.sha256(f"{seed}:{name}".encode(errors="surrogatepass")).digest()

@@ -15,13 +15,8 @@ import numpy as np
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import SourceOptions
 from latentbloom.data.reading import Picture
-<<<<<<< HEAD
 from latentbloom.data.sources.base import Entry, FileSource, SetAside, refuse_odd
-from latentbloom.data.sources.labels import NO_YES, natural_key
-=======
-from latentbloom.data.sources.base import Entry, FileSource, SetAside
 from latentbloom.data.sources.labels.names import NO_YES, natural_key
->>>>>>> 402ee1f (Read folders, tables and words of labels as people have them)
 from latentbloom.data.sources.options import parse_factors
 from latentbloom.data.sources.published.celeba_lists import (
     Attributes,

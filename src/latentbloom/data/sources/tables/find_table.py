@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from latentbloom.data.sources.base import refuse_odd
 from latentbloom.data.sources.tables.table_file import HELP
 from latentbloom.errors import SourceError
+from latentbloom.user_files import open_file
 from latentbloom.words import listed
 
 TABLE = "labels.csv"
@@ -43,6 +45,7 @@ def find_table(folder: Path) -> FoundTable | None:
         SourceError: Several files could be meant.
     """
     exact = folder / TABLE
+    refuse_odd(exact)
     if exact.is_file():
         return FoundTable(exact)
     names = _files(folder)
@@ -86,7 +89,7 @@ def _files(folder: Path) -> list[str]:
 def _names_pictures(path: Path) -> bool:
     """Whether the first line has the column file_name."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            return "file_name" in file.readline()
-    except (OSError, UnicodeDecodeError):
+        with open_file(path) as file:
+            return b"file_name" in file.readline()
+    except OSError:
         return False

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentbloom.errors import SourceError
+from latentbloom.user_files import read_bytes, reason
 
 FILE, SPLIT = "file", "split"
 HELP = (
@@ -88,14 +89,16 @@ def starts(path: Path, header: Sequence[str]) -> str:
 
 
 def _text(path: Path) -> str:
-    content = path.read_bytes()
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
+        content = read_bytes(path)
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise SourceError(
             f"{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8."
         ) from error
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {reason(error)}.") from error
 
 
 def _known_name(name: str, path: Path) -> str:
