@@ -13,7 +13,7 @@ import torch
 
 from latentbloom.data.one_picture import FittedPicture, read_fitted
 from latentbloom.data.reading import is_picture_name
-from latentbloom.data.sources.labels import natural_key
+from latentbloom.data.sources.labels.names import natural_key
 from latentbloom.errors import SourceError
 from latentbloom.files import condition_word, file_word
 from latentbloom.model.editing.edit_records import EditRecord
