@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+logger = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -20,6 +25,42 @@ def cache_folder() -> Path:
     if told := os.environ.get("LATENTBLOOM_CACHE"):
         return Path(told).expanduser()
     return Path(platformdirs.user_cache_dir("latentbloom", appauthor=False))
+
+
+@contextmanager
+def spare_cache() -> Iterator[None]:
+    """Inside this context, a cache that cannot be written costs one warning and nothing else."""
+    try:
+        yield
+    except OSError as error:
+        _say_no_cache(str(cache_folder()), error.strerror or str(error))
+
+
+@cache
+def _say_no_cache(folder: str, why: str) -> None:
+    logger.warning(
+        "The cache folder %s cannot be written (%s): it is not used, and what it would keep is "
+        "computed again. To use another one, set LATENTBLOOM_CACHE.",
+        folder,
+        why,
+    )
+
+
+def check_writable(folder: Path) -> None:
+    """Try to write into a folder before work is spent on what belongs there.
+
+    Arguments:
+        folder: It is made if it is missing.
+
+    Raises:
+        OSError: It cannot be made, or no file can be written in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / f".{os.getpid()}.new.probe"
+    try:
+        probe.write_bytes(b"")
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path | str, content: bytes | str | Callable[[Path], object]) -> Path:

@@ -23,7 +23,10 @@ def run(args: argparse.Namespace) -> int:
     from latentbloom.data.audit.run import audit_source, audit_table
     from latentbloom.data.sources.open import open_source
     from latentbloom.device import default_device
+    from latentbloom.files import check_writable
 
+    if args.out is not None:
+        check_writable(args.out.parent)
     console = Console()
     asked = RunConfig().updated({"data.source": args.source, **overrides_of(args)})
     with console.status("Reading every picture ...") as status:
@@ -35,7 +38,6 @@ def run(args: argparse.Namespace) -> int:
         )
     console.print(audit_table(audit))
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
         audit.save(args.out)
         console.print(
             f"Written to {args.out}", markup=False, emoji=False, highlight=False, soft_wrap=True

@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     from latentbloom.evaluate.score_table import score_table
     from latentbloom.evaluate.scoring_progress import shown_on
     from latentbloom.figures.from_pictures.copies import draw_copies
+    from latentbloom.files import check_writable
     from latentbloom.runs.folder import RunFolder
 
     if args.map and args.against is not None:
@@ -106,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
         say=say,
     )
     copies = compared.copies if args.out is None else None
+    out = args.out or compared.scores
+    check_writable(out.parent)
     with shown_on(console) as on_progress:
         reference = prepare_reference(
             compared.train,
@@ -130,8 +133,6 @@ def run(args: argparse.Namespace) -> int:
             on_progress=on_progress,
         )
     scores = scores.with_notes(compared.notes)
-    out = args.out or compared.scores
-    out.parent.mkdir(parents=True, exist_ok=True)
     scores.save(out)  # before the map, which may fail on its own
     title = f"Scores of {args.run}"
     if scores.against is not None:

@@ -8,8 +8,10 @@ and other slow packages inside `run`, so that every `--help` is quick.
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -18,7 +20,7 @@ from typing import Protocol, cast
 from latentbloom.errors import LatentbloomError
 from latentbloom.threads import FIT_SPIN_COUNT, SPIN_COUNT, bound_spinning
 from latentbloom.version import __version__
-from latentbloom.words import did_you_mean
+from latentbloom.words import did_you_mean, visible
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -81,12 +83,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LatentbloomError as error:
         _print_error(str(error))
         return EXIT_ERROR
-    except KeyboardInterrupt:
-        _print_error("interrupted")
-        return EXIT_INTERRUPTED
     except BrokenPipeError:  # as in `latentbloom presets | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.errno is None or not error.filename:
+            raise  # not about a file: a bug
+        _print_error(_about_file(error))
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        _print_error("interrupted")
+        return EXIT_INTERRUPTED
 
 
 def _run(words: list[str]) -> int:
@@ -128,6 +135,19 @@ def _top_parser() -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"latentbloom {__version__}")
     return parser
+
+
+def _about_file(error: OSError) -> str:
+    """What is wrong with a file or a folder, and what to do."""
+    # A file is written under another name and renamed.
+    name = re.sub(r"\.\d+\.new\.(probe$)?", "", visible(os.fsdecode(error.filename)))
+    advice = {
+        errno.ENOSPC: "Free some space, or choose another place.",
+        errno.EDQUOT: "Free some space, or choose another place.",
+        errno.ENAMETOOLONG: "Choose a shorter name.",
+        errno.ENOENT: "Is it still there?",
+    }.get(error.errno or 0, "Choose another place with --out, or change its permissions.")
+    return f"{name} cannot be read or written: {error.strerror}. {advice}"
 
 
 def _print_error(message: str) -> None:

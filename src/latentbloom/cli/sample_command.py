@@ -15,7 +15,6 @@ from latentbloom.cli.numbers import (
 )
 from latentbloom.cli.settings import find_setting
 from latentbloom.commands import command_line
-from latentbloom.files import condition_word
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,10 +72,15 @@ def run(args: argparse.Namespace) -> int:
     """Draw the pictures; returns the exit code."""
     from rich.console import Console
 
+    from latentbloom.files import check_writable
     from latentbloom.model.generator import load
+    from latentbloom.runs.names import file_word_of, record_names
 
     model = load(args.run)
     words = model.spec.parse(args.cond)
+    word = file_word_of(words)
+    out = args.out or args.run / "samples" / f"{word}_seed{args.seed}"
+    check_writable(out)
     guidance, steps, sampler = _quality(args)
     records = model.sample(
         cond=words,
@@ -88,8 +92,8 @@ def run(args: argparse.Namespace) -> int:
         sampler=sampler,
         batch_size=args.batch_size,
     )
-    out = args.out or args.run / "samples" / _folder_name(words, args.seed)
     records.save(out)
+    record_names(args.run, {word: words})
     noun = "picture" if args.n == 1 else "pictures"
     Console().print(
         f"{args.n} {noun} in {out}", markup=False, emoji=False, highlight=False, soft_wrap=True
@@ -113,7 +117,3 @@ def _quality(args: argparse.Namespace) -> tuple[float | None, int | None, str | 
     chosen = found.chosen[args.quality]
     guidance = chosen.guidance if args.guidance is None else args.guidance
     return guidance, args.steps or chosen.num_steps, args.sampler or chosen.sampler
-
-
-def _folder_name(words: dict[str, str], seed: int) -> str:
-    return f"{condition_word([word for pair in words.items() for word in pair])}_seed{seed}"

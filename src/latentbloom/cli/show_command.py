@@ -68,11 +68,13 @@ def run(args: argparse.Namespace) -> int:
     from latentbloom.figures.draw import DRAWINGS, draw_scene
     from latentbloom.figures.open_scene import open_scene
     from latentbloom.figures.scene import AnimationSettings
+    from latentbloom.files import check_writable
     from latentbloom.report.card import write_card
     from latentbloom.report.page import write_report
     from latentbloom.report.run_files import read_run
 
     read_run(args.run)  # refuses what is no run before anything is loaded
+    check_writable(args.run)
     console = Console()
 
     def say(text: str) -> None:

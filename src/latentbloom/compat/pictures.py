@@ -86,7 +86,7 @@ def generate_samples_grid(
     check_count("n_per_class", n_per_class)
     check_same(diffusion.autoencoder, autoencoder, "the diffusion model")
     rows, note = condition_rows(diffusion.spec)
-    found = {phrase(words): diffusion.sample(words, n_per_class) for words in rows}
+    found = [(phrase(words), diffusion.sample(words, n_per_class)) for words in rows]
     return save_class_grid(found, Path(save_dir), note)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from latentbloom.data.pixels import Fit, with_channels
 from latentbloom.data.reading import FileStamp
 from latentbloom.data.sources.base import Entry, Source
-from latentbloom.files import cache_folder, rename, sync, write_atomic
+from latentbloom.files import cache_folder, rename, spare_cache, sync, write_atomic
 from latentbloom.user_files import read_text
 
 LIMIT = 1 << 30
@@ -86,7 +86,7 @@ class KeepPictures:
         self._lock = threading.Lock()
         self._room = 0
         self._file: IO[bytes] | None = None
-        with suppress(OSError):
+        with spare_cache():
             self._folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self._folder).free // SHARE_OF_FREE
             room = min(len(source.entries), min(LIMIT, free) // (3 * size * size))
@@ -118,6 +118,8 @@ class KeepPictures:
                 self._file.write(content)
             except OSError:  # the disk is full
                 self._discard()
+                with spare_cache():
+                    raise
                 return
             self._rows[entry.name] = (len(self._rows), stamp)
 
@@ -130,10 +132,12 @@ class KeepPictures:
         if kind is not None or not self._rows:
             self._discard()
             return
-        try:
-            self._publish()
-        except OSError:
-            self._discard()
+        with spare_cache():
+            try:
+                self._publish()
+            except OSError:
+                self._discard()
+                raise
 
     def _publish(self) -> None:
         """Complete the file, rename it into place, and only then name it in the index."""

@@ -25,7 +25,7 @@ from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.evaluate.measures.kernels import kernel_distance
 from latentbloom.evaluate.measures.neighbours import Manifolds
 from latentbloom.evaluate.reference_notes import MIN_VAL, label_notes, too_few
-from latentbloom.files import cache_folder
+from latentbloom.files import cache_folder, spare_cache
 
 MAX_TRAIN = 20_000
 """The most training pictures that are used: more cost minutes and change little."""
@@ -200,7 +200,8 @@ def prepare_reference(
     if classifier is None and len(unknown) < len(train.spec.factors):
         classifier = train_classifier(learned, labels, train.spec, on_progress=on_progress)
         if place is not None:
-            classifier.save(place)
+            with spare_cache():
+                classifier.save(place)
     return Reference(
         extractor=extractor,
         spec=train.spec,

@@ -1,15 +1,12 @@
-"""Conditions as figures show them: which ones, in which words, and under which file names."""
+"""Conditions as figures show them: which ones, and in which words."""
 
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from latentbloom.files import condition_word
 
 if TYPE_CHECKING:
     from latentbloom.conditions import ConditionSpec
@@ -26,11 +23,6 @@ def phrase(words: Mapping[str, str]) -> str:
         if value != "any"
     ]
     return ", ".join(said) or "any"
-
-
-def label_word(label: str) -> str:
-    """What `phrase` made of a condition, as part of a file name; see `condition_word`."""
-    return condition_word([] if label == phrase({}) else re.split(", |: ", label))
 
 
 def full_conditions(spec: ConditionSpec, most: int) -> list[dict[str, str]]:

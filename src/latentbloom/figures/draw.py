@@ -23,6 +23,7 @@ from latentbloom.figures.from_run_files import curves
 from latentbloom.figures.maps import latent_map
 from latentbloom.figures.paths import denoising, films
 from latentbloom.figures.scene import MissingPiece, NotApplicable, Scene
+from latentbloom.pictures.fonts import drawable, matplotlib_text, say_what_is_missing
 
 if TYPE_CHECKING:
     from latentbloom.data.imageset import ImageSet
@@ -135,9 +136,24 @@ def draw_scene(
 ) -> list[Path]:
     """`draw_figures` for a scene that exists already."""
     missing = on_missing or _log_missing
+    factors = () if scene.model is None else scene.model.spec.factors
+    labels = [word for factor in factors for word in (factor.name, *factor.values)]
+    say_what_is_missing(labels)
+    with matplotlib_text(map(drawable, labels)):
+        return _draw_each(scene, what or tuple(DRAWINGS), seconds, missing, on_missing, on_drawn)
+
+
+def _draw_each(
+    scene: Scene,
+    what: Sequence[str],
+    seconds: float | None,
+    missing: Callable[[str, str], None],
+    on_missing: Callable[[str, str], None] | None,
+    on_drawn: Callable[[str, list[Path], float], None] | None,
+) -> list[Path]:
     begin = time.monotonic()
     files: list[Path] = []
-    for name in what or DRAWINGS:
+    for name in what:
         started = time.monotonic()
         if seconds is not None and started - begin > seconds:
             command = command_line("show", scene.run, name)

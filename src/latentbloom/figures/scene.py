@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latentbloom.figures.condition_words import MOST_ROWS, full_conditions
+from latentbloom.runs.names import figure_word_of, record_names
 
 if TYPE_CHECKING:
     import torch
@@ -129,6 +130,13 @@ class Scene:
         if self.words:
             return [dict(self.words)]
         return full_conditions(self.need_model().spec, most)
+
+    def file_word(self, words: Mapping[str, str]) -> str:
+        """A condition in the name of a figure's file; `names.json` says what it stands for."""
+        values = {factor.name: factor.values for factor in self.need_model().spec.factors}
+        word = figure_word_of(words, values)
+        record_names(self.run, {word: words})
+        return word
 
     def real(self, least: int = 1) -> tuple[ImageSet, str]:
         """The held-out pictures, or where there are too few the training pictures; and which.

@@ -134,7 +134,3 @@ class Records(Sequence[Record]):
 
             save_picture(folder / "grid.png", picture_grid(self.images))
         return paths
-
-
-def _plain(word: str) -> str:
-    return "".join(c if c.isalnum() or c in ".+" else "-" for c in word)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from latentbloom.pictures.fonts import drawable, font, one_line, shortened_label
 from latentbloom.pictures.images import as_uint8, enlarge, save_picture
-from latentbloom.pictures.palette import INK, MUTED, PAPER, font
+from latentbloom.pictures.palette import INK, MUTED, PAPER
+from latentbloom.pictures.text_layout import extent, first_lines, fitted, line_height, wrapped
 
 if TYPE_CHECKING:
     from latentbloom.pictures.images import Images, Pixels
@@ -75,50 +77,62 @@ def picture_grid(
     tiles = enlarge(pixels, scale, smooth=smooth)
     tile_h, tile_w = tiles.shape[1:3]
 
-    words = [
-        _shortened(textwrap.fill(w, _WRAP, break_long_words=False), max(1, tile_h // _line(_LABEL)))
-        for w in row_labels or ()
-    ]
-    label_w = max((_extent(w, _LABEL)[0] for w in words), default=0)
+    lines = max(1, tile_h // line_height(_LABEL))
+    words = [_row_label(drawable(w), lines) for w in row_labels or ()]
+    label_w = max((extent(w, _LABEL)[0] for w in words), default=0)
     margin = 16
     left = margin + (label_w + 12 if words else 0)
-    heads = [_fitted(w, tile_w + gap - 2, _LABEL) for w in col_labels or ()]
-    said = captions or [""] * len(tiles)
+    heads = [fitted(drawable(w), tile_w + gap - 2, _LABEL) for w in col_labels or ()]
+    said = [drawable(w) for w in captions or [""] * len(tiles)]
     # Only rows with captions need room for them.
     below = [_SMALL + 8 if any(said[r * cols : (r + 1) * cols]) else 0 for r in range(rows)]
     tops = np.cumsum([0, *(tile_h + gap + b for b in below)])
     step_x = tile_w + gap
     inner_w = cols * step_x - gap
     width = left + inner_w + margin
-    heading = _shortened(_wrapped(title, _TITLE, width - 2 * margin, bold=True), _TITLE_LINES)
-    footing = _wrapped(note, _SMALL, width - 2 * margin)
-    title_h = _extent(heading, _TITLE)[1] + 14 if title else 0
-    head_h = max((_extent(h, size)[1] for h, size in heads), default=0) + (8 if heads else 0)
-    note_h = _extent(footing, _SMALL)[1] + 12 if note else 0
+    heading = first_lines(
+        wrapped(drawable(title), _TITLE, width - 2 * margin, bold=True, anywhere=True),
+        _TITLE_LINES,
+    )
+    footing = wrapped(drawable(note), _SMALL, width - 2 * margin, anywhere=True)
+    title_h = extent(heading, _TITLE)[1] + 14 if title else 0
+    head_h = max((extent(h, size)[1] for h, size in heads), default=0) + (8 if heads else 0)
+    note_h = extent(footing, _SMALL)[1] + 12 if note else 0
     top = margin + title_h + head_h
     height = top + int(tops[-1]) - gap + note_h + margin
 
     canvas = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(canvas)
     if title:
-        pen.multiline_text((margin, margin - 2), heading, fill=INK, font=font(_TITLE, bold=True))
+        pen.multiline_text(
+            (margin, margin - 2), heading, fill=INK, font=font(_TITLE, bold=True, text=heading)
+        )
     for c, (head, size) in enumerate(heads):
         at = (left + c * step_x + tile_w / 2, top - 6)
-        pen.text(at, head, fill=INK, font=font(size), anchor="md", align="center")
+        pen.text(at, head, fill=INK, font=font(size, text=head), anchor="md", align="center")
     for r, word in enumerate(words):
         at = (left - 12, top + tops[r] + tile_h / 2)
-        pen.text(at, word, fill=INK, font=font(_LABEL), anchor="rm", align="right")
+        pen.text(at, word, fill=INK, font=font(_LABEL, text=word), anchor="rm", align="right")
     for k, tile in enumerate(tiles):
         x, y = left + (k % cols) * step_x, top + int(tops[k // cols])
         canvas.paste(Image.fromarray(tile), (x, y))
         if said[k]:
-            word, size = _fitted(said[k], tile_w, _SMALL)
+            word, size = fitted(said[k], tile_w, _SMALL)
             at = (x + tile_w / 2, y + tile_h + 3)
-            pen.text(at, word, fill=MUTED, font=font(size), anchor="ma")
+            pen.text(at, word, fill=MUTED, font=font(size, text=word), anchor="ma")
     if note:
         at = (margin, height - margin - note_h + 14)
-        pen.multiline_text(at, footing, fill=MUTED, font=font(_SMALL))
+        pen.multiline_text(at, footing, fill=MUTED, font=font(_SMALL, text=footing))
     return np.asarray(canvas)
+
+
+def _row_label(text: str, lines: int) -> str:
+    """A label broken into at most so many short lines."""
+    text = shortened_label(text)
+    broken = textwrap.fill(text, _WRAP, break_long_words=False)
+    if broken.count("\n") >= lines > 1:
+        broken = textwrap.fill(one_line(text, _WRAP * (lines - 1)), _WRAP, break_long_words=False)
+    return first_lines(broken, lines)
 
 
 def reconstruction_grid(
@@ -185,47 +199,3 @@ def _shape(n: int, rows: int | None, cols: int | None) -> tuple[int, int]:
 def _check(name: str, words: Sequence[str] | None, n: int) -> None:
     if words is not None and len(words) != n:
         raise ValueError(f"{name} has {len(words)} entries; {n} are needed.")
-
-
-def _extent(text: str, size: int, *, bold: bool = False) -> tuple[int, int]:
-    """Width and height in pixels of a text of one or more lines."""
-    if not text:
-        return 0, 0
-    lines = text.split("\n")
-    width = max(font(size, bold=bold).getlength(line) for line in lines)
-    return math.ceil(width), math.ceil(len(lines) * size * 1.28)
-
-
-def _line(size: int) -> int:
-    """Height in pixels of one more line of a text."""
-    return math.ceil(size * 1.28)
-
-
-def _shortened(text: str, most: int) -> str:
-    """A text of at most so many lines; where lines are left out, the last ends in "…"."""
-    lines = text.split("\n")
-    return text if len(lines) <= most else "\n".join(lines[:most]).rstrip(" ,") + " …"
-
-
-def _fitted(text: str, width: int, size: int) -> tuple[str, int]:
-    """The text broken at spaces, and the font size (9 or more) at which it fits the width."""
-    for smaller in range(size, 8, -1):
-        broken = _wrapped(text, smaller, width)
-        if _extent(broken, smaller)[0] <= width:
-            return broken, smaller
-    return _wrapped(text, 9, width), 9
-
-
-def _wrapped(text: str, size: int, width: int, *, bold: bool = False) -> str:
-    """Break a text at spaces where it is too wide, and keep its own line breaks."""
-    done = []
-    for line in text.split("\n"):
-        parts: list[str] = []
-        for word in line.split():
-            longer = f"{parts[-1]} {word}" if parts else word
-            if parts and _extent(longer, size, bold=bold)[0] <= width:
-                parts[-1] = longer
-            else:
-                parts.append(word)
-        done += parts
-    return "\n".join(done)

@@ -1,4 +1,4 @@
-"""The colours and fonts of all figures.
+"""The colours of all figures.
 
 The categories are the set of Okabe and Ito (2008), which colour-blind readers can tell apart,
 reordered so that the first few also differ in lightness.
@@ -7,12 +7,6 @@ reordered so that the first few also differ in lightness.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from PIL import ImageFont
 
 INK = "#1f2a33"
 MUTED = "#6b7884"
@@ -48,17 +42,6 @@ _NAMED = {
     "black": "#4a5058",
 }
 """Colours of classes that are named after colours; white and black are visible on any paper."""
-
-
-@lru_cache(maxsize=32)
-def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """A sans-serif font for labels: the one of matplotlib, which covers most alphabets."""
-    import matplotlib
-    from PIL import ImageFont
-
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
-    return ImageFont.truetype(str(path), size)
 
 
 def class_colours(values: Sequence[str]) -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from latentbloom.config import RunConfig, load_config
 from latentbloom.errors import RunFolderError
-from latentbloom.files import file_word
+from latentbloom.files import condition_word, file_word
+from latentbloom.runs import names
 from latentbloom.runs.checkpoint import checkpoint_exists
 from latentbloom.user_files import odd_kind, read_text
 
@@ -50,6 +51,11 @@ class RunFolder:
     def colours(self) -> Path:
         """The colours that were found in the data, where they are a condition."""
         return self.path / "colours.json"
+
+    @property
+    def names(self) -> Path:
+        """What the words in the names of its files stand for."""
+        return self.path / names.FILE
 
     @property
     def metrics(self) -> Path:
@@ -156,7 +162,7 @@ class RunFolder:
 
     def _only_leftovers(self) -> bool:
         """Whether all files are of a run whose beginning was interrupted."""
-        files = (self.audit, self.pictures, self.colours, self.config, self.request)
+        files = (self.audit, self.pictures, self.colours, self.names, self.config, self.request)
         begun = tuple(path.name for path in files)
         whole = {path.name for path in self.path.iterdir() if not _half_written(path.name, begun)}
         if not whole:
@@ -180,5 +186,7 @@ def _half_written(name: str, places: tuple[str, ...]) -> bool:
 
 def default_run(source: str) -> Path:
     """runs/NAME, NAME being the last part of the source's path."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(source).resolve().name) or "run"
-    return Path("runs") / file_word(name)
+    name = Path(source).resolve().name or "run"
+    word = file_word(name)
+    # Of a name without letters and digits nothing is left.
+    return Path("runs") / (condition_word([name]) if word == "any" else word)

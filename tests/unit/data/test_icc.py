@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def srgb_of(linear: float) -> int:
     return round(255 * value)
 
 
-def shown(path: Path, image: Image.Image, profile: bytes, **options: object) -> np.ndarray:
+def shown(path: Path, image: Image.Image, profile: bytes, **options: Any) -> np.ndarray:
     image.save(path, icc_profile=profile, **options)
     return read_picture(path).pixels
 

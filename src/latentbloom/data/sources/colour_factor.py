@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +25,7 @@ from latentbloom.data.sources.colour_finds import (
 from latentbloom.data.sources.options import COLOUR
 from latentbloom.data.sources.wrapped import WrappedSource
 from latentbloom.errors import SourceError
+from latentbloom.files import spare_cache
 
 FEWEST = 40
 FEWEST_SHARE = 0.05
@@ -125,7 +125,7 @@ def with_colour(source: Source, *, run: Path | None = None) -> ColourSource:
     for entry, colour, grey in find_colours(source, missing):
         finds[entry.name] = Find(colour, grey, stamps[entry.name])
     if cache is not None and missing:
-        with suppress(OSError):  # without the cache only time is lost
+        with spare_cache():
             save_finds(cache, finds)
     found = ColourSource(source, finds | of_run)
     _check(found)

@@ -12,7 +12,7 @@ import numpy as np
 
 from latentbloom.data.imageset import ImageSet
 from latentbloom.evaluate.features.extractor import BATCH, FeatureExtractor, Features, Progress
-from latentbloom.files import write_atomic
+from latentbloom.files import spare_cache, write_atomic
 from latentbloom.user_files import read_text
 
 _PROBES = 16
@@ -72,7 +72,8 @@ def real_features(
     fresh = extractor.extract(batches, total=wanted - known, text=text, on_progress=on_progress)
     features = fresh if stored is None else Features.cat([stored, fresh])
     if folder is not None:
-        _save(folder, features)
+        with spare_cache():
+            _save(folder, features)
     return features, order[:wanted]
 
 

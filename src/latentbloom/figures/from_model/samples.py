@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latentbloom.figures.condition_words import condition_rows, label_word, phrase
+from latentbloom.figures.condition_words import condition_rows, phrase
 from latentbloom.figures.paths.states import paths
 from latentbloom.figures.scene import Scene, need_latents
 from latentbloom.figures.sheets import make_sheet
@@ -62,25 +62,26 @@ def draw_classes(scene: Scene) -> list[Path]:
     usual = scene.need_model().config.sampling
     how = f"{usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}."
     files = []
-    for label, records in found.items():
-        grid = picture_grid(records.pixels, rows=1, title=f"Samples of “{label}”", note=how)
-        name = f"sample_class_{label_word(label)}.png"
+    for one in found:
+        grid = picture_grid(one.records.pixels, rows=1, title=f"Samples of “{one.label}”", note=how)
+        name = f"sample_class_{scene.file_word(one.words)}.png"
         files.append(save_picture(scene.figures / name, grid))
-    return [*files, save_class_grid(found, scene.figures, how)]
+    rows = [(one.label, one.records) for one in found]
+    return [*files, save_class_grid(rows, scene.figures, how)]
 
 
-def save_class_grid(found: Mapping[str, Records], folder: Path, note: str = "") -> Path:
+def save_class_grid(found: Sequence[tuple[str, Records]], folder: Path, note: str = "") -> Path:
     """Write vae_samples_grid_subset.png, with a row of samples per class.
 
     Arguments:
-        found: Samples by class, equally many of each, from the same noise.
+        found: Labels of classes and their samples, equally many of each, from the same noise.
         folder: The folder of the file.
         note: A further sentence under the grid.
     """
     grid = picture_grid(
-        np.concatenate([as_uint8(records.pixels) for records in found.values()]),
+        np.concatenate([as_uint8(records.pixels) for _, records in found]),
         rows=len(found),
-        row_labels=list(found),
+        row_labels=[label for label, _ in found],
         title="Samples by class",
         note=f"The samples of a column start from the same noise. {note}".strip(),
     )

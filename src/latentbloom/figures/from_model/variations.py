@@ -12,7 +12,7 @@ from latentbloom.figures.condition_words import phrase
 from latentbloom.figures.from_model.interpolation import pixels_from
 from latentbloom.figures.scene import NotApplicable, Scene
 from latentbloom.figures.sheets import make_sheet
-from latentbloom.files import file_word
+from latentbloom.files import condition_word
 from latentbloom.pictures.grids import picture_grid
 from latentbloom.pictures.images import save_picture
 
@@ -60,7 +60,7 @@ def _factor_grid(scene: Scene, down: Factor, across: Factor) -> Path:
             "The left half starts from one noise, the right half from another; within a half, "
             "only the conditions differ."
         )
-    name = file_word(f"factors_{down.name}_by_{across.name}")
+    name = _grid_name(down.name, across.name)
     make_sheet(
         name,
         records.pixels,
@@ -78,6 +78,14 @@ def _factor_grid(scene: Scene, down: Factor, across: Factor) -> Path:
         title=f"{down.name} by {across.name}",
     )
     return save_picture(scene.figures / f"{name}.png", grid)
+
+
+def _grid_name(down: str, across: str) -> str:
+    """A name such as factors_smiling_by_glasses; with a hash where another pair could have it."""
+    word = condition_word([f"factors_{down}_by_{across}"], most=100)
+    if "_by_" not in down and "_by_" not in across:
+        return word
+    return f"{word}~{condition_word([down, '', across])[-10:]}"
 
 
 def draw_guidance(scene: Scene) -> list[Path]:

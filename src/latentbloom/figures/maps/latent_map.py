@@ -13,6 +13,7 @@ from latentbloom.figures.maps.latent_points import generated_latents, plane_of, 
 from latentbloom.figures.maps.projection import class_centres, tsne
 from latentbloom.figures.scene import MissingPiece, Scene
 from latentbloom.figures.sheets import make_sheet
+from latentbloom.pictures.fonts import drawable, one_line
 from latentbloom.pictures.images import save_picture
 from latentbloom.pictures.palette import FAINT, INK, MUTED, PAPER, class_colours
 
@@ -80,7 +81,10 @@ def _figure(
             axes = figure.add_subplot(rows, len(maps), r * len(maps) + c + 1)
             scatter(axes, points, factor, column, generated)
             axes.set_title(
-                title + (f", by {factor.name}" if factor else ""), loc="left", size=10, color=INK
+                title + (f", by {one_line(factor.name)}" if factor else ""),
+                loc="left",
+                size=10,
+                color=INK,
             )
     canvas.draw()
     return save_picture(path, np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
@@ -127,12 +131,16 @@ def _name_centres(
         return
     centres = np.array(list(known.values()))
     apart = np.linalg.norm(centres[:, None] - centres[None], axis=-1) + 1e9 * np.eye(len(known))
+    words = {k: one_line(drawable(phrase({factor.name: factor.values[k]})), 24) for k in known}
     # Names at the centres where there is room for them, else in a corner.
-    roomy = bool(apart.min() > 0.09 * np.ptp(points, axis=0).max())
+    longest = max(map(len, words.values()))
+    roomy = bool(apart.min() > 0.09 * max(1.0, longest / 12) * np.ptp(points, axis=0).max())
     for k, (x, y) in known.items():
-        word = phrase({factor.name: factor.values[k]})
+        word = words[k]
+        # matplotlib leaves out labels that begin with an underscore.
+        label = f" {word}" if word.startswith("_") else word
         axes.scatter(
-            [x], [y], s=70, color=colours[k], edgecolors=PAPER, lw=1.6, zorder=4, label=word
+            [x], [y], s=70, color=colours[k], edgecolors=PAPER, lw=1.6, zorder=4, label=label
         )
         if roomy:
             axes.annotate(
@@ -150,7 +158,7 @@ def _name_centres(
         axes.legend(
             loc="upper left",
             bbox_to_anchor=(0.0, -0.005),
-            ncols=min(len(known), 7),
+            ncols=max(1, min(len(known), 7, 60 // (4 + max(map(len, words.values()))))),
             fontsize=8,
             frameon=False,
             labelcolor=INK,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latentbloom.figures.condition_words import label_word
 from latentbloom.figures.maps.latent_map import scatter
 from latentbloom.figures.maps.latent_points import plane_of, real_latents
 from latentbloom.figures.paths.states import paths
@@ -32,12 +31,12 @@ _COLUMNS = 9
 def draw_denoising_path(scene: Scene) -> list[Path]:
     """For each condition: x_t and x0_hat over the steps, and the path on the PCA map."""
     files = []
-    found = paths(scene)
-    for label, records in found.items():
-        top = _rows(scene, records[:_IN_FIGURE], f"From noise to “{label}”")
-        below = _path_map(scene, records[:_IN_FIGURE], top.shape[1])
+    for one in paths(scene):
+        records = one.records[:_IN_FIGURE]
+        top = _rows(scene, records, f"From noise to “{one.label}”")
+        below = _path_map(scene, records, top.shape[1])
         sheet = top if below is None else np.concatenate([top, below])
-        name = f"denoising_path_{label_word(label)}.png"
+        name = f"denoising_path_{scene.file_word(one.words)}.png"
         files.append(save_picture(scene.figures / name, sheet))
     _save_steps(scene)
     return files
@@ -171,12 +170,13 @@ def _draw_way(axes: Axes, way: np.ndarray, *, main: bool) -> None:
 def _save_steps(scene: Scene) -> None:
     """Save the first sample of each condition at every step, for the slider of the report."""
     model = scene.need_model()
-    found: Mapping[str, Records] = paths(scene)
-    first = [records[0] for records in found.values()]
+    found = paths(scene)
+    labels = [one.label for one in found]
+    first = [one.records[0] for one in found]
     steps = len(first[0].path)
     times = [round(moment.t, 4) for moment in first[0].path]
     for what in ("x_t", "x0_hat"):
         pixels = np.concatenate([_decode(model, record.path, what) for record in first])
-        make_sheet(
-            f"denoising_{what}", pixels, rows=list(found), cols=steps, about={"t": times}
-        ).save(scene.run)
+        make_sheet(f"denoising_{what}", pixels, rows=labels, cols=steps, about={"t": times}).save(
+            scene.run
+        )

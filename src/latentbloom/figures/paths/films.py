@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentbloom.errors import ConfigError
-from latentbloom.figures.condition_words import label_word
 from latentbloom.figures.paths.states import paths, states_between
 from latentbloom.figures.scene import Scene
 from latentbloom.files import write_atomic
@@ -34,14 +33,13 @@ def draw_animations(scene: Scene) -> list[Path]:
     """One file per condition, its samples side by side, and one with all conditions in a grid."""
     settings = scene.animation
     model = scene.need_model()
-    rows = {
-        label: frames_of(model, records, settings.frames) for label, records in paths(scene).items()
-    }
+    found = paths(scene)
+    rows = [frames_of(model, one.records, settings.frames) for one in found]
     files = []
-    boards = {f"_{label_word(label)}": [row] for label, row in rows.items()}
+    boards = {f"_{scene.file_word(one.words)}": [row] for one, row in zip(found, rows, strict=True)}
     if len(rows) > 1:
         # All conditions side by side, the same noise in each line.
-        lines = [[row[:, k] for row in rows.values()] for k in range(_LINES)]
+        lines = [[row[:, k] for row in rows] for k in range(_LINES)]
         boards[""] = [np.stack(line, axis=1) for line in lines]
     for suffix, board in boards.items():
         path = scene.figures / f"diffusion_animation{suffix}.{settings.format}"

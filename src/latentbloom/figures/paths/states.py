@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latentbloom.figures.condition_words import phrase
@@ -17,15 +18,33 @@ SAMPLES = 5  # of each condition
 MOST_CONDITIONS = 6
 
 
-def paths(scene: Scene) -> dict[str, Records]:
-    """Samples with all states of their paths, by condition; the same noise for each condition."""
+@dataclass(frozen=True)
+class Paths:
+    """Samples of one condition, with all states of their paths.
+
+    Attributes:
+        words: The condition.
+        records: The samples.
+    """
+
+    words: Mapping[str, str]
+    records: Records
+
+    @property
+    def label(self) -> str:
+        """The condition in a few words."""
+        return phrase(self.words)
+
+
+def paths(scene: Scene) -> list[Paths]:
+    """Samples of each condition, from the same noise for each."""
     if "paths" not in scene.memory:
         conditions = scene.conditions(MOST_CONDITIONS)
         asked = [words for words in conditions for _ in range(SAMPLES)]
         numbers = list(range(SAMPLES)) * len(conditions)
         records = scene.need_model().sample(asked, indices=numbers, seed=scene.seed, path=True)
         rows = [records[k : k + SAMPLES] for k in range(0, len(records), SAMPLES)]
-        scene.memory["paths"] = dict(zip(map(phrase, conditions), rows, strict=True))
+        scene.memory["paths"] = list(map(Paths, conditions, rows))
     return scene.memory["paths"]
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from latentbloom.errors import ConfigError, RunFolderError
+from latentbloom.files import check_writable
 from latentbloom.fitting.opening.processes import is_first_process
 from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.fitting.planning.plan_words import describe_plan
 from latentbloom.fitting.planning.planner import make_plan
 from latentbloom.latents.cache import MANIFEST
 from latentbloom.model.warm_start import open_warm_start
+from latentbloom.runs.names import names_of_values, record_names
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,10 +69,13 @@ def begin(
     Raises:
         SourceError: The pictures cannot be trained on.
         ConfigError: The settings do not work together, or the minutes are too few.
+        OSError: The run folder cannot be written.
     """
     from latentbloom.data.audit.changes import record_pictures
     from latentbloom.data.sources.colour_factor import save_colours
 
+    if not dry_run:  # better said before the audit than after it
+        check_writable(next(p for p in (folder.path, *folder.path.parents) if p.exists()))
     source, audit = _audit(request, console)
     config, plan = plan_run(request, source, audit, work, console, seconds_so_far=seconds_so_far)
     if not dry_run:
@@ -78,6 +83,7 @@ def begin(
         audit.save(folder.audit)
         record_pictures(source, audit, folder.pictures)
         save_colours(source, folder.colours)
+        record_names(folder.path, names_of_values({f.name: f.values for f in source.spec.factors}))
         config.save(folder.config)
         StoredPlan(request=request, plan=plan).save(folder.request)
     return OpenedRun(config, plan, source, audit)
