@@ -18,7 +18,7 @@ from latentbloom.fitting.opening.open_run import OpenedRun, plan_run
 from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.fitting.planning.planner import Plan
 from latentbloom.fitting.planning.speeds import Speeds
-from latentbloom.fitting.stages import Fitting
+from latentbloom.fitting.whole_run import Fitting
 from latentbloom.fitting.work import Training, Work
 from latentbloom.model.generator import Model
 from latentbloom.nn.autoencoders.build import build_autoencoder
@@ -120,7 +120,7 @@ class Machine(Work):
         self.clock.passes(seconds)
         self.spent[self.doing] = self.spent.get(self.doing, 0.0) + seconds
 
-    def measure(self, request, source, entries, size, channels):
+    def measure(self, request, source, entries, size, channels, *, several_processes=False):
         self.work(6.0 + 6.0 / self.speed)
         k = self.speed
         return "a clock", "fp32", Speeds(k * IMAGES[48], k * LATENTS[256], k * ENCODED[48])

@@ -169,7 +169,7 @@ class TestRun:
     def test_the_same_command_opens_the_same_pictures(
         self, call: CommandLine, run: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from latentbloom.fitting.stages import Fitting
+        from latentbloom.fitting.whole_run import Fitting
 
         opened: list[Any] = []
         monkeypatch.setattr(

@@ -26,7 +26,7 @@ def pictures(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run that was stopped in stage 1: it has begun, and nothing is trained."""
-    monkeypatch.setattr("latentbloom.fitting.stages.Fitting.run", lambda _, run, **__: run)
+    monkeypatch.setattr("latentbloom.fitting.whole_run.Fitting.run", lambda _, run, **__: run)
     fit(pictures, tmp_path / "run")
     return tmp_path / "run"
 

@@ -30,7 +30,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     """`fit` ends where training would begin."""
-    monkeypatch.setattr("latentbloom.fitting.stages.Fitting.run", lambda *_, **__: None)
+    monkeypatch.setattr("latentbloom.fitting.whole_run.Fitting.run", lambda *_, **__: None)
 
 
 def begin(pictures: Path, run: Path, **overrides: object) -> None:
@@ -121,7 +121,7 @@ class TestDryRun:
         words = [w for name, value in TINY.items() for w in (f"--{name}", json.dumps(value))]
         words = [word.strip('"').replace("null", "none") for word in words]
         command = ["-m", "latentbloom", "fit", str(pictures), "--out", str(run), *words]
-        start = "import latentbloom.fitting.stages as s; s.Fitting.run = lambda *_, **__: None"
+        start = "import latentbloom.fitting.whole_run as s; s.Fitting.run = lambda *_, **__: None"
         program = f"{start}; from latentbloom.cli.main import main; main({command[2:]!r})"
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
         subprocess.run([sys.executable, "-c", program], env=environment, check=True)

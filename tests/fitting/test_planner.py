@@ -11,6 +11,7 @@ import torch
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
+from latentbloom.device import make_accelerator
 from latentbloom.errors import ConfigError
 from latentbloom.fitting.planning.planner import make_plan
 from latentbloom.fitting.planning.speeds import Speeds, vae_gan_speeds
@@ -233,7 +234,9 @@ def test_the_speed_of_stage_1_is_that_of_whole_steps(
     monkeypatch.setattr("latentbloom.fitting.planning.speeds.seconds_of", timed)
     assert config.autoencoder is not None
     shape = config.autoencoder.model_copy(update={"size": 32, "channels": 1})
-    seen, encoded = vae_gan_speeds(config, shape, images, torch.device("cpu"), precision="fp32")
+    seen, encoded = vae_gan_speeds(
+        config, shape, images, torch.device("cpu"), make_accelerator("fp32")
+    )
     assert [name for name, _ in stepped] == ["Muon", "Muon", "AdamW"]
     assert seen == pytest.approx(8 * (0.25 / 2.0 + 0.75 / 6.0))
     assert encoded == pytest.approx(8 / 0.5)

@@ -13,7 +13,7 @@ from latentbloom.data.audit.table import audit_table
 from latentbloom.data.sources.open import open_source
 from latentbloom.errors import ConfigError
 from latentbloom.fitting.finish import _guard
-from latentbloom.fitting.stages import Fitting
+from latentbloom.fitting.whole_run import Fitting
 from latentbloom.runs.folder import RunFolder
 from tiny_run import make_pictures
 

@@ -10,6 +10,7 @@ from latentbloom.cli.settings import (
     add_all_settings,
     add_setting,
     add_source_settings,
+    find_setting,
     overrides_of,
     settings_table,
 )
@@ -65,6 +66,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_setting(often, "--hold-out", "data.hold_out")
     add_setting(often, "--perceptual", "vae_gan.perceptual")
     add_setting(often, "--seed", "train.seed")
+    often.add_argument(
+        "--processes",
+        dest="train.processes",
+        type=_processes,
+        default=argparse.SUPPRESS,
+        metavar="N|auto",
+        help="processes that train on this machine and share each batch (default: auto, as many "
+        "as are measured clearly faster than one)",
+    )
     add_all_settings(parser)
 
 
@@ -95,9 +105,14 @@ def run(args: argparse.Namespace) -> int:
         overrides=overrides,
         dry_run=args.dry_run,
         accept_changed_data=args.accept_changed_data,
+        several_processes=True,
         console=Console(),
     )
     return 0
+
+
+def _processes(text: str) -> int | None:
+    return None if text == "auto" else find_setting("train.processes").parse(text)
 
 
 class _HelpConfig(argparse.Action):

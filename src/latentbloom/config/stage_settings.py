@@ -163,6 +163,11 @@ class TrainSettings(Settings):
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         None, description="CPU threads that train; default one, unless more are measured faster"
     )
+    processes: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        None,
+        description="Processes on this machine that share each batch; default one, unless more "
+        "are measured faster",
+    )
     compile: bool | None = Field(
         None, description="Compile the transformer in stage 2; default for long training on a CPU"
     )

@@ -29,6 +29,7 @@ def fit(
     dry_run: bool = False,
     only_autoencoder: bool = False,
     accept_changed_data: bool = False,
+    several_processes: bool = False,
     console: Console | None = None,
 ) -> Model | None:
     """Train a model on a source and write everything about it to a run folder.
@@ -47,6 +48,9 @@ def fit(
         only_autoencoder: Stop after stage 1; the same call without it trains stage 2.
         accept_changed_data: Resume although pictures were added, removed, relabelled or moved
             since the run began. Without it such a run is refused.
+        several_processes: Train in several processes where `train.processes` is open and they are
+            measured faster, as the command line does. The new processes import the script that
+            calls this, so its calls must stand below `if __name__ == "__main__":`.
         console: Where to print; default the terminal.
 
     Returns:
@@ -64,18 +68,25 @@ def fit(
     folder = RunFolder(Path(out) if out else default_run(name))
     folder.check_free()
     if dry_run:
-        _dry_run(folder, request, began, console, accept_changed_data)
+        _dry_run(folder, request, began, console, accept_changed_data, several_processes)
         return None
 
     from latentbloom.fitting.opening.open_run import begin, resume
-    from latentbloom.fitting.stages import Fitting
+    from latentbloom.fitting.whole_run import Fitting
 
     fitting = Fitting(folder, console, began)
     with first_process_first():  # the others then find the run that it has begun
         if folder.started():
             run = resume(folder, request, console, accept_changed_data=accept_changed_data)
         else:
-            run = begin(folder, request, fitting.work, console, seconds_so_far=fitting.time.so_far)
+            run = begin(
+                folder,
+                request,
+                fitting.work,
+                console,
+                seconds_so_far=fitting.time.so_far,
+                several_processes=several_processes,
+            )
     return fitting.run(run, only_autoencoder=only_autoencoder)
 
 
@@ -111,7 +122,7 @@ def continue_training(
     from latentbloom.fitting.opening.extend import extend
     from latentbloom.fitting.opening.open_run import resume
     from latentbloom.fitting.opening.stored_plan import StoredPlan
-    from latentbloom.fitting.stages import Fitting
+    from latentbloom.fitting.whole_run import Fitting
 
     began = time.monotonic()
     console = _console(console)
@@ -132,6 +143,7 @@ def _dry_run(
     began: float,
     console: Console,
     accept_changed_data: bool,
+    several_processes: bool,
 ) -> None:
     """Print what `fit` would do. The first process does it alone, and waits for nobody."""
     if not is_first_process():
@@ -157,6 +169,7 @@ def _dry_run(
         console,
         seconds_so_far=lambda: time.monotonic() - began,
         dry_run=True,
+        several_processes=several_processes,
     )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentbloom.config import RunConfig
@@ -17,7 +15,6 @@ from latentbloom.fitting.planning.fair_share import FairShare, fair_share_of
 from latentbloom.fitting.previews import Previews
 from latentbloom.fitting.run_time import RunTime
 from latentbloom.fitting.stage_progress import StageProgress
-from latentbloom.fitting.training_sets import open_sets
 from latentbloom.fitting.work import Training, Work
 from latentbloom.nn.autoencoders.base import Autoencoder
 from latentbloom.nn.autoencoders.build import build_autoencoder
@@ -34,21 +31,20 @@ if TYPE_CHECKING:
 
     from latentbloom.fitting.opening.open_run import OpenedRun
     from latentbloom.fitting.planning.planner import Plan
-    from latentbloom.model.generator import Model
 
 
 class InterruptedFitError(Exception):
     """Ctrl-C was pressed; what was trained is saved."""
 
 
-class Fitting:
-    """One call of `fit`.
+class Stages:
+    """Trains both stages of a run in this process, together with those around it.
 
     Arguments:
         folder: The run folder.
         console: Where to print.
-        began: When the call began, by the clock.
-        work: What takes time; default the real work on that folder.
+        time: How much of the promised minutes is used.
+        work: What takes time.
         clock: Monotonic time in seconds.
     """
 
@@ -56,36 +52,35 @@ class Fitting:
         self,
         folder: RunFolder,
         console: Console,
-        began: float,
-        *,
-        work: Work | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        time: RunTime,
+        work: Work,
+        clock: Callable[[], float],
     ) -> None:
         self.folder = folder
         self.console = console
-        self.work = work or Work(folder, self._say)
+        self.time = time
+        self.work = work
         self.clock = clock
-        self.time = RunTime(folder, began, clock)
         self.interrupts = Interrupts(self._say)
         self.fair_share: FairShare | None = None
 
-    def run(self, run: OpenedRun, *, only_autoencoder: bool = False) -> Model | None:
-        """Train what is not trained yet, then score, draw and report.
+    def train(
+        self, run: OpenedRun, train: ImageSet, val: ImageSet, *, only_autoencoder: bool = False
+    ) -> bool:
+        """Train what is not trained yet.
 
         Arguments:
             run: What to train.
+            train: Training pictures.
+            val: Held-out pictures, may be empty.
             only_autoencoder: Stop after stage 1.
 
         Returns:
-            The model; None in every process but the first, after stage 1 alone, or when stopped
-            before there was one.
+            Whether training is complete; False when it was stopped.
         """
         config, plan = run.config, run.plan
-        finished = self._finished()
-        self.time.count_earlier_calls(plan)
         accelerator = make_accelerator(config.train.precision)
         self._check_batches(config, accelerator)
-        train, val = open_sets(config.data, run.source, run.audit)
         previews = Previews(self.folder.path, config, train, val, self._say)
         if accelerator.is_main_process and colours_found(run.source) is not None:
             previews.colours()
@@ -94,17 +89,13 @@ class Fitting:
             with self.interrupts.heard(), using_threads(config.train.threads):
                 autoencoder = self._autoencoder(config, plan, previews, accelerator)
                 plan = self._encode(config, plan, autoencoder, previews, accelerator)
-                if only_autoencoder:
-                    return None
-                self._denoiser(config, plan, previews, autoencoder, accelerator)
+                if not only_autoencoder:
+                    self._denoiser(config, plan, previews, autoencoder, accelerator)
         except InterruptedFitError:
-            return self._leave(train, val, accelerator)
-        if not accelerator.is_main_process:
-            return None
-        if finished:
-            self._say(f"{self.folder.path} is finished: nothing to do.")
-            return self.work.model()
-        return self.work.finish(train, val, self.time.left(config, plan), self.console)
+            if accelerator.is_main_process:
+                self._leave(train, val)
+            return False
+        return True
 
     def _autoencoder(
         self,
@@ -163,14 +154,14 @@ class Fitting:
         autoencoder: Autoencoder,
         accelerator: Accelerator,
     ) -> None:
-        if checkpoint_exists(self._final):
+        if checkpoint_exists(self.folder.final_denoiser):
             return
         training = self.work.diffusion(config, autoencoder, previews, accelerator)
         budget = _budget(config.train.diffusion_images, plan.diffusion_seconds)
         self._train(training, budget, config, accelerator, "Stage 2, diffusion")
         if accelerator.is_main_process:
             save_checkpoint(
-                self._final,
+                self.folder.final_denoiser,
                 {"model": training.stage.ema.module.state_dict()},
                 training.stage.meta(),
             )
@@ -204,21 +195,11 @@ class Fitting:
         if not position.done:
             raise InterruptedFitError
 
-    def _leave(self, train: ImageSet, val: ImageSet, accelerator: Accelerator) -> Model | None:
-        if not accelerator.is_main_process:
-            return None
+    def _leave(self, train: ImageSet, val: ImageSet) -> None:
         from latentbloom.fitting.finish import finish_early
 
-        model = finish_early(self.folder, train, val, self.console)
+        finish_early(self.folder, train, val, self.console)
         self._say(f"Stopped and saved in {self.folder.path}. The same command resumes from here.")
-        return model
-
-    @property
-    def _final(self) -> Path:
-        return self.folder.path / "conditional_diffusion_final"
-
-    def _finished(self) -> bool:
-        return StoredPlan.load(self.folder.request).finished and checkpoint_exists(self._final)
 
     def _after_a_step(self) -> bool:
         """Make room for other programs; whether Ctrl-C was pressed."""

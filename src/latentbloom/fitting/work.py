@@ -13,11 +13,13 @@ from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.device import default_device
 from latentbloom.fitting.encoding import latents_ready, open_latents, prepare_latents
+from latentbloom.fitting.opening.processes import in_group
 from latentbloom.fitting.planning.machine import measure_machine
 from latentbloom.fitting.planning.planner import models_to_time
-from latentbloom.fitting.planning.speeds import Speeds, measure_speeds
+from latentbloom.fitting.planning.speeds import Speeds, measure_speeds, time_together
 from latentbloom.fitting.planning.thread_choice import choose_threads
 from latentbloom.fitting.previews import Previews
+from latentbloom.fitting.workers import run_processes
 from latentbloom.model.warm_start import open_warm_start
 from latentbloom.nn.autoencoders.base import Autoencoder
 from latentbloom.runs.checkpoint import checkpoint_exists
@@ -71,6 +73,8 @@ class Work:
         entries: tuple[Entry, ...],
         size: int,
         channels: int,
+        *,
+        several_processes: bool = False,
     ) -> tuple[str, str, Speeds]:
         """Time this machine.
 
@@ -80,6 +84,7 @@ class Work:
             entries: Training pictures.
             size: Side of the pictures, in pixels.
             channels: 1 or 3.
+            several_processes: Time several processes, too, where the request leaves that open.
 
         Returns:
             The machine in words, the precision ("fp32" or "bf16"), and the speeds.
@@ -90,12 +95,20 @@ class Work:
         autoencoder, denoiser = models_to_time(request, size=size, channels=channels)
         few = entries[: request.vae_gan.batch_size]
         images = ImageSet(source, few, size=size, channels=channels, fit=request.data.fit)
+        models = request, autoencoder, denoiser, images, device, precision
+
+        def together(count: int, threads: int) -> Speeds:
+            found = run_processes(time_together, models, count=count, threads=threads)
+            if found is None:
+                raise KeyboardInterrupt
+            return found
+
+        may = several_processes or request.train.processes is not None
         speeds = choose_threads(
-            lambda: measure_speeds(
-                request, autoencoder, denoiser, images, device=device, precision=precision
-            ),
+            lambda: measure_speeds(*models),
             request,
             device,
+            together=together if may and not in_group() else None,
         )
         return machine.describe(), precision, speeds
 

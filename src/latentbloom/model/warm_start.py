@@ -149,7 +149,7 @@ def open_warm_start(run: Path | str) -> WarmStart:
     """
     folder = RunFolder(Path(run))
     folder.load_config()
-    final = folder.path / "conditional_diffusion_final"
+    final = folder.final_denoiser
     missing = [
         stage
         for stage, place in (("stage 1", folder.autoencoder), ("stage 2", final))

@@ -93,6 +93,11 @@ class RunFolder:
         return best if not checkpoint_exists(self.autoencoder) else self.autoencoder
 
     @property
+    def final_denoiser(self) -> Path:
+        """The trained denoiser, once stage 2 is complete."""
+        return self.path / "conditional_diffusion_final"
+
+    @property
     def denoiser(self) -> Path:
         """The finished denoiser, or the newest state of one in training.
 

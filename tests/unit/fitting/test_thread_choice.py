@@ -71,3 +71,43 @@ def test_threads_come_back_after_an_error() -> None:
     with pytest.raises(RuntimeError), using_threads(1):
         raise RuntimeError
     assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(
+    ("gain", "settings", "processes"),
+    [
+        (1.6, {}, 2),
+        (1.1, {}, 1),  # not worth a second process
+        (1.6, {"processes": 1}, 1),
+        (0.5, {"processes": 2}, 2),  # asked for
+        (1.6, {"minutes": None}, 1),  # must be repeatable
+        (1.6, {"minutes": 3.0}, 1),
+        (1.6, {"threads": 2}, 1),
+    ],
+)
+def test_several_processes_must_be_worth_it(
+    monkeypatch: pytest.MonkeyPatch, gain: float, settings: dict[str, object], processes: int
+) -> None:
+    monkeypatch.setattr(f"{choose_threads.__module__}._fits", lambda _: True)
+    started: list[tuple[int, int]] = []
+
+    def together(count: int, threads: int) -> Speeds:
+        started.append((count, threads))
+        return Speeds(images=60.0 * gain, latents=300.0 * gain, encoded=1000.0)
+
+    config = RunConfig().updated({f"train.{k}": v for k, v in settings.items()})
+    speeds = choose_threads(lambda: Speeds(60.0, 300.0, 1000.0), config, CPU, together=together)
+    assert speeds.processes == processes
+    assert set(started) <= {(2, 1)}
+    if processes == 2:
+        assert (speeds.threads, speeds.images) == (1, pytest.approx(60.0 * gain))
+
+
+def test_large_models_and_small_memories_keep_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(count: int, threads: int) -> Speeds:
+        raise AssertionError((count, threads))
+
+    slow = choose_threads(lambda: Speeds(4.0, 300.0, 9.0), RunConfig(), CPU, together=never)
+    monkeypatch.setattr(f"{choose_threads.__module__}._fits", lambda _: False)
+    full = choose_threads(lambda: Speeds(60.0, 300.0, 9.0), RunConfig(), CPU, together=never)
+    assert slow.processes == full.processes == 1

@@ -52,6 +52,7 @@ def begin(
     *,
     seconds_so_far: Callable[[], float],
     dry_run: bool = False,
+    several_processes: bool = False,
 ) -> OpenedRun:
     """Audit the pictures, make a plan and write both to the run folder.
 
@@ -65,6 +66,8 @@ def begin(
         console: Where to print.
         seconds_so_far: Seconds since `fit` was called.
         dry_run: Write nothing.
+        several_processes: Train in several processes where that is faster and the request leaves
+            it open.
 
     Raises:
         SourceError: The pictures cannot be trained on.
@@ -77,7 +80,15 @@ def begin(
     if not dry_run:  # better said before the audit than after it
         check_writable(next(p for p in (folder.path, *folder.path.parents) if p.exists()))
     source, audit = _audit(request, console)
-    config, plan = plan_run(request, source, audit, work, console, seconds_so_far=seconds_so_far)
+    config, plan = plan_run(
+        request,
+        source,
+        audit,
+        work,
+        console,
+        seconds_so_far=seconds_so_far,
+        several_processes=several_processes,
+    )
     if not dry_run:
         folder.path.mkdir(parents=True, exist_ok=True)
         audit.save(folder.audit)
@@ -97,6 +108,7 @@ def plan_run(
     console: Console,
     *,
     seconds_so_far: Callable[[], float],
+    several_processes: bool = False,
 ) -> tuple[RunConfig, Plan]:
     """Measure the machine, choose what the request leaves open, and print the plan."""
     if request.train.start_from:
@@ -106,11 +118,17 @@ def plan_run(
     entries = audit.kept(source.entries, "train")
     request = request.updated({"data.size": size, "data.channels": channels})
     with console.status("Measuring this machine ..."):
-        machine, precision, speeds = work.measure(request, source, entries, size, channels)
+        machine, precision, speeds = work.measure(
+            request, source, entries, size, channels, several_processes=several_processes
+        )
     speeds = replace(speeds, set_up=seconds_so_far())
     count = len(entries)
     config, plan = make_plan(request, speeds, count=count, size=size, channels=channels)
-    chosen = {"train.precision": precision, "train.threads": speeds.threads}
+    chosen = {
+        "train.precision": precision,
+        "train.threads": speeds.threads,
+        "train.processes": speeds.processes,
+    }
     config = config.updated(chosen)  # checks the chosen networks, too
     for line in describe_plan(config, plan, machine, count):
         console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
@@ -142,13 +160,19 @@ def resume(
     from latentbloom.data.sources.open import open_source
 
     stored = StoredPlan.load(folder.request)
-    changed = _differences(stored.request.model_dump(mode="json"), request.model_dump(mode="json"))
+    free = {"train": {"processes"}}  # any number of them continues a run
+    changed = _differences(
+        stored.request.model_dump(mode="json", exclude=free),
+        request.model_dump(mode="json", exclude=free),
+    )
     if changed:
         raise RunFolderError(
             f"{folder.path} is a run with other settings: {'; '.join(changed)}. Give the same "
             "settings to resume it, or another --out to begin a new run."
         )
     config = folder.load_config()
+    if request.train.processes is not None:
+        config = config.updated({"train.processes": request.train.processes})
     source = open_source(request.data, seed=request.train.seed, colours=folder.colours)
     audit = Audit.load(folder.audit)
 
@@ -170,6 +194,14 @@ def forget_latents(folder: RunFolder) -> None:
     """Make stage 2 encode the pictures again: their names are the same, their content is not."""
     for split in ("train", "val"):
         (folder.latents(split) / MANIFEST).unlink(missing_ok=True)
+
+
+def reopen(folder: RunFolder) -> OpenedRun:
+    """The run that another process has just opened and checked."""
+    from rich.console import Console
+
+    request = StoredPlan.load(folder.request).request
+    return resume(folder, request, Console(quiet=True), accept_changed_data=True)
 
 
 def _audit(request: RunConfig, console: Console) -> tuple[Source, Audit]:

@@ -12,10 +12,15 @@ def is_first_process() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def in_group() -> bool:
+    """Whether other processes train with this one."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 @contextmanager
 def first_process_first() -> Iterator[None]:
     """Run a block in the first process, and then in all others at once."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if not in_group():
         yield
         return
     from accelerate import PartialState

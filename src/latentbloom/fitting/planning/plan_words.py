@@ -19,6 +19,9 @@ def describe_plan(config: RunConfig, plan: Plan, machine: str, count: int) -> li
     data = config.data
     threads = config.train.threads
     trains = f"; trains with {plural(threads, 'thread')}" if threads else ""
+    if (config.train.processes or 1) > 1:
+        many = plural(config.train.processes or 1, "process", "processes")
+        trains = f"; trains in {many} of {plural(threads or 1, 'thread')}"
     return [
         f"Machine: {machine}{trains}.",
         f"Pictures: {data.size}x{data.size}, "

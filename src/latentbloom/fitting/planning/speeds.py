@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.device import can_compile, make_accelerator
 from latentbloom.fitting.planning.machine import seconds_of
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 MEASURE_SECONDS = 6.0  # that timing one model may take, when its steps are slow
 
@@ -29,6 +34,7 @@ class Speeds:
         set_up: Seconds that went before training: audit, measurement.
         compiles: Whether blocks can be compiled on this machine.
         threads: Threads that they were measured with and that the run uses; None leaves PyTorch's.
+        processes: Processes of so many threads that they were measured with.
     """
 
     images: float
@@ -37,6 +43,7 @@ class Speeds:
     set_up: float = 0.0
     compiles: bool = False
     threads: int | None = None
+    processes: int = 1
 
 
 def measure_speeds(
@@ -44,9 +51,10 @@ def measure_speeds(
     autoencoder: AutoencoderConfig,
     denoiser: DenoiserConfig,
     images: ImageSet,
-    *,
     device: torch.device,
     precision: str,
+    *,
+    together: bool = False,
 ) -> Speeds:
     """Time steps of two models, a few seconds in all.
 
@@ -57,14 +65,28 @@ def measure_speeds(
         images: A batch of pictures of the set.
         device: Where.
         precision: "fp32" or "bf16".
+        together: Time the steps that the processes around this one take together. Each of them
+            must call this. By default this process is timed alone, while the others wait.
     """
-    low = precision == "bf16"
+    accelerator = make_accelerator(precision, alone=not together)
     batch = config.diffusion.batch_size
-    latents = _denoiser_speed(batch, autoencoder, denoiser, images.spec, device, low)
+    latents = _denoiser_speed(batch, autoencoder, denoiser, images.spec, accelerator)
     if autoencoder.family == "pixel":
         return Speeds(0.0, latents, 0.0)  # U-Nets are not compiled
-    seen, encoded = vae_gan_speeds(config, autoencoder, images, device, precision=precision)
+    seen, encoded = vae_gan_speeds(config, autoencoder, images, device, accelerator)
     return Speeds(seen, latents, encoded, compiles=can_compile(device))
+
+
+def time_together(
+    config: RunConfig,
+    autoencoder: AutoencoderConfig,
+    denoiser: DenoiserConfig,
+    images: ImageSet,
+    device: torch.device,
+    precision: str,
+) -> Speeds:
+    """`measure_speeds` of the processes around this one, each of which calls this."""
+    return measure_speeds(config, autoencoder, denoiser, images, device, precision, together=True)
 
 
 def vae_gan_speeds(
@@ -72,8 +94,7 @@ def vae_gan_speeds(
     shape: AutoencoderConfig,
     images: ImageSet,
     device: torch.device,
-    *,
-    precision: str,
+    accelerator: Accelerator,
 ) -> tuple[float, float]:
     """Images a second that stage 1 sees, and that its autoencoder encodes.
 
@@ -89,23 +110,25 @@ def vae_gan_speeds(
     from latentbloom.train.loop import Trainer
     from latentbloom.train.stages.vae_gan import VaeGanStage
 
-    alone = make_accelerator(precision, alone=True)  # the other processes wait for the plan
     settings = config.vae_gan
-    stage = VaeGanStage(shape, settings, config.train, images, images, alone, say=lambda text: None)
+    stage = VaeGanStage(
+        shape, settings, config.train, images, images, accelerator, say=lambda text: None
+    )
     trainer = Trainer(
         stage,
         Budget(images=settings.batch_size),
         config.train,
-        alone,
+        accelerator,
         Path(),  # nothing is written
         MetricsLog(Path("metrics.jsonl"), enabled=False),
         StageProgress("", Console(quiet=True), enabled=False),
     )
 
+    # Processes that wait for each other must take the same number of steps.
+    limit = MEASURE_SECONDS / 2 if accelerator.num_processes == 1 else float("inf")
+
     def seconds_at(progress: float) -> float:
-        return seconds_of(
-            lambda: trainer.step(progress), device, repeats=3, limit=MEASURE_SECONDS / 2
-        )
+        return seconds_of(lambda: trainer.step(progress), device, repeats=3, limit=limit)
 
     early, late = seconds_at(0.0), seconds_at(1.0)
     share = settings.discriminator_start if settings.adversarial_weight else 1.0
@@ -115,7 +138,7 @@ def vae_gan_speeds(
 
     @torch.no_grad()
     def encode() -> None:
-        with alone.autocast():
+        with accelerator.autocast():
             model.encode_raw(batch)
 
     encoding = seconds_of(encode, device, repeats=3, limit=MEASURE_SECONDS / 2)
@@ -128,21 +151,23 @@ def _denoiser_speed(
     autoencoder: AutoencoderConfig,
     config: DenoiserConfig,
     spec: ConditionSpec,
-    device: torch.device,
-    low: bool,
+    accelerator: Accelerator,
 ) -> float:
     from latentbloom.nn.autoencoders.base import latent_shape_of
     from latentbloom.nn.backbones.kinds import build_backbone
 
-    shape = latent_shape_of(autoencoder)
-    model = build_backbone(config, spec, shape).to(device)
-    x = torch.randn(batch, *shape, device=device)
-    t = torch.rand(batch, device=device)
-    cond = {name: index.to(device) for name, index in spec.encode({}, batch).items()}
+    shape, device = latent_shape_of(autoencoder), accelerator.device
+    model: nn.Module = accelerator.prepare(build_backbone(config, spec, shape))
+    world = accelerator.num_processes
+    share = max(1, batch // world)
+    x = torch.randn(share, *shape, device=device)
+    t = torch.rand(share, device=device)
+    cond = {name: index.to(device) for name, index in spec.encode({}, share).items()}
 
     def step() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=low):
+        with accelerator.autocast():
             loss = model(x, t, cond).float().square().mean()
         loss.backward()
 
-    return batch / seconds_of(step, device, repeats=3, limit=MEASURE_SECONDS)
+    limit = MEASURE_SECONDS if world == 1 else float("inf")
+    return share * world / seconds_of(step, device, repeats=3, limit=limit)

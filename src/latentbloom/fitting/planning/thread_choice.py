@@ -1,4 +1,8 @@
-"""How many threads a CPU trains with: one is often as fast as two, and kinder to other programs."""
+"""How many threads and processes a CPU trains with.
+
+Two threads of one process are often no faster than one. Two processes of one thread, which share
+each batch and average their gradients, often are.
+"""
 
 from __future__ import annotations
 
@@ -15,28 +19,44 @@ from latentbloom.fitting.planning.speeds import Speeds
 LATENTS_AN_IMAGE = 6.0  # latents that stage 2 usually sees for each image of stage 1
 IDLE_COST = 1.05  # one thread may take this many times as long on an idle machine
 SHORTEST_MINUTES = 5.0  # a shorter run has no seconds to spare for timing twice
+MOST_PROCESSES = 4
+SEVERAL_COST = 0.87  # several processes must take at most this share of the time of one
+SLOWEST_IMAGES = 10.0  # a second; slower models are large, and use several threads well
+MEMORY = 2 << 30  # bytes that must be free for each process
+
+Together = Callable[[int, int], Speeds]
+"""Times both stages in so many new processes of so many threads each."""
 
 
 def choose_threads(
-    measure: Callable[[], Speeds], config: RunConfig, device: torch.device
+    measure: Callable[[], Speeds],
+    config: RunConfig,
+    device: torch.device,
+    *,
+    together: Together | None = None,
 ) -> Speeds:
-    """Time training with all threads and with one, and take one unless more are clearly faster.
+    """Time training with all threads, with one, and with several processes of few threads.
 
-    Nothing is timed twice where the choice is made: `train.threads` or OMP_NUM_THREADS is set,
-    there is a GPU or a single thread, or the budget is in images and the run must be repeatable.
+    One thread is taken unless more are clearly faster, and one process likewise. Nothing is timed
+    twice where the choice is made: `train.threads` or OMP_NUM_THREADS is set, there is a GPU or a
+    single thread, or the budget is in images and the run must be repeatable.
 
     Arguments:
         measure: Times both stages with the threads that PyTorch uses at the moment.
         config: The request.
         device: Where the run trains.
+        together: Times several processes; None where they must not be started.
 
     Returns:
-        The speeds with the threads that were chosen; `threads` is None where PyTorch's own
-        number stays.
+        The speeds with what was chosen; `threads` is None where PyTorch's own number stays.
     """
     train = config.train
     if device.type != "cpu":
         return measure()
+    if together is not None and (train.processes or 1) > 1:
+        count = train.processes or 1
+        threads = train.threads or max(1, torch.get_num_threads() // count)
+        return replace(together(count, threads), threads=threads, processes=count)
     if train.threads is not None:
         with using_threads(train.threads):
             return replace(measure(), threads=train.threads)
@@ -47,9 +67,23 @@ def choose_threads(
     every = measure()
     with using_threads(1):
         one = measure()
+    best = replace(every, threads=most)
     if _seconds(one) <= IDLE_COST * _seconds(every):
-        return replace(one, threads=1)
-    return replace(every, threads=most)
+        best = replace(one, threads=1)
+    count = min(most, MOST_PROCESSES)
+    small = best.latents if best.images == 0.0 else best.images
+    if together is None or train.processes == 1 or small < SLOWEST_IMAGES or not _fits(count):
+        return best
+    several = together(count, most // count)
+    if _seconds(several) <= SEVERAL_COST * _seconds(best):
+        return replace(several, threads=most // count, processes=count)
+    return best
+
+
+def _fits(processes: int) -> bool:
+    import psutil
+
+    return psutil.virtual_memory().available >= processes * MEMORY
 
 
 def _seconds(speeds: Speeds) -> float:

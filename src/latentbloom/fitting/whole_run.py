@@ -1,0 +1,130 @@
+"""One call of `fit`: train, in one process or several, then score, draw and report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latentbloom.data.imageset import ImageSet
+from latentbloom.errors import LatentbloomError
+from latentbloom.fitting.opening.processes import in_group, is_first_process
+from latentbloom.fitting.opening.stored_plan import StoredPlan
+from latentbloom.fitting.run_time import RunTime
+from latentbloom.fitting.stages import Stages
+from latentbloom.fitting.training_sets import open_sets
+from latentbloom.fitting.work import Work
+from latentbloom.runs.checkpoint import checkpoint_exists
+from latentbloom.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from latentbloom.fitting.opening.open_run import OpenedRun
+    from latentbloom.model.generator import Model
+
+
+class Fitting:
+    """One call of `fit`.
+
+    Arguments:
+        folder: The run folder.
+        console: Where to print.
+        began: When the call began, by the clock.
+        work: What takes time; default the real work on that folder.
+        clock: Monotonic time in seconds.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        console: Console,
+        began: float,
+        *,
+        work: Work | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder = folder
+        self.console = console
+        self.work = work or Work(folder, self._say)
+        self.time = RunTime(folder, began, clock)
+        self.stages = Stages(folder, console, self.time, self.work, clock)
+
+    def run(self, run: OpenedRun, *, only_autoencoder: bool = False) -> Model | None:
+        """Train what is not trained yet, then score, draw and report.
+
+        Arguments:
+            run: What to train.
+            only_autoencoder: Stop after stage 1.
+
+        Returns:
+            The model; None in every process but the first, after stage 1 alone, or when stopped
+            before there was one.
+        """
+        config, plan = run.config, run.plan
+        finished = self._finished()
+        self.time.count_earlier_calls(plan)
+        train, val = open_sets(config.data, run.source, run.audit)
+        if not self._train_all(run, train, val, only_autoencoder=only_autoencoder):
+            return self._stopped_model() if is_first_process() else None
+        if only_autoencoder or not is_first_process():
+            return None
+        if finished:
+            self._say(f"{self.folder.path} is finished: nothing to do.")
+            return self.work.model()
+        return self.work.finish(train, val, self.time.left(config, plan), self.console)
+
+    def _train_all(
+        self, run: OpenedRun, train: ImageSet, val: ImageSet, *, only_autoencoder: bool
+    ) -> bool:
+        """Train both stages, in processes of their own where the run wants several.
+
+        Returns:
+            Whether training is complete; False when it was stopped.
+        """
+        settings = run.config.train
+        count = min(settings.processes or 1, os.cpu_count() or 1)
+        if count == 1 or in_group() or checkpoint_exists(self.folder.final_denoiser):
+            return self.stages.train(run, train, val, only_autoencoder=only_autoencoder)
+        from latentbloom.fitting.workers import run_processes
+
+        args = self.folder.path, self.time.began, only_autoencoder
+        threads = settings.threads or 1
+        return bool(run_processes(train_in_group, args, count=count, threads=threads))
+
+    def _stopped_model(self) -> Model | None:
+        """The model as far as it was trained; None before stage 2 has begun."""
+        with contextlib.suppress(LatentbloomError):
+            return self.work.model()
+        return None
+
+    def _finished(self) -> bool:
+        return StoredPlan.load(self.folder.request).finished and checkpoint_exists(
+            self.folder.final_denoiser
+        )
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False)
+
+
+def train_in_group(folder: Path, began: float, only_autoencoder: bool) -> bool:
+    """`Fitting.train` of the run that a folder holds, in one of several new processes.
+
+    Arguments:
+        folder: The run folder.
+        began: When the call of `fit` began, by the clock that all processes share.
+        only_autoencoder: Stop after stage 1.
+    """
+    from rich.console import Console
+
+    from latentbloom.fitting.opening.open_run import reopen
+
+    run = RunFolder(folder)
+    opened = reopen(run)
+    fitting = Fitting(run, Console(quiet=not is_first_process()), began)
+    fitting.time.count_earlier_calls(opened.plan)
+    train, val = open_sets(opened.config.data, opened.source, opened.audit)
+    return fitting.stages.train(opened, train, val, only_autoencoder=only_autoencoder)
