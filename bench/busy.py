@@ -27,7 +27,6 @@ from rich.table import Table
 from bench.pieces import keep, this_command
 from latentbloom.config import TrainSettings
 from latentbloom.fitting.planning.fair_share import CHECK_SECONDS, FairShare, fair_share_of
-from latentbloom.threads import FIT_SPIN_COUNT
 
 WAYS: dict[str, dict[str, str]] = {
     "as OpenMP does by itself": {"GOMP_SPINCOUNT": "300000"},
@@ -36,7 +35,7 @@ WAYS: dict[str, dict[str, str]] = {
     "spin 1,000": {"GOMP_SPINCOUNT": "1000"},
     "passive": {"OMP_WAIT_POLICY": "PASSIVE"},
     "one thread": {"OMP_NUM_THREADS": "1"},
-    "as `fit` does": {"GOMP_SPINCOUNT": str(FIT_SPIN_COUNT)},
+    "as `fit` does": {},
 }
 FAIR_SHARE = "as `fit` does"  # one thread while other programs use the machine
 BUSY_LOOPS = 2

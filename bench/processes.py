@@ -78,9 +78,10 @@ def main() -> int:
     if args.json is not None:
         seconds = time.monotonic() - began
         command = this_command("bench.processes")
+        asked = {"repeats": args.repeats}
         keep(
             args.json,
-            {"repeats": args.repeats},
+            asked,
             {"speeds": found},
             command=command,
             seconds=seconds,

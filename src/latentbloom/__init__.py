@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from latentbloom import errors
-from latentbloom.threads import FIT_SPIN_COUNT, SPIN_COUNT, bound_spinning
+from latentbloom.threads import bound_spinning
 from latentbloom.version import __version__
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def audit(
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'latentbloom' has no attribute '{name}'")
-    bound_spinning(FIT_SPIN_COUNT if name == "fit" else SPIN_COUNT)
+    if name != "fit":  # which decides by its settings
+        bound_spinning()
     module, attribute = _LAZY[name]
     value = getattr(import_module(module), attribute)
     globals()[name] = value  # the next access is a plain one

@@ -8,11 +8,8 @@ import sys
 SPIN_COUNT = 10_000
 """Turns that a waiting thread spins before it sleeps; about half a millisecond."""
 
-FIT_SPIN_COUNT = 100_000
-"""The same for `fit`, which takes one thread while other programs use the machine."""
 
-
-def bound_spinning(count: int = SPIN_COUNT) -> None:
+def bound_spinning() -> None:
     """Have waiting threads spin for a short time only. Call this before PyTorch is loaded.
 
     GNU's OpenMP lets a thread that has finished its share spin 300,000 times, some 15 ms on a
@@ -20,9 +17,9 @@ def bound_spinning(count: int = SPIN_COUNT) -> None:
     running at all, and each of the thousands of waits in a training step costs a time slice.
     `python -m bench.busy` measures it. What the environment says already stays.
 
-    Arguments:
-        count: Turns that a thread spins at most.
+    `fit` with minutes does not call this: it takes one thread while other programs use the machine,
+    and one thread waits for nobody.
     """
     if "torch" in sys.modules or "OMP_WAIT_POLICY" in os.environ:
         return
-    os.environ.setdefault("GOMP_SPINCOUNT", str(count))
+    os.environ.setdefault("GOMP_SPINCOUNT", str(SPIN_COUNT))

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from latentbloom.threads import FIT_SPIN_COUNT, SPIN_COUNT
+from latentbloom.threads import SPIN_COUNT
 
 READ = "import os; print(os.environ.get('GOMP_SPINCOUNT'))"
 
@@ -29,7 +29,20 @@ def test_the_command_line_bounds_spinning_before_torch_is_loaded() -> None:
 def test_python_bounds_it_when_a_function_is_first_asked_for() -> None:
     assert spin_count_after("import latentbloom") == "None"
     assert spin_count_after("import latentbloom; latentbloom.load") == str(SPIN_COUNT)
-    assert spin_count_after("import latentbloom; latentbloom.fit") == str(FIT_SPIN_COUNT)
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--minutes", "9"], "None"),
+        ([], "None"),
+        (["--images-1", "9", "--images-2", "9"], str(SPIN_COUNT)),
+    ],
+)
+def test_fit_bounds_it_where_it_may_not_change_its_threads(options: list[str], found: str) -> None:
+    words = ["fit", "no such folder", "--out", "no-run", *options]
+    code = f"from latentbloom.cli.main import main; main({words!r})"
+    assert spin_count_after(code) == found
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ from latentbloom.cli.settings import (
     settings_table,
 )
 from latentbloom.config.settings_base import MOST_MINUTES
+from latentbloom.threads import bound_spinning
+
+AUTO = "auto"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,12 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_setting(often, "--seed", "train.seed")
     often.add_argument(
         "--processes",
-        dest="train.processes",
         type=_processes,
-        default=argparse.SUPPRESS,
         metavar="N|auto",
-        help="processes that train on this machine and share each batch (default: auto, as many "
-        "as are measured clearly faster than one)",
+        help="processes that train on this machine and share each batch (default: 1; auto: as "
+        "many as are measured clearly faster than one)",
     )
     add_all_settings(parser)
 
@@ -89,8 +90,12 @@ def run(args: argparse.Namespace) -> int:
         {"train.vae_gan_images", "train.vae_gan_epochs"},
         {"train.diffusion_images", "train.diffusion_epochs"},
     )
+    if isinstance(args.processes, int):
+        overrides["train.processes"] = args.processes
     if args.minutes is None and all(either & overrides.keys() for either in budgets):
         overrides.setdefault("train.minutes", None)  # the images alone say when to end
+    if overrides.get("train.minutes", 0.0) is None:
+        bound_spinning()  # such a run keeps its threads while other programs use the machine
 
     from rich.console import Console
 
@@ -105,14 +110,14 @@ def run(args: argparse.Namespace) -> int:
         overrides=overrides,
         dry_run=args.dry_run,
         accept_changed_data=args.accept_changed_data,
-        several_processes=True,
+        several_processes=args.processes == AUTO,
         console=Console(),
     )
     return 0
 
 
-def _processes(text: str) -> int | None:
-    return None if text == "auto" else find_setting("train.processes").parse(text)
+def _processes(text: str) -> int | str:
+    return AUTO if text == AUTO else find_setting("train.processes").parse(text)
 
 
 class _HelpConfig(argparse.Action):

@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from latentbloom.errors import LatentbloomError
-from latentbloom.threads import FIT_SPIN_COUNT, SPIN_COUNT, bound_spinning
+from latentbloom.threads import bound_spinning
 from latentbloom.version import __version__
 from latentbloom.words import did_you_mean, visible
 
@@ -77,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an odd name must not end a run
     words = sys.argv[1:] if argv is None else list(argv)
-    bound_spinning(FIT_SPIN_COUNT if "fit" in words[:1] else SPIN_COUNT)
+    if "fit" not in words[:1]:  # which decides by its settings
+        bound_spinning()
     try:
         return _run(words)
     except LatentbloomError as error:

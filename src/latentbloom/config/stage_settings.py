@@ -165,8 +165,8 @@ class TrainSettings(Settings):
     )
     processes: Annotated[int, Field(ge=1, le=64)] | None = Field(
         None,
-        description="Processes on this machine that share each batch; default one, unless more "
-        "are measured faster",
+        description="Processes on this machine that share each batch; default one, or with "
+        "--processes auto as many as are measured faster",
     )
     compile: bool | None = Field(
         None, description="Compile the transformer in stage 2; default for long training on a CPU"

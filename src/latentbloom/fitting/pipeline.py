@@ -49,7 +49,7 @@ def fit(
         accept_changed_data: Resume although pictures were added, removed, relabelled or moved
             since the run began. Without it such a run is refused.
         several_processes: Train in several processes where `train.processes` is open and they are
-            measured faster, as the command line does. The new processes import the script that
+            measured faster, as with `--processes auto`. The new processes import the script that
             calls this, so its calls must stand below `if __name__ == "__main__":`.
         console: Where to print; default the terminal.
 
