@@ -15,17 +15,23 @@ import numpy as np
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import SourceOptions
 from latentbloom.data.reading import Picture
-from latentbloom.data.sources.base import Entry, FileSource, SetAside, refuse_odd
+from latentbloom.data.sources.base import Entry, FileSource, SetAside
 from latentbloom.data.sources.labels.names import NO_YES, natural_key
 from latentbloom.data.sources.options import parse_factors
+from latentbloom.data.sources.published.celeba_files import (
+    ARCHIVE,
+    FOLDER,
+    CelebaFiles,
+    find_files,
+)
 from latentbloom.data.sources.published.celeba_lists import (
     Attributes,
     read_attributes,
+    read_mapping,
     read_partition,
 )
 from latentbloom.data.sources.published.downloads import (
     fetch,
-    holds_pictures,
     match_files,
     unpack,
 )
@@ -48,8 +54,6 @@ ATTRIBUTES = (
 
 _USUAL = ("smiling",)
 _WIDTH, _HEIGHT = 178, 218
-_FOLDER = "img_align_celeba"
-_ARCHIVE = f"{_FOLDER}.zip"
 
 
 def is_aligned(width: int, height: int) -> bool:
@@ -96,23 +100,6 @@ class AlignedFaces(FileSource):
         return Picture(pixels, picture.mode, whole, whole)
 
 
-@dataclass(frozen=True)
-class _Files:
-    """What was found of CelebA, each None when it is missing.
-
-    Arguments:
-        pictures: Folder that holds the pictures themselves.
-        attributes: list_attr_celeba, as text or CSV.
-        partition: list_eval_partition, likewise.
-        archive: The pictures, still packed.
-    """
-
-    pictures: Path | None
-    attributes: Path | None
-    partition: Path | None
-    archive: Path | None
-
-
 def open_celeba(options: SourceOptions, seed: int) -> FileSource:
     """List CelebA's pictures with the attributes asked for, "smiling" when nothing is said.
 
@@ -127,10 +114,10 @@ def open_celeba(options: SourceOptions, seed: int) -> FileSource:
     wanted = parse_factors(options.factors) or _USUAL
     _check_attributes(wanted)
     root = Path(options.root).expanduser()
-    files = _find(root)
+    files = find_files(root)
     if files.pictures is None or files.attributes is None:
         fetch(_what_is_missing(files, root), lambda: _download(files, root), _how_to_get(root))
-        files = _find(root)
+        files = find_files(root)
     if files.pictures is None or files.attributes is None:
         raise SourceError(f"{_what_is_missing(files, root)}\n{_how_to_get(root)}")
     table = read_attributes(files.attributes, wanted)
@@ -140,39 +127,39 @@ def open_celeba(options: SourceOptions, seed: int) -> FileSource:
             f"None of the {len(table.rows):,} pictures that {files.attributes} names is in "
             f"{files.pictures}. {' '.join(table.notes)}".rstrip()
         )
-    entries, more_aside, more_notes = _entries(found, table, files.partition, options, seed)
+    entries, more_aside, more_notes = _entries(found, table, files, options, seed)
     unusable = {row.name for row in table.set_aside}  # their rows cannot be understood
     aside = [*table.set_aside, *(one for one in aside if one.name not in unusable), *more_aside]
-    return AlignedFaces(
-        name="celeba",
-        spec=ConditionSpec(tuple(Factor(name, NO_YES) for name in wanted)),
-        entries=tuple(sorted(entries, key=lambda entry: natural_key(entry.name))),
-        notes=(
-            *table.notes,
-            *notes,
-            *more_notes,
-            f"Cropped to the central {options.crop} pixels (--crop).",
-        ),
-        set_aside=tuple(aside),
-        crop=options.crop,
-    )
+    spec = ConditionSpec(tuple(Factor(name, NO_YES) for name in wanted))
+    ordered = tuple(sorted(entries, key=lambda entry: natural_key(entry.name)))
+    said = (*table.notes, *notes, *more_notes)
+    if files.hq:
+        said = (*said, f"These are the pictures of CelebA-HQ in {files.pictures}, used whole.")
+        return FileSource("celeba", spec, ordered, said, tuple(aside))
+    said = (*said, f"Cropped to the central {options.crop} pixels (--crop).")
+    return AlignedFaces("celeba", spec, ordered, said, tuple(aside), crop=options.crop)
 
 
 def _entries(
     found: dict[str, Path],
     table: Attributes,
-    partition: Path | None,
+    files: CelebaFiles,
     options: SourceOptions,
     seed: int,
 ) -> tuple[list[Entry], list[SetAside], list[str]]:
     """The pictures with their splits."""
     names, aside = list(found), []
-    if partition is None:
+    partition = files.partition
+    if partition is None or (files.hq and files.mapping is None):
         labels = [table.rows[name] for name in names]
-        why = "list_eval_partition is not there"
+        lacking = "CelebA-HQ-to-CelebA-mapping.txt" if partition else "list_eval_partition"
+        why = f"{lacking} is not there"
         splits, notes = split_by_hash(names, labels, options, seed, why)
     else:
         said = read_partition(partition)
+        if files.mapping is not None:
+            origin = read_mapping(files.mapping)
+            said = {n: said[o] for n in names if (o := origin.get(Path(n).stem)) in said}
         reason = f"{partition.name} gives it no split (0, 1 or 2)"
         aside = [SetAside(name, reason) for name in names if name not in said]
         names = [name for name in names if name in said]
@@ -193,32 +180,7 @@ def _check_attributes(wanted: tuple[str, ...]) -> None:
             )
 
 
-def _find(root: Path) -> _Files:
-    """Look in the places where people and programs unpack CelebA."""
-    bases = (root / "celeba", root / "CelebA", root)
-    places = [base / inner for base in bases for inner in ("", "Anno", "Eval", "Img")]
-    folders = (
-        place / folder / nested
-        for place in places
-        for folder in (_FOLDER, f"{_FOLDER}_png")
-        for nested in ("", folder)
-    )
-
-    def file(*names: str) -> Path | None:
-        candidates = [place / name for place in places for name in names]
-        for path in candidates:
-            refuse_odd(path)
-        return next((path for path in candidates if path.is_file()), None)
-
-    return _Files(
-        pictures=next((folder for folder in folders if holds_pictures(folder)), None),
-        attributes=file("list_attr_celeba.txt", "list_attr_celeba.csv"),
-        partition=file("list_eval_partition.txt", "list_eval_partition.csv"),
-        archive=file(_ARCHIVE),
-    )
-
-
-def _download(files: _Files, root: Path) -> None:
+def _download(files: CelebaFiles, root: Path) -> None:
     """Fetch what is missing, the small files first, so that a quota is met before 1.4 GB.
 
     The partition is a gain where something is fetched anyway, and no reason to fetch.
@@ -232,17 +194,17 @@ def _download(files: _Files, root: Path) -> None:
     missing = {
         "list_attr_celeba.txt": attributes,
         "list_eval_partition.txt": files.partition is None and (attributes or archive),
-        _ARCHIVE: archive,
+        ARCHIVE: archive,
     }
     known = {name: (drive, md5) for drive, md5, name in CelebA.file_list}
     for name in (name for name, is_missing in missing.items() if is_missing):
         drive, md5 = known[name]
         download_file_from_google_drive(drive, folder, name, md5)
     if files.pictures is None:
-        unpack(files.archive or folder / _ARCHIVE, _FOLDER)
+        unpack(files.archive or folder / ARCHIVE, FOLDER)
 
 
-def _what_is_missing(files: _Files, root: Path) -> str:
+def _what_is_missing(files: CelebaFiles, root: Path) -> str:
     missing = [
         word
         for word, found in (
@@ -260,7 +222,7 @@ def _how_to_get(root: Path) -> str:
         f"Get img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from\n"
         f"  {PAGE}\n"
         "(Align&Cropped Images, Anno and Eval of its download links) and put them here:\n"
-        f"  {folder / _FOLDER}/000001.jpg and so on, unpacked\n"
+        f"  {folder / FOLDER}/000001.jpg and so on, unpacked\n"
         f"  {folder / 'list_attr_celeba.txt'}\n"
         f"  {folder / 'list_eval_partition.txt'} (may be missing)\n"
         "If they lie elsewhere, name that folder with --root."
