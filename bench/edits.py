@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 
 from bench.tables import table
+from latentbloom.data.pixels import to_float, to_uint8
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.features.extractor import FeatureExtractor, in_batches
 from latentbloom.evaluate.measures.classifier import ConditionClassifier
@@ -38,7 +39,8 @@ from latentbloom.evaluate.measures.fidelity import map_distance
 from latentbloom.evaluate.reference import prepare_reference
 from latentbloom.evaluate.run_sets import sets_of_run
 from latentbloom.files import write_json
-from latentbloom.model.editing.methods import METHODS
+from latentbloom.model.editing.edit_records import EditRecords
+from latentbloom.model.editing.methods import METHODS, LatentEdit
 from latentbloom.model.generator import Model, load
 from latentbloom.runs.folder import RunFolder
 
@@ -123,6 +125,35 @@ def choose(held: Held, factor: str, value: str | None, n: int) -> tuple[list[int
     return rows[:n], goals[:n]
 
 
+def null_edit(
+    model: Model,
+    edits: EditRecords,
+    *,
+    method: str,
+    strength: float,
+    raw: bool = False,
+    guidance: float | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """Pictures (N, C, H, W) after a method's edit to what they show already.
+
+    `model.edit` does not edit such pictures at all; this is what the method itself would do.
+    """
+    how = METHODS[method]
+    w = how.guidance if guidance is None else guidance
+    found = []
+    for edit in edits:
+        cond = {k: v.to(model.device) for k, v in model.spec.encode(edit.source, 1).items()}
+        job = LatentEdit(edit.z.to(model.device), cond, cond, strength, w, seed)
+        found.append(how.run(model, job).float().cpu())
+    z = torch.stack([edit.z for edit in edits])
+    after = model.decode(torch.stack(found))
+    if raw:
+        return to_uint8(after)
+    x = to_float(torch.from_numpy(np.stack([edit.original for edit in edits])))
+    return to_uint8(x.permute(0, 3, 1, 2) + after - model.decode(z))
+
+
 def measure(
     model: Model,
     held: Held,
@@ -157,12 +188,7 @@ def measure(
         source=[e.cond for e in edits],
         **options,
     )
-    same = model.edit(
-        pixels,
-        [{factor: e.source[factor]} for e in edits],
-        source=[e.source for e in edits],
-        **options,
-    )
+    same = null_edit(model, edits, **options)
     before, _ = named(held, pixels)
     after, features = named(held, edits.pixels)
     pool = held.pixels[:POOL]
@@ -188,7 +214,7 @@ def measure(
         "worst drift": max(drifts.values(), default=0.0),
         "own features": own_nearest(pool_features, features, rows),
         "own pixels": own_nearest(pool_flat, flat, rows),
-        "null": error_of(same.pixels, pixels),
+        "null": error_of(same, pixels),
         "back": error_of(back.pixels, pixels),
         "distance": float(torch.cat(apart).mean()),
         "seconds": seconds,

@@ -77,8 +77,7 @@ def test_a_folder_with_a_broken_file(
     assert all(size_of(out / name) == (32, 32) for name in names)
     assert f"{photos / 'fits.png'}: colour blue to red: {out / names[0]}\n" in said
     assert (
-        "  As in training: cropped to the central square and resized from 90 x 120 to 32 x 32 "
-        "pixels.\n"
+        "  As in training: cropped to the central square and resized from 90x120 to 32x32 pixels.\n"
     ) in said
     assert "  As in training: grey made three channels. The picture is grey, and the model" in said
     assert said.endswith(f"3 pictures in {out}, 1 failed\n")

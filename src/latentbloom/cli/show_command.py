@@ -124,6 +124,7 @@ _NAMES = (
     "guidance",
     "path",
     "map",
+    "edits",
     "animation",
 )
 

@@ -35,17 +35,21 @@ class FittedPicture:
         return " ".join([done, *self.warnings]).strip()
 
 
-def fit_picture(pixels: np.ndarray, data: DataSettings) -> FittedPicture:
+def fit_picture(
+    pixels: np.ndarray, data: DataSettings, *, full_size: tuple[int, int] | None = None
+) -> FittedPicture:
     """Crop a picture and bring it to size and channels as the pictures of a run were.
 
     Arguments:
         pixels: uint8 (H, W, C), C in {1, 3}, upright.
         data: The run's settings; `size` and `channels` are known once it has begun.
+        full_size: Width and height in the file, where only a fraction was decoded.
     """
     assert data.size is not None
     assert data.channels is not None
     changes, warnings = [], []
     height, width = pixels.shape[:2]
+    full_size = full_size or (width, height)
     if data.source == "celeba" and is_aligned(width, height):
         pixels = crop_aligned(pixels, data.crop)
         changes.append(f"cropped to the face ({data.crop} of 178 pixels)")
@@ -60,11 +64,13 @@ def fit_picture(pixels: np.ndarray, data: DataSettings) -> FittedPicture:
             "its own: only the data set has the outlines that are needed."
         )
     height, width = pixels.shape[:2]
-    if height != width:
-        squeezed = data.fit == "squeeze"
-        changes.append("squeezed into a square" if squeezed else "cropped to the central square")
+    if height != width and data.fit == "crop":
+        changes.append("cropped to the central square")
+        height = width = min(height, width)
     if (height, width) != (data.size, data.size):
-        changes.append(f"resized from {width} x {height} to {data.size} x {data.size} pixels")
+        whole = "x".join(map(str, full_size))
+        squeezed = "" if height == width else "squeezed into a square and "
+        changes.append(f"{squeezed}resized from {whole} to {data.size}x{data.size} pixels")
     square = fit_square(pixels, data.size, fit=data.fit)
     if square.shape[-1] != data.channels:
         changes.append("colour made grey" if data.channels == 1 else "grey made three channels")
@@ -82,4 +88,5 @@ def read_fitted(path: Path, data: DataSettings) -> FittedPicture:
     """
     # Twice the side that is needed before a crop to 108 of 178 pixels, the closest there is.
     side = None if data.size is None else 2 * data.size
-    return fit_picture(read_picture(path, size=side).pixels, data)
+    picture = read_picture(path, size=side)
+    return fit_picture(picture.pixels, data, full_size=(picture.width, picture.height))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from latentbloom.commands import command_line
 from latentbloom.errors import LatentbloomError
 from latentbloom.figures.from_model import (
+    edits,
     interpolation,
     nearest,
     reconstructions,
@@ -88,6 +89,7 @@ DRAWINGS: dict[str, Drawing] = {
     "map": Drawing(
         "latents of pictures and samples, by PCA and t-SNE", latent_map.draw_latent_map, _VAL
     ),
+    "edits": Drawing("real pictures with one condition changed", edits.draw_edits, _VAL),
     "animation": Drawing("animation from noise to picture", films.draw_animations, _MODEL),
 }
 """In drawing order: slow ones last, so that a time limit cuts few."""

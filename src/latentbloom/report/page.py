@@ -16,7 +16,12 @@ from latentbloom.report.facts import date_words, state_of
 from latentbloom.report.map_section import map_section
 from latentbloom.report.run_files import RunFiles, read_run
 from latentbloom.report.score_section import score_section
-from latentbloom.report.steps_section import grids_section, neighbour_section, steps_section
+from latentbloom.report.steps_section import (
+    edit_section,
+    grids_section,
+    neighbour_section,
+    steps_section,
+)
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -34,6 +39,7 @@ _PARTS: tuple[Callable[[RunFiles], sections.Section], ...] = (
     sections.sample_section,
     steps_section,
     grids_section,
+    edit_section,
     map_section,
     neighbour_section,
     sections.curve_section,

@@ -1,4 +1,4 @@
-"""Sections about sampling: denoising steps, grids, and nearest training pictures."""
+"""Sections about sampling: denoising steps, grids, edits, and nearest training pictures."""
 
 from __future__ import annotations
 
@@ -66,6 +66,24 @@ def grids_section(run: RunFiles) -> Section:
         section.blocks.append(Block(heading, str(sheet.about.get("note", "")), rows))
     if not section.blocks:
         section.missing.append("There are no grids of factors, interpolation or guidance yet.")
+    return section
+
+
+def edit_section(run: RunFiles) -> Section:
+    """Held-out pictures with one condition changed."""
+    section = Section("edits", "Real pictures, edited", short="Edits")
+    sheet = Sheet.load(run.path, "edits")
+    if sheet is None:
+        section.missing.append("No real pictures have been edited yet.")
+        return section
+    rows = sheet_rows(sheet, "Edit")
+    rows["heads"] = sheet.about.get("heads", [])
+    rows["all"] = True
+    rows["captions"] = True
+    for r, row in enumerate(rows["rows"]):
+        known = sheet.pictures[r * sheet.cols : (r + 1) * sheet.cols]
+        row["captions"] = [str(p.get("caption", "")) for p in known]
+    section.blocks.append(Block("", str(sheet.about.get("note", "")), rows))
     return section
 
 

@@ -19,7 +19,7 @@ from latentbloom.figures.from_model.interpolation import Blended
 from latentbloom.figures.maps.latent_points import real_latents
 from latentbloom.figures.maps.projection import class_centres, principal_components, tsne
 from latentbloom.figures.paths.states import states_between
-from latentbloom.figures.scene import MissingPiece, Scene
+from latentbloom.figures.scene import MissingPiece, Scene, spread_indices
 from latentbloom.figures.sheets import Sheet
 from latentbloom.model.autoencoder import AutoencoderModel
 from latentbloom.model.generator import Model
@@ -231,3 +231,23 @@ def test_before_stage_2_the_autoencoder_is_shown(
     assert sheet is not None
     assert "samples (rings)" not in sheet.about["note"]
     assert missing["samples"] == "there is no denoiser yet: stage 2 makes it"
+
+
+def test_edits_stand_beside_their_originals(
+    drawn: Path, model: Model, splits: dict[str, ImageSet]
+) -> None:
+    sheet = Sheet.load(drawn, "edits")
+    assert sheet is not None
+    assert sheet.about["heads"] == ["original", "colour changed", "height changed"]
+    val = splits["val"]
+    chosen = spread_indices(len(val), len(sheet.rows), 0)
+    words = val.spec.words(val.cond(chosen))
+    flip = {"blue": "red", "red": "blue", "high": "low", "low": "high"}
+    for r, index in enumerate(chosen):
+        row, captions = sheet.row(r), [p["caption"] for p in sheet.pictures[3 * r : 3 * r + 3]]
+        image = val.images([index])
+        assert np.array_equal(row[0], image[0].permute(1, 2, 0).numpy())
+        colour, height = words[r]["colour"], words[r]["height"]
+        assert captions == [f"{colour}, {height}", flip[colour], flip[height]]
+    wanted = model.edit(image, {"height": flip[height]}, source=words[-1])
+    assert np.array_equal(row[2], wanted[0].image)

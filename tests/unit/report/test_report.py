@@ -241,3 +241,15 @@ def test_the_card_links_the_figures_that_are_there(drawn: Path) -> None:
 def test_words_for_numbers() -> None:
     assert [duration(s) for s in (40, 600, 7500)] == ["40 s", "10 min", "2 h 5 min"]
     assert [plural(n, "picture") for n in (1, 2000)] == ["1 picture", "2,000 pictures"]
+
+
+def test_edits_have_a_section_with_a_word_under_each(drawn: Path) -> None:
+    text = write_report(drawn).read_text(encoding="utf-8")
+    section = text.split('id="edits"')[1].split("</section>")[0]
+    assert "Real pictures, edited" in section
+    sheet = Sheet.load(drawn, "edits")
+    assert sheet is not None
+    assert section.count("<figcaption>") == len(sheet.pictures) > 0
+    assert "<span>colour changed</span>" in section
+    (drawn / "figures" / "data" / "edits.json").unlink()
+    assert "No real pictures have been edited yet." in write_report(drawn).read_text("utf-8")

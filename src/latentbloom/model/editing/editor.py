@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from latentbloom.conditions import ANY
-from latentbloom.data.pixels import to_float, to_uint8
-from latentbloom.errors import ConditionError, ConfigError, check_count, check_number
+from latentbloom.data.pixels import to_uint8
+from latentbloom.errors import check_count, check_number
 from latentbloom.model.editing.centres import Directions, directions_of
+from latentbloom.model.editing.edit_input import (
+    Words,
+    check_pictures,
+    require_values,
+    rows_of_words,
+)
 from latentbloom.model.editing.edit_records import EditRecord, EditRecords
 from latentbloom.model.editing.methods import LatentEdit, find_method
 from latentbloom.model.editing.morph import morph
@@ -21,8 +27,6 @@ from latentbloom.model.latent_model import LatentModel
 
 if TYPE_CHECKING:
     from latentbloom.conditions import Cond
-
-Words: TypeAlias = "Mapping[str, str] | Sequence[Mapping[str, str]]"
 
 STRENGTH = 0.6
 STRIP = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -106,24 +110,22 @@ class EditingModel(LatentModel):
         strengths = [check_number("strength", s, least=0, most=1) for s in strengths]
         w = check_number("guidance", how.guidance if guidance is None else guidance, least=0)
         seed = check_count("seed", seed, least=None)
-        x = self._pictures(images)
-        asked = self._words("to", to, len(x))
-        for words in asked:
-            if not words or ANY in words.values():
-                raise ConditionError(
-                    "Say what to change, and to which value, as in smiling=yes. This model knows: "
-                    + "; ".join(f"{f.name}: {', '.join(f.values)}" for f in self.spec.factors)
-                )
-        given = [{}] * len(x) if source is None else self._words("source", source, len(x))
-        z = self.encode(x).mean
+        x = self._checked(images)
+        asked = rows_of_words(self.spec, "to", to, len(x))
+        require_values(self.spec, asked)
+        given = rows_of_words(self.spec, "source", {} if source is None else source, len(x))
+        z = self._latents(x)
         before, confidence = self._sources(z, given)
         after = [{**b, **a} for b, a in zip(before, asked, strict=True)]
         edited = []
         for number, strength in enumerate(strengths):
             for k, (first, last) in enumerate(zip(before, after, strict=True)):
-                source_cond, target_cond = self._network_conditions(first, last)
-                job = LatentEdit(z[k].to(self.device), source_cond, target_cond, strength, w, seed)
-                edited.append(how.run(self, job).float().cpu())
+                if first == last:  # it shows what is asked for already
+                    edited.append(z[k])
+                else:
+                    pair = self._network_conditions(first, last)
+                    job = LatentEdit(z[k].to(self.device), *pair, strength, w, seed)
+                    edited.append(how.run(self, job).float().cpu())
                 if on_progress is not None:
                     on_progress(number * len(x) + k + 1, len(strengths) * len(x))
         decoded = self.decode(torch.cat([z, torch.stack(edited)]))
@@ -159,8 +161,8 @@ class EditingModel(LatentModel):
         Returns:
             For each picture a word for each factor; and the probabilities of these words.
         """
-        x = self._pictures(images)
-        return self._sources(self.encode(x).mean, [{}] * len(x))
+        x = self._checked(images)
+        return self._sources(self._latents(x), [{}] * len(x))
 
     def morph(self, first: Tensor, second: Tensor, steps: int = 8) -> Tensor:
         """Pictures between two real ones.
@@ -177,7 +179,7 @@ class EditingModel(LatentModel):
             ConfigError: The pictures do not fit the model, or a number is out of range.
         """
         steps = check_count("steps", steps, least=2)
-        pair = self._pictures(torch.stack([first, second]))
+        pair = self._checked(torch.stack([first, second]))
         return to_uint8(morph(self, pair, steps))
 
     def directions(self) -> Directions:
@@ -188,28 +190,12 @@ class EditingModel(LatentModel):
         """
         return directions_of(self)
 
-    def _pictures(self, images: Tensor) -> Tensor:
-        """Pictures as float in [-1, 1]; refuses those of another shape."""
-        expected = (self.channels, self.size, self.size)
-        if images.ndim != 4 or tuple(images.shape[1:]) != expected or not len(images):
-            raise ConfigError(
-                f"The pictures have shape {tuple(images.shape)}; this model takes (B, "
-                f"{', '.join(map(str, expected))}). `fit_picture` brings any picture to that shape."
-            )
-        return to_float(images) if images.dtype == torch.uint8 else images.float()
+    def _checked(self, images: Tensor) -> Tensor:
+        return check_pictures(images, channels=self.channels, size=self.size)
 
-    def _words(self, name: str, words: Words, count: int) -> list[dict[str, str]]:
-        """One dict a picture, with known words only."""
-        rows = [words] * count if isinstance(words, Mapping) else words
-        rows = [dict(row) for row in rows]
-        if len(rows) != count:
-            raise ConditionError(
-                f"`{name}` has {len(rows)} dicts for {count} pictures; give one each, or one for "
-                "all."
-            )
-        for row in rows:
-            self.spec.encode(row, 1)
-        return rows
+    def _latents(self, x: Tensor) -> Tensor:
+        """Normalised latents, encoded one by one: the same to the bit in whatever company."""
+        return torch.cat([self.encode(one[None]).mean for one in x])
 
     def _sources(
         self, z: Tensor, given: Sequence[Mapping[str, str]]
