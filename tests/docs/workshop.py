@@ -61,6 +61,8 @@ def furnish(folder: Path) -> None:
             for number in range(44):
                 name = f"{species}_{colour}_{number:03d}.png"
                 _disc(rng, radius, colour).save(folder / "flowers" / name)
+    for name, colour in (("me", "red"), ("friend", "yellow")):
+        _disc(rng, 6, colour).resize((90, 120)).save(folder / f"{name}.jpg")
 
 
 def _disc(rng: np.random.Generator, radius: int, colour: str) -> Image.Image:

@@ -243,11 +243,13 @@ def test_edits_stand_beside_their_originals(
     chosen = spread_indices(len(val), len(sheet.rows), 0)
     words = val.spec.words(val.cond(chosen))
     flip = {"blue": "red", "red": "blue", "high": "low", "low": "high"}
-    for r, index in enumerate(chosen):
-        row, captions = sheet.row(r), [p["caption"] for p in sheet.pictures[3 * r : 3 * r + 3]]
-        image = val.images([index])
-        assert np.array_equal(row[0], image[0].permute(1, 2, 0).numpy())
-        colour, height = words[r]["colour"], words[r]["height"]
-        assert captions == [f"{colour}, {height}", flip[colour], flip[height]]
-    wanted = model.edit(image, {"height": flip[height]}, source=words[-1])
-    assert np.array_equal(row[2], wanted[0].image)
+    wanted = {name: [{name: flip[shown[name]]} for shown in words] for name in ("colour", "height")}
+    originals = val.images(chosen)
+    edited = [model.edit(originals, to, source=words).pixels for to in wanted.values()]
+    for r, shown in enumerate(words):
+        expected = [originals[r], *(pixels[r] for pixels in edited)]
+        for tile, image in zip(sheet.row(r), expected, strict=True):
+            assert np.array_equal(tile, image.permute(1, 2, 0).numpy())
+        captions = [p["caption"] for p in sheet.pictures[3 * r : 3 * r + 3]]
+        changed = [flip[shown["colour"]], flip[shown["height"]]]
+        assert captions == [f"{shown['colour']}, {shown['height']}", *changed]
