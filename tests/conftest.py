@@ -15,7 +15,9 @@ from hypothesis import settings
 
 # A machine that is busy with something else is no reason to fail; chance is not, either.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
-settings.load_profile("repeatable")
+# HYPOTHESIS_PROFILE=thorough looks for other inputs each time, and for many more of them.
+settings.register_profile("thorough", deadline=None, derandomize=False, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture(autouse=True)

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
     def say(address: str) -> None:
         text = f"Open {address} in a browser. Ctrl+C ends it."
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     serve(app, host=args.host, port=args.port, on_start=say)
     return 0

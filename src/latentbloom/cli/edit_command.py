@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     faults: list[str] = []
 
     def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def fault(text: str) -> None:
         faults.append(text)

@@ -118,6 +118,11 @@ def with_costs(points: Sequence[Point], ceiling: float | None) -> list[Point]:
     return costed
 
 
+def by_cost(point: Point) -> tuple[float, float]:
+    """Sort key: the cheapest first, and of equals the weakest guidance."""
+    return point.cost, point.setting.guidance
+
+
 def choose(points: Sequence[Point]) -> dict[Quality, Setting]:
     """The best of all; the fastest that is nearly as good; the best of the very fast ones.
 
@@ -125,9 +130,10 @@ def choose(points: Sequence[Point]) -> dict[Quality, Setting]:
         points: With costs. Where none takes `DRAFT_EVALUATIONS` or fewer, the fastest is the
             draft.
     """
-    best = min(points, key=lambda p: p.cost)
+    best = min(points, key=by_cost)
     nearly = [p for p in points if p.cost <= NEARLY_BEST * best.cost]
-    balanced = min(nearly, key=lambda p: (p.evaluations, p.cost))
+    balanced = min(nearly, key=lambda p: (p.evaluations, *by_cost(p)))
     quick = [p for p in points if p.evaluations <= DRAFT_EVALUATIONS]
-    draft = min(quick, key=lambda p: p.cost) if quick else min(points, key=lambda p: p.evaluations)
+    fastest = min(points, key=lambda p: (p.evaluations, *by_cost(p)))
+    draft = min(quick, key=by_cost) if quick else fastest
     return {"draft": draft.setting, "balanced": balanced.setting, "best": best.setting}

@@ -18,7 +18,7 @@ from latentbloom.evaluate.features.extractor import Features, Progress, in_batch
 from latentbloom.evaluate.measures.accuracy import recalls
 from latentbloom.evaluate.measures.kernels import kernel_interval
 from latentbloom.evaluate.reference import Reference
-from latentbloom.evaluate.speed_map import Point, Setting, SpeedMap, choose, with_costs
+from latentbloom.evaluate.speed_map import Point, Setting, SpeedMap, by_cost, choose, with_costs
 from latentbloom.evaluate.workload import Samples, in_proportion, known_words
 
 GUIDANCE = (1.0, 1.375, 1.75, 2.25, 2.75, 3.5, 4.5)
@@ -114,7 +114,7 @@ def map_speed(
     name, count = FIRST
     for strength in guidance:
         measure(Setting(sampler=name, num_steps=count, guidance=strength))
-    best = min(with_costs(points, ceiling), key=lambda p: p.cost).setting.guidance
+    best = min(with_costs(points, ceiling), key=by_cost).setting.guidance
     for name, count in rest:
         measure(Setting(sampler=name, num_steps=count, guidance=best))
     costed = with_costs(points, ceiling)

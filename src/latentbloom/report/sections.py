@@ -196,7 +196,7 @@ def settings_section(run: RunFiles) -> Section:
 def reproduce_section(run: RunFiles) -> Section:
     """Commands that repeat this run, its samples and its figures."""
     section = Section("reproduce", "Reproduce this run", short="Reproduce")
-    folder = Path(run.path).name
+    folder = Path(run.path).resolve().name
     source = get(run.config, "data.source", "SOURCE")
     minutes = get(run.config, "train.minutes")
     fit = command_line(

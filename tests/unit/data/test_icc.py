@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from latentbloom.data.reading import read_picture
+
+Lab: TypeAlias = tuple[float, float, float]
 
 
 def srgb_profile() -> bytes:
@@ -40,6 +43,39 @@ def grey_profile(gamma: float) -> bytes:
     white = b"XYZ \0\0\0\0" + struct.pack(">iii", 63190, 65536, 54061)
     text = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"grey\0" + bytes(78)
     return _assembled(b"GRAY", {b"desc": text, b"wtpt": white, b"kTRC": curve})
+
+
+def ink_profile(paper: Lab, all_cyan: Lab) -> bytes:
+    """A CMYK profile (ICC's lut8) that is `paper` without ink, `all_cyan` with cyan, else black."""
+
+    def encoded(colour: Lab) -> bytes:
+        lightness, a, b = colour
+        return bytes((round(2.55 * lightness), round(a + 128), round(b + 128)))
+
+    corners = {(0, 0, 0, 0): paper, (1, 0, 0, 0): all_cyan}
+    every = itertools.product((0, 1), repeat=4)  # the last ink runs fastest
+    table = b"".join(encoded(corners.get(inks, (0.0, 0.0, 0.0))) for inks in every)
+    same = bytes(range(256))
+    identity = b"".join(struct.pack(">i", 65536 if k % 4 == 0 else 0) for k in range(9))
+    lut = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + identity + 4 * same + table + 3 * same
+    text = b"desc\0\0\0\0" + struct.pack(">I", 4) + b"ink\0" + bytes(78)
+    white = b"XYZ \0\0\0\0" + struct.pack(">iii", 63190, 65536, 54061)
+    made = bytearray(_assembled(b"CMYK", {b"desc": text, b"wtpt": white, b"A2B0": lut}))
+    made[12:16], made[20:24] = b"prtr", b"Lab "
+    return bytes(made)
+
+
+def srgb_of_lab(colour: Lab) -> list[int]:
+    """CIE Lab under D50 to sRGB under D65, by the formulas of the two standards (Bradford)."""
+    lightness, a, b = colour
+    y = (lightness + 16) / 116
+    roots = np.array([y + a / 500, y, y - b / 200])
+    ratio = np.where(roots > 6 / 29, roots**3, 3 * (6 / 29) ** 2 * (roots - 4 / 29))
+    xyz = ratio * np.array([0.9642, 1.0, 0.8249])
+    linear = np.array(
+        [[3.1339, -1.6169, -0.4906], [-0.9788, 1.9161, 0.0335], [0.0719, -0.2290, 1.4052]]
+    )
+    return [srgb_of(value) for value in (linear @ xyz).clip(0, 1).tolist()]
 
 
 def _assembled(space: bytes, tags: dict[bytes, bytes]) -> bytes:
@@ -148,6 +184,20 @@ def test_a_profile_that_is_broken_or_does_not_fit_is_ignored(
     np.testing.assert_array_equal(
         shown(tmp_path / "a.png", image, profile), np.full((4, 4, 3), (10, 100, 200))
     )
+
+
+@pytest.mark.parametrize("ending", ["jpg", "tif"])
+@pytest.mark.parametrize("colour", [(50.0, 20.0, -30.0), (62.0, -24.0, -30.0)])
+def test_ink_is_shown_by_its_profile(tmp_path: Path, ending: str, colour: Lab) -> None:
+    image = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
+    options = {"quality": 100} if ending == "jpg" else {}
+
+    pixels = shown(
+        tmp_path / f"a.{ending}", image, ink_profile((96.0, 0.0, 0.0), colour), **options
+    )
+
+    np.testing.assert_allclose(pixels.mean(axis=(0, 1)), srgb_of_lab(colour), atol=3)
+    assert np.abs(pixels.mean(axis=(0, 1)) - (0, 255, 255)).max() > 50  # as without a profile
 
 
 def test_ink_without_a_profile_is_as_before(tmp_path: Path) -> None:

@@ -169,6 +169,10 @@ def test_what_cannot_be_told_apart_goes_to_the_weaker() -> None:
     assert best_of({1.0: tried(), 2.0: tried(recall=0.54, control=0.54)}) == 2.0
 
 
+def test_of_equals_the_weakest_is_taken_whatever_was_tried_first() -> None:
+    assert best_of({2.8: tried(), 1.4: tried(), 2.0: tried()}) == 1.4
+
+
 def test_what_was_traded_is_said() -> None:
     found = {
         1.0: tried(control=0.2, recall=0.3, distance=1.5),

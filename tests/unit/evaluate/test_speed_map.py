@@ -49,6 +49,18 @@ def test_differences_below_the_noise_do_not_buy_more_steps() -> None:
     assert steps_of(points)["balanced"] == 8
 
 
+@pytest.mark.parametrize("order", [(1.0, 1.5, 3.0), (3.0, 1.5, 1.0)])
+def test_of_equals_the_weakest_guidance_is_chosen(order: tuple[float, ...]) -> None:
+    equals = [
+        point(0.1, 8).model_copy(
+            update={"setting": Setting(sampler="dpm++", num_steps=8, guidance=guidance)}
+        )
+        for guidance in order
+    ]
+    chosen = choose(with_costs([point(0.2, 8), *equals], 0.9))
+    assert {setting.guidance for setting in chosen.values()} == {1.0}
+
+
 def test_obedience_counts_up_to_that_of_real_pictures() -> None:
     near_but_deaf, far_but_obedient = point(0.10, 8, met=0.7), point(0.15, 9, met=0.9)
     assert steps_of([near_but_deaf, far_but_obedient])["best"] == 9

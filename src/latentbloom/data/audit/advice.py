@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from latentbloom.conditions import ANY
 from latentbloom.data.audit.findings import (
     DARKEST,
+    HUGE,
     Audit,
     CombinationCount,
     Duplicates,
@@ -53,6 +54,14 @@ def judge(audit: Audit) -> tuple[Verdict, tuple[str, ...]]:
             f"{plural(len(audit.broken), 'file')} cannot be read and "
             f"{'is' if len(audit.broken) == 1 else 'are'} set aside: "
             f"{shortened([aside.name for aside in audit.broken])}."
+        )
+    if audit.huge:
+        one = len(audit.huge) == 1
+        advice.append(
+            f"{plural(len(audit.huge), 'picture')} {'has' if one else 'have'} more than "
+            f"{HUGE // 1_000_000} megapixels ({shortened(audit.huge)}): reading "
+            f"{'it' if one else 'each'} takes much memory and time. Make "
+            f"{'it' if one else 'them'} smaller."
         )
     if audit.dark:
         one = len(audit.dark) == 1

@@ -18,6 +18,9 @@ from latentbloom.words import visible
 DARKEST = 32
 """A picture without a greater value, of 255, is all but black."""
 
+HUGE = 90_000_000
+"""Pixels of a picture from which reading it may take a gigabyte."""
+
 Verdict = Literal["far too few", "few", "fair", "good"]
 
 
@@ -116,6 +119,8 @@ class Audit(_Frozen):
     seconds: float
     dark: tuple[str, ...] = ()
     """Pictures that are all but black."""
+    huge: tuple[str, ...] = ()
+    """Pictures of more than `HUGE` pixels."""
     verdict: Verdict = "fair"
     advice: tuple[str, ...] = ()
 

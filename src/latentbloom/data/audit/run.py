@@ -20,6 +20,7 @@ from latentbloom.data.audit.advice import judge
 from latentbloom.data.audit.duplicates import exact_groups, near_groups
 from latentbloom.data.audit.examine import Examiner, Progress, Seen, examine_all, expected_sizes
 from latentbloom.data.audit.findings import (
+    HUGE,
     Aside,
     Audit,
     CombinationCount,
@@ -106,6 +107,7 @@ def audit_source(
         duplicates=() if source.synthetic else tuple(_duplicates(seen)),
         notes=(*say_readings(source.readings), *source.notes),
         readings=tuple(read),
+        huge=tuple(p.entry.name for p in seen if p.width * p.height > HUGE),
         dark=tuple(picture.entry.name for picture in seen if picture.dark),
         seconds=round(time.perf_counter() - start, 2),
     )

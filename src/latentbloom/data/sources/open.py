@@ -22,6 +22,7 @@ from latentbloom.data.sources.tables.find_table import (
 )
 from latentbloom.data.sources.tables.table_source import open_table
 from latentbloom.errors import SourceError
+from latentbloom.user_files import named_while_waiting
 from latentbloom.words import close_matches
 
 
@@ -57,7 +58,9 @@ def open_source(
     built_in = BUILT_INS.get(name)
     check_taken(options, name, built_in.takes if built_in else LABEL_SETTINGS, takers())
     if built_in is None:
-        source = with_range(_open_path(options, factors, seed))
+        # A share that does not answer may also keep the list of its files waiting.
+        with named_while_waiting(options.source):
+            source = with_range(_open_path(options, factors, seed))
     else:
         if colon and not built_in.synthetic:
             raise SourceError(

@@ -89,6 +89,14 @@ def test_one_black_frame_is_named(tmp_path: Path) -> None:
     assert said.startswith("1 picture is all but black (b/night.png)")
 
 
+def test_very_large_pictures_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tree(tmp_path, {"a": 12, "b": 12})
+    Image.new("RGB", (60, 50), (200, 100, 0)).save(root / "b" / "poster.png")
+    monkeypatch.setattr("latentbloom.data.audit.run.HUGE", 2000)
+    (said,) = [line for line in audit_source(open_source(root)).advice if "megapixels" in line]
+    assert said.startswith("1 picture has more than 90 megapixels (b/poster.png)")
+
+
 def saved_heic(path: Path, colour: tuple[int, int, int], size: int = 64) -> Path:
     import pillow_heif
 

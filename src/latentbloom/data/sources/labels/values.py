@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from latentbloom.conditions import ANY, Factor
 from latentbloom.data.sources.base import ReadAs
 from latentbloom.data.sources.labels.names import NO_YES, composed, factor_name, natural_key
-from latentbloom.words import clipped, listed, plural, shortened, spelling_key
+from latentbloom.words import clipped, listed, plural, shortened, spelling_key, visible
 
 _NO = frozenset(("no", "n", "false", "f", "0", "-1"))
 _YES = frozenset(("yes", "y", "true", "t", "1"))
@@ -155,7 +155,7 @@ def readings(
     """What the words of a factor were read as, where that is not the word itself."""
     words: dict[int, list[tuple[str, int]]] = defaultdict(list)
     for word, index in indices.items():
-        if word and word not in (factor.word(index), ANY):
+        if word and word != ANY and visible(word) != factor.word(index):
             words[index].append((word, counts[word]))
     return tuple(
         ReadAs(factor.name, factor.word(index), tuple(sorted(words[index], key=_by_name)))
