@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -31,6 +31,7 @@ MANY = settings.default is not None and settings.default.max_examples > 100
 EXAMPLES = settings(
     max_examples=settings.default.max_examples // 20 if MANY and settings.default else 1,
     suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.generate),  # an example takes seconds: none is made smaller
 )
 QUICK = {**TINY, "train.vae_gan_images": 16, "train.diffusion_images": 16, "sampling.num_steps": 1}
 

@@ -17,7 +17,7 @@ Words = Mapping[str, str]
 
 def file_word_of(words: Words) -> str:
     """A condition as part of a file name, with the factors' names, as samples have it."""
-    return condition_word([piece for pair in words.items() for piece in pair])
+    return condition_word([piece for pair in words.items() for piece in pair], most=72)
 
 
 def figure_word_of(words: Words, values: Mapping[str, Iterable[str]]) -> str:

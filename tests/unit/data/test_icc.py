@@ -52,7 +52,7 @@ def ink_profile(paper: Lab, all_cyan: Lab) -> bytes:
         lightness, a, b = colour
         return bytes((round(2.55 * lightness), round(a + 128), round(b + 128)))
 
-    corners = {(0, 0, 0, 0): paper, (1, 0, 0, 0): all_cyan}
+    corners: dict[tuple[int, ...], Lab] = {(0, 0, 0, 0): paper, (1, 0, 0, 0): all_cyan}
     every = itertools.product((0, 1), repeat=4)  # the last ink runs fastest
     table = b"".join(encoded(corners.get(inks, (0.0, 0.0, 0.0))) for inks in every)
     same = bytes(range(256))
