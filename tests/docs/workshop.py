@@ -39,7 +39,8 @@ BUDGETS = {
 """Options whose values are hours, and what stands for them here."""
 
 ELSEWHERE = re.compile(
-    r"curl |pip install |python -m venv |pre-commit |pytest |\. \.venv/bin/activate|\.venv\\Scripts|make "
+    r"curl |pip install |python -m venv |pre-commit |pytest |"
+    r"\. \.venv/bin/activate|\.venv\\Scripts|make "
 )
 """Commands of other programs, which the documentation may name and which are not run."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from latentbloom.cli.numbers import (
     MOST_GUIDANCE,
@@ -15,6 +16,10 @@ from latentbloom.cli.numbers import (
 )
 from latentbloom.cli.settings import find_setting
 from latentbloom.commands import command_line
+
+if TYPE_CHECKING:
+    from latentbloom.model.generator import Model
+    from latentbloom.model.sample_shards import Shard
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("draft", "balanced", "best"),
         help="steps, sampler and guidance that `latentbloom evaluate RUN --map` found",
     )
+    parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="sample part I of N into tar files of 1,000 pictures, which --out keeps together; "
+        "files that exist are skipped",
+    )
     parser.add_argument("--batch-size", type=count, default=64, metavar="N", help="default: 64")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="default: a folder in RUN/samples named by what"
@@ -74,29 +85,62 @@ def run(args: argparse.Namespace) -> int:
 
     from latentbloom.files import check_writable
     from latentbloom.model.generator import load
+    from latentbloom.model.sample_shards import Shard
     from latentbloom.runs.names import file_word_of, record_names
 
+    shard = None if args.shard is None else Shard.parse(args.shard)
     model = load(args.run)
     words = model.spec.parse(args.cond)
     word = file_word_of(words)
     out = args.out or args.run / "samples" / f"{word}_seed{args.seed}"
     check_writable(out)
     guidance, steps, sampler = _quality(args)
-    records = model.sample(
-        cond=words,
-        n=args.n,
-        seed=args.seed,
-        guidance=guidance,
-        guidance_interval=args.guidance_interval,
-        num_steps=steps,
-        sampler=sampler,
-        batch_size=args.batch_size,
-    )
+    settings = {
+        "guidance": guidance,
+        "guidance_interval": args.guidance_interval,
+        "num_steps": steps,
+        "sampler": sampler,
+        "batch_size": args.batch_size,
+    }
+    if shard is not None:
+        return _sample_shard(args, model, out, shard, words, settings)
+    records = model.sample(cond=words, n=args.n, seed=args.seed, **settings)
     records.save(out)
     record_names(args.run, {word: words})
     noun = "picture" if args.n == 1 else "pictures"
     Console().print(
         f"{args.n} {noun} in {out}", markup=False, emoji=False, highlight=False, soft_wrap=True
+    )
+    return 0
+
+
+def _sample_shard(
+    args: argparse.Namespace,
+    model: Model,
+    out: Path,
+    shard: Shard,
+    words: dict[str, str],
+    settings: dict[str, Any],
+) -> int:
+    from rich.console import Console
+
+    from latentbloom.model.sample_shards import sample_shard
+
+    console = Console()
+
+    def say(path: Path, new: bool) -> None:
+        text = f"{path.name}{'' if new else ' is there already'}"
+        console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+    made = sample_shard(
+        model, out, shard, cond=words, n=args.n, seed=args.seed, settings=settings, on_file=say
+    )
+    console.print(
+        f"{made:,} pictures sampled, part {shard.number} of {shard.count}, in {out}",
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=True,
     )
     return 0
 
