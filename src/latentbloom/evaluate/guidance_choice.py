@@ -199,13 +199,18 @@ class Yardstick:
 def best_of(found: dict[float, Tried]) -> float:
     """The weakest guidance whose merit is the greatest, within one standard error.
 
+    If some of these show what was asked for as often as real pictures do, it is the weakest of
+    them: whoever asks for a smile expects one as surely as in a labelled picture.
+
     Arguments:
         found: What `choose_guidance` found, not empty.
 
     Source: the one-standard-error rule of Breiman et al. 1984, section 3.4.3.
     """
     best = max(found.values(), key=lambda one: one.merit)
-    return min(strength for strength, one in found.items() if not one.falls_short_of(best))
+    near = {w: one for w, one in found.items() if not one.falls_short_of(best)}
+    sure = [w for w, one in near.items() if one.control >= one.real_control]
+    return min(sure or near)
 
 
 def trade(found: dict[float, Tried]) -> list[str]:
