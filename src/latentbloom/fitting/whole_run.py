@@ -107,7 +107,7 @@ class Fitting:
         )
 
     def _say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(text, markup=False, emoji=False, highlight=False)
 
 
 def train_in_group(folder: Path, began: float, only_autoencoder: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
@@ -93,8 +94,11 @@ def matplotlib_text(labels: Iterable[str] = ()) -> Iterator[None]:
 
     families = ["DejaVu Sans"]
     families += [_family(path) for path in dict.fromkeys(map(_font_file, labels)) if path]
-    with matplotlib.rc_context({"text.parse_math": False, "font.family": families}):
-        yield
+    with warnings.catch_warnings():
+        # A legend that leaves no room for its figure is drawn all the same.
+        warnings.filterwarnings("ignore", "constrained_layout not applied")
+        with matplotlib.rc_context({"text.parse_math": False, "font.family": families}):
+            yield
 
 
 def shortened_label(text: str, most: int = LONGEST_WORD) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from latentbloom.files import write_atomic
+from latentbloom.user_files import open_file
 
 if TYPE_CHECKING:
     import torch
@@ -89,7 +90,7 @@ def read_picture(path: Path) -> Pixels:
     """Read a picture file as uint8 (H, W, 3)."""
     from PIL import Image
 
-    with Image.open(path) as picture:
+    with open_file(path) as file, Image.open(file) as picture:
         return np.asarray(picture.convert("RGB"))
 
 

@@ -15,6 +15,7 @@ from latentbloom.pictures.palette import class_colours
 from latentbloom.report.embed import embed_file
 from latentbloom.report.run_files import RunFiles
 from latentbloom.report.sections import Block, Section
+from latentbloom.user_files import read_bytes
 
 
 def map_section(run: RunFiles) -> Section:
@@ -29,7 +30,7 @@ def map_section(run: RunFiles) -> Section:
             section.blocks.append(Block(figure=figure))
         return section
     section.lead = str(sheet.about.get("note", ""))
-    board = (run.path / FOLDER / "latent_map.png").read_bytes()
+    board = read_bytes(run.path / FOLDER / "latent_map.png")
     section.data["map"] = {
         "sprite": _as_webp(board),
         "points": _script_safe(_points(sheet)),

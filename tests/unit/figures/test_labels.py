@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
-from PIL import ImageFont
+from PIL import Image, ImageFont
 
+from latentbloom.conditions import Factor
+from latentbloom.figures.maps.latent_map import _figure, legend_lines
 from latentbloom.pictures import fonts
 from latentbloom.pictures.fonts import (
     drawable,
@@ -169,3 +171,29 @@ def test_rows_that_differ_at_their_end_have_labels_that_differ(text: str) -> Non
     )
     assert first.shape == second.shape
     assert (first != second).any()
+
+
+@pytest.mark.parametrize("count", [2, 20])
+def test_a_map_with_long_names_keeps_its_room_and_warns_of_nothing(
+    tmp_path: Path, count: int
+) -> None:
+    factor = Factor("label", tuple(f"_{'a long name ' * 9}{k} $x_" for k in range(count)))
+    points = np.random.default_rng(0).normal(size=(10 * count, 2)).astype(np.float32)
+    labels = np.arange(10 * count)[:, None] % count
+    with warnings.catch_warnings(), matplotlib_text(factor.values):
+        warnings.simplefilter("error")
+        path = _figure(
+            tmp_path / "map.png",
+            {"PCA": points},
+            [factor],
+            ["label"],
+            labels,
+            labels[:, 0] < 0,
+            ".",
+        )
+    pixels = np.asarray(Image.open(path))
+    assert pixels.shape[1] == 1320
+    # The frame of the map still has most of the figure's height: its left line is that long.
+    frame = (np.abs(pixels[..., :3].astype(int) - (0xDF, 0xE4, 0xE8)).max(axis=-1) < 12).sum(axis=0)
+    assert frame.max() > 0.4 * pixels.shape[0]
+    assert legend_lines(factor) == -(-count // 2)

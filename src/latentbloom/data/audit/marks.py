@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from latentbloom.data.sources.base import Entry, Source
+from latentbloom.user_files import open_file
 
 _PIECE = 1 << 17
 """Of a file larger than two of these, only its first and last so many bytes are hashed."""
@@ -74,7 +75,7 @@ def _digest(files: Sequence[Path]) -> str:
     digest = hashlib.blake2b(digest_size=12)
     try:
         for path in files:
-            with path.open("rb") as file:
+            with open_file(path) as file:
                 _take_in(digest, file)
     except OSError:
         return ""

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from latentbloom.errors import ConfigError
 from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.nn.efficientnet import load_efficientnet_lite
+from latentbloom.user_files import read_bytes
 
 NETWORKS = ("efficientnet-lite2", "inception", "dinov2")
 INCEPTION_WEIGHTS = (
@@ -154,7 +155,7 @@ class _Onnx(nn.Module):
         self.input = self.session.get_inputs()[0]
         side = self.input.shape[-1]
         self.side = side if isinstance(side, int) else ANY_SIZE
-        mark = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+        mark = hashlib.sha256(read_bytes(path)).hexdigest()[:8]
         self.tag = f"{path.stem}-{mark}/{self.side}"
 
     def forward(self, pictures: Tensor) -> Tensor:

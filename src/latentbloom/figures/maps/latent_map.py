@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,6 +119,23 @@ def scatter(
         spine.set_color(FAINT)
 
 
+def legend_lines(factor: Factor | None) -> int:
+    """How many lines the names of a factor's values take where they do not fit at the centres."""
+    if factor is None or not 1 < len(factor.values) <= MOST_NAMED:
+        return 0
+    words = [_short_name(factor, k) for k in range(len(factor.values))]
+    return -(-len(words) // _columns(words))
+
+
+def _short_name(factor: Factor, index: int) -> str:
+    return one_line(drawable(phrase({factor.name: factor.values[index]})), 24)
+
+
+def _columns(words: Collection[str]) -> int:
+    """Columns of a legend: as many as fit beside each other, at most 7."""
+    return max(1, min(len(words), 7, 60 // (4 + max(map(len, words)))))
+
+
 def _name_centres(
     axes: Axes,
     points: Numbers,
@@ -131,7 +148,7 @@ def _name_centres(
         return
     centres = np.array(list(known.values()))
     apart = np.linalg.norm(centres[:, None] - centres[None], axis=-1) + 1e9 * np.eye(len(known))
-    words = {k: one_line(drawable(phrase({factor.name: factor.values[k]})), 24) for k in known}
+    words = {k: _short_name(factor, k) for k in known}
     # Names at the centres where there is room for them, else in a corner.
     longest = max(map(len, words.values()))
     roomy = bool(apart.min() > 0.09 * max(1.0, longest / 12) * np.ptp(points, axis=0).max())
@@ -158,7 +175,7 @@ def _name_centres(
         axes.legend(
             loc="upper left",
             bbox_to_anchor=(0.0, -0.005),
-            ncols=max(1, min(len(known), 7, 60 // (4 + max(map(len, words.values()))))),
+            ncols=_columns(words.values()),
             fontsize=8,
             frameon=False,
             labelcolor=INK,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latentbloom.figures.maps.latent_map import scatter
+from latentbloom.figures.maps.latent_map import legend_lines, scatter
 from latentbloom.figures.maps.latent_points import plane_of, real_latents
 from latentbloom.figures.paths.states import paths
 from latentbloom.figures.scene import MissingPiece, Scene
@@ -88,11 +88,12 @@ def _path_map(scene: Scene, records: Records, width: int) -> Pixels | None:
         return None
     plane = plane_of(scene)
     dpi = 100
-    figure = Figure(figsize=(width / dpi, 0.42 * width / dpi), dpi=dpi, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
     model = scene.need_model()
     factor = next((f for f in model.spec.factors if len(f.values) > 1), None)
+    height = 0.42 * width / dpi + 0.15 * max(0, legend_lines(factor) - 1)
+    figure = Figure(figsize=(width / dpi, height), dpi=dpi, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
     column = None if factor is None else real.labels[:, model.spec.names.index(factor.name)]
     points = plane.transform(real.z)
     scatter(axes, points, factor, column, np.zeros(len(real.z), bool), faint=True)
