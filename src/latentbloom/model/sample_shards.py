@@ -115,7 +115,10 @@ def _told(model: Model, settings: Mapping[str, Any]) -> dict[str, Any]:
         "guidance_interval": usual.guidance_interval,
     }
     given = {name: settings[name] for name in named if settings.get(name) is not None}
-    weights = fingerprint(model.denoiser.backbone.state_dict())
+    networks = {"denoiser": model.denoiser.backbone, "autoencoder": model.autoencoder}
+    weights = fingerprint(
+        {f"{of}.{k}": v for of, net in networks.items() for k, v in net.state_dict().items()}
+    )
     return json.loads(json.dumps({"model": weights, **named, **given}))
 
 
