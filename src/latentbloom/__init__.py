@@ -42,6 +42,8 @@ def audit(
     val_share: float = 0.1,
     root: Path | str = "data",
     factors: str | Sequence[str] = (),
+    bins: str = "",
+    values_as_written: bool = False,
     splits: str | Sequence[str] = (),
     crop: int = 148,
     background: Background = "keep",
@@ -54,6 +56,8 @@ def audit(
         val_share: The share of them, 0 to 0.9.
         root: celeba, flowers102: folder that holds them, or gets them.
         factors: Which conditions to use, as in "smiling,male"; empty for all, for celeba "smiling".
+        bins: Columns of numbers to put into bins, as in "age=4" or "age=30/45/60".
+        values_as_written: Take words of labels as they are written: nan, 0 and 1, Red and red.
         splits: celeba, flowers102: published splits to train on; empty for "train".
         crop: celeba: side of the centre crop, 108, 148 or 178 pixels.
         background: flowers102: "keep", or "white", "grey" or "black" behind the flowers.
@@ -71,6 +75,8 @@ def audit(
         "val_share": val_share,
         "root": str(root),
         "factors": factors if isinstance(factors, str) else ",".join(factors),
+        "bins": bins,
+        "values_as_written": values_as_written,
         "splits": splits if isinstance(splits, str) else ",".join(splits),
         "crop": crop,
         "background": background,

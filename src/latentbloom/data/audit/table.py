@@ -28,7 +28,10 @@ _LEAST_LINES = 6
 _FRAME = 6
 """Lines of the table of counts besides its values."""
 
-_MOST_BROKEN = 3
+_LEAST_REMARKS = 3
+"""So many remarks are shown even where the screen has no room for them."""
+
+_MOST_BROKEN = 2
 _WIDEST = 40
 
 
@@ -49,19 +52,29 @@ class _Screen:
         from rich.console import Group
         from rich.text import Text
 
-        rest = Group(_files(self.audit), *_advice(self.audit))
-        taken = len(console.render_lines(rest, options)) + 1
+        shown = max(_LEAST_REMARKS, len(self.audit.advice) + len(self.audit.notes))
+        while True:
+            rest = Group(_files(self.audit), *_advice(self.audit, shown))
+            room = _SCREEN - _FRAME - 1 - len(console.render_lines(rest, options))
+            if room >= _LEAST_LINES or shown == _LEAST_REMARKS:
+                break
+            shown -= 1
         yield Text(f"Audit of {self.audit.source}", style="bold")
-        yield _counts(self.audit, max(_LEAST_LINES, _SCREEN - taken - _FRAME))
+        yield _counts(self.audit, max(_LEAST_LINES, room))
         yield rest
 
 
-def _advice(audit: Audit) -> Iterator[RenderableType]:
+def _advice(audit: Audit, most: int) -> Iterator[RenderableType]:
+    """The verdict and so many remarks; advice goes before notes."""
     from rich.padding import Padding
     from rich.text import Text
 
     yield Text.assemble("Data: ", (audit.verdict, _STYLE[audit.verdict]))
-    for line in (*audit.advice, *audit.notes):
+    remarks = (*audit.advice, *audit.notes)
+    lines = list(remarks[:most])
+    if len(remarks) > most:
+        lines.append(f"{plural(len(remarks) - most, 'more remark')} in audit.json.")
+    for line in lines:
         yield Padding(Text(f"- {line}"), (0, 0, 0, 1))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from latentbloom.config import LABEL_SETTINGS, SourceOptions
+from latentbloom.config import SourceOptions
 from latentbloom.data.sources.base import Source
 
 
@@ -72,7 +72,7 @@ BUILT_INS: dict[str, BuiltIn] = {
 
 def takers() -> dict[str, list[str]]:
     """For each option that only some sources take, their names."""
-    takers: dict[str, list[str]] = {name: ["folders and tables"] for name in LABEL_SETTINGS}
+    takers: dict[str, list[str]] = {"bins": ["tables"]}
     for name, built_in in BUILT_INS.items():
         for option in built_in.takes:
             takers.setdefault(option, []).append(name)

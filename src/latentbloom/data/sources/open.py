@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from latentbloom.config import LABEL_SETTINGS, SourceOptions
+from latentbloom.config import SourceOptions
 from latentbloom.data.sources.base import MIN_PICTURES, Source, check_enough, refuse_odd
 from latentbloom.data.sources.built_in import BUILT_INS, takers
 from latentbloom.data.sources.depth import with_range
@@ -56,7 +56,7 @@ def open_source(
     parse_splits(options.splits)  # a wrong word is better refused before anything is fetched
     name, colon, number = options.source.partition(":")
     built_in = BUILT_INS.get(name)
-    check_taken(options, name, built_in.takes if built_in else LABEL_SETTINGS, takers())
+    check_taken(options, name, built_in.takes if built_in else ("bins",), takers())
     if built_in is None:
         # A share that does not answer may also keep the list of its files waiting.
         with named_while_waiting(options.source):

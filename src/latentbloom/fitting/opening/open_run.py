@@ -76,6 +76,7 @@ def begin(
     """
     from latentbloom.data.audit.changes import record_pictures
     from latentbloom.data.sources.colour_factor import save_colours
+    from latentbloom.data.sources.tables.table_source import bins_of
 
     if not dry_run:  # better said before the audit than after it
         check_writable(next(p for p in (folder.path, *folder.path.parents) if p.exists()))
@@ -89,6 +90,7 @@ def begin(
         seconds_so_far=seconds_so_far,
         several_processes=several_processes,
     )
+    config = config.updated({"data.bins": bins_of(source)})
     if not dry_run:
         folder.path.mkdir(parents=True, exist_ok=True)
         audit.save(folder.audit)
@@ -173,7 +175,9 @@ def resume(
     config = folder.load_config()
     if request.train.processes is not None:
         config = config.updated({"train.processes": request.train.processes})
-    source = open_source(request.data, seed=request.train.seed, colours=folder.colours)
+    # The edges of bins stay where they were when the run began, whatever pictures came since.
+    data = request.data.model_copy(update={"bins": config.data.bins})
+    source = open_source(data, seed=request.train.seed, colours=folder.colours)
     audit = Audit.load(folder.audit)
 
     def say(text: str) -> None:

@@ -316,3 +316,113 @@ def test_names_with_brackets_are_printed_as_they_are(tmp_path: Path) -> None:
 
     assert "[bold]cat" in text
     assert "[red]pets" in text
+
+
+def lines(audit: Audit, width: int = 80) -> list[str]:
+    console = Console(width=width)
+    with console.capture() as capture:
+        console.print(audit_table(audit))
+    return capture.get().splitlines()
+
+
+def test_counts_are_of_pictures_and_lists_are_short(tmp_path: Path) -> None:
+    """Stills of two films: one picture many times, in both splits and under both labels."""
+    still = noise(77_777, height=24, width=24)
+    for k in range(30):
+        bright = np.clip(still.astype(int) + k % 3, 0, 255).astype(np.uint8)
+        save(tmp_path / f"train/film{k % 2}/{k}.png", bright)
+    for k in range(10):
+        save(tmp_path / f"val/film{k % 2}/{k}.png", still)
+    tree(tmp_path, {"train/film2": 20, "val/film2": 4}, size=24)
+
+    audit = audited(tmp_path)
+
+    said = advice(audit)
+    assert "10 pictures of val are in train, too" in said
+    assert sum(len(group.names) for group in audit.duplicates if group.exact) == 40
+    assert "and 17 more" in said
+    assert len(said) < 1500
+    assert len(lines(audit)) <= 40
+    text = printed(audit)
+    assert "in train and val 10 pictures" in text
+    assert "exact duplicates 37 pictures, such as" in text
+
+
+@pytest.mark.parametrize("count", [2, 40, 300])
+def test_the_text_fits_a_screen(tmp_path: Path, count: int) -> None:
+    tree(tmp_path, {f"class number {k:03d}": 1 for k in range(count)}, size=8)
+    tree(tmp_path / "one", {"class number 000": 10, "class number 001": 10}, size=8)
+    for k in range(8):
+        (tmp_path / f"class number 000/broken{k}.png").touch()
+
+    audit = audited(tmp_path if count > 2 else tmp_path / "one")
+
+    text = lines(audit)
+    assert len(text) <= 40
+    assert all(len(line) <= 80 for line in text)
+    if count > 30:
+        assert "more values in audit.json" in " ".join(text)
+    assert len(audit.counts) == (count + 1 if count > 2 else 2)
+
+
+def test_the_text_of_forty_conditions_fits_a_screen(tmp_path: Path) -> None:
+    header = ",".join(["file", *(f"attribute_{k}" for k in range(40))])
+    rows = [
+        ",".join([f"{n}.png", *(str(n // (k % 5 + 1) % 2) for k in range(40))]) for n in range(60)
+    ]
+    for n in range(60):
+        save(tmp_path / f"{n}.png", noise(n, height=8, width=8))
+    (tmp_path / "labels.csv").write_text("\n".join([header, *rows]))
+
+    text = lines(audited(tmp_path))
+
+    assert len(text) <= 40
+    assert "more conditions in audit.json" in " ".join(text)
+    assert "0 as no, 1 as yes" in " ".join(text)
+
+
+def test_a_value_of_many_letters_is_cut_in_the_text_and_whole_in_the_file(tmp_path: Path) -> None:
+    value = "a photograph of something round " * 8
+    for k in range(40):
+        save(tmp_path / f"{k}.png", noise(k, height=8, width=8))
+    rows = [f'{k}.png,"{value if k % 2 else "square"}"' for k in range(40)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,kind", *rows]))
+
+    audit = audited(tmp_path)
+
+    assert value.strip() in {count.value for count in audit.counts}
+    assert len(lines(audit)) < 24
+    assert "a photograph of something round" in printed(audit)
+
+
+def test_what_words_were_read_as_is_said_and_kept(tmp_path: Path) -> None:
+    for k in range(40):
+        save(tmp_path / f"{k}.png", noise(k, height=8, width=8))
+    rows = [f"{k}.png,{('Y', 'N', 'nan', 'N')[k % 4]}" for k in range(40)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,smiling", *rows]))
+
+    audit = audited(tmp_path)
+
+    assert audit.notes[0].startswith(
+        "Labels read as other words: smiling: N as no, Y as yes, nan as not known (10 pictures)."
+    )
+    assert [(r.value, r.words) for r in audit.readings] == [
+        ("no", (("N", 20),)),
+        ("yes", (("Y", 10),)),
+        ("any", (("nan", 10),)),
+    ]
+    audit.save(tmp_path / "audit.json")
+    assert Audit.load(tmp_path / "audit.json") == audit
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_file_is_no_files(pets: Path, count: int) -> None:
+    for k in range(count):
+        (pets / f"train/dog/{k}.png").write_bytes(b"no picture")
+        (pets / f"train/dog/{k}.txt").touch()
+
+    text = printed(audited(pets))
+
+    assert ("cannot be read 1 file " in text) is (count == 1)
+    assert ("not used 1 other, such" in text) is (count == 1)
+    assert "(s)" not in text

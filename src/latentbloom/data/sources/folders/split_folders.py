@@ -118,9 +118,10 @@ def _same_name(children: list[str]) -> list[str]:
 def _splits_beside_others(
     children: Mapping[str, Below], train: list[str], held: list[str], others: list[str]
 ) -> bool:
+    level = {child: int(doubled(below, child)) for child, below in children.items()}
     labels = {
-        child: {spelling_key(parts[0]) for parts in children[child] if len(parts) > 1}
-        for child in children
+        child: {spelling_key(parts[level[child]]) for parts in below if len(parts) > 1}
+        for child, below in children.items()
     }
     if any(labels[one] & labels[other] for one in train for other in held):
         return True

@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from latentbloom.data.sources.labels.names import factor_name
 from latentbloom.errors import SourceError
@@ -28,7 +28,7 @@ def parse_bins(text: str) -> dict[str, int | Edges]:
     found: dict[str, int | Edges] = {}
     for piece in filter(None, (piece.strip() for piece in text.split(","))):
         name, equals, said = (part.strip() for part in piece.rpartition("="))
-        numbers = [number(part) for part in said.split("/")]
+        numbers = [number(part) for part in said.removesuffix("/").split("/")]
         if not equals or not name or None in numbers:
             raise SourceError(f"--bins: '{piece}' cannot be read. {_HELP}")
         edges = tuple(one for one in numbers if one is not None)
@@ -43,9 +43,12 @@ def parse_bins(text: str) -> dict[str, int | Edges]:
     return found
 
 
-def write_bins(bins: dict[str, Edges]) -> str:
+def write_bins(bins: Mapping[str, Edges]) -> str:
     """The inverse of `parse_bins`, for edges."""
-    return ",".join(f"{name}={'/'.join(map(_word, edges))}" for name, edges in bins.items())
+    return ",".join(
+        f"{name}={'/'.join(map(_word, edges))}{'/' if len(edges) == 1 else ''}"
+        for name, edges in bins.items()
+    )
 
 
 def number(text: str) -> float | None:
@@ -72,7 +75,8 @@ def find_edges(values: Sequence[float], count: int) -> Edges:
     ordered = sorted(values)
     whole = all(value == int(value) for value in ordered)
     edges = [ordered[round(len(ordered) * k / count)] for k in range(1, count)]
-    edges = [edge for edge in dict.fromkeys(edges) if edge > ordered[0]]
+    higher = [value for value in ordered if value > ordered[0]]
+    edges = [edge for edge in dict.fromkeys(edges) if edge > ordered[0]] or higher[:1]
     if whole:
         return tuple(edges)
     for digits in range(3, 17):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from latentbloom.conditions import ConditionSpec
-from latentbloom.data.sources.base import Entry, FileSource, SetAside, Split
+from latentbloom.data.sources.base import Entry, FileSource, SetAside, Source, Split
 from latentbloom.data.sources.folders.split_folders import TRAIN, VAL_NAMES, split_word
 from latentbloom.data.sources.folders.unread import (
     RUN,
@@ -15,7 +15,7 @@ from latentbloom.data.sources.folders.unread import (
     say_unread,
 )
 from latentbloom.data.sources.folders.walk import Found, find_pictures
-from latentbloom.data.sources.labels.bins import Edges
+from latentbloom.data.sources.labels.bins import Edges, write_bins
 from latentbloom.data.sources.labels.hold_out_share import choose_val, say_share
 from latentbloom.data.sources.labels.names import natural_key
 from latentbloom.data.sources.labels.values import is_missing
@@ -27,6 +27,27 @@ from latentbloom.errors import SourceError
 from latentbloom.words import plural, shortened
 
 
+@dataclass(frozen=True)
+class TableSource(FileSource):
+    """A source whose labels are in a table. See `Source` for the attributes.
+
+    Arguments:
+        bins: The edges of the bins of its numbers, as `SourceOptions.bins` takes them.
+    """
+
+    bins: str = ""
+
+
+def bins_of(source: Source) -> str:
+    """The edges of a source's bins, which put the same numbers into them again; "" for none."""
+    while not isinstance(source, TableSource):
+        inner = getattr(source, "whole", None)
+        if inner is None:
+            return ""
+        source = inner
+    return source.bins
+
+
 def open_table(
     found: FoundTable,
     *,
@@ -36,7 +57,7 @@ def open_table(
     wanted: Collection[str] = (),
     bins: Mapping[str, int | Edges] | None = None,
     as_written: bool = False,
-) -> FileSource:
+) -> TableSource:
     """List the pictures that a table names.
 
     Arguments:
@@ -76,13 +97,14 @@ def open_table(
             entries.append(Entry(row.file, label, split, folder / row.file))
     _unlisted(present, below, set_aside, notes)
     set_aside += [SetAside(f"{one.name}/", one.reason) for one in below.unread]
-    return FileSource(
+    return TableSource(
         name=name,
         spec=ConditionSpec(tuple(column.factor for column in columns.factors)),
         entries=tuple(sorted(entries, key=lambda entry: natural_key(entry.name))),
         notes=(*notes, *say_unread(below.unread)),
         set_aside=tuple(set_aside),
         readings=tuple(read for column in columns.factors for read in column.read),
+        bins=write_bins({c.factor.name: c.edges for c in columns.factors if c.edges}),
     )
 
 
