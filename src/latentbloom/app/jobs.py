@@ -110,13 +110,16 @@ class JobQueue:
         self.limits = limits
         self._waiting: list[Job] = []
         self._running: Job | None = None
-        self._last_owner: str | None = None
+        self._turns = 0
+        self._served: dict[str, int] = {}
         self._changed = threading.Condition()
         self._stopped = False
-        self._thread = threading.Thread(target=self._work, name="latentbloom-jobs", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread; once it has been stopped, start another."""
+        self._stopped = False
+        self._thread = threading.Thread(target=self._work, name="latentbloom-jobs", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -129,7 +132,8 @@ class JobQueue:
                 job.emit("cancelled")
             self._waiting.clear()
             self._changed.notify_all()
-        self._thread.join(timeout=5.0)
+        if self._thread is not None:
+            self._thread.join(timeout=5.0)
 
     def submit(self, owner: str, work: Callable[[Job], Any]) -> Job:
         """Join the queue. Call this in the event loop.
@@ -187,14 +191,17 @@ class JobQueue:
             self.drop(job)
 
     def _order(self) -> list[Job]:
-        """Waiting jobs in the order of their turns: the first of every user, then the second."""
+        """Waiting jobs in the order of their turns.
+
+        The first of every user, then the second; within these, whoever was served last comes last.
+        """
         seen: dict[str, int] = {}
         turns = []
         for arrival, job in enumerate(self._waiting):
-            turn = seen.get(job.owner, int(job.owner == self._last_owner))
+            turn = seen.get(job.owner, 0)
             seen[job.owner] = turn + 1
-            turns.append((turn, arrival, job))
-        return [job for _, _, job in sorted(turns, key=lambda one: one[:2])]
+            turns.append((turn, self._served.get(job.owner, 0), arrival, job))
+        return [job for *_, job in sorted(turns, key=lambda one: one[:3])]
 
     def _tell_places(self) -> None:
         ahead = int(self._running is not None)
@@ -211,7 +218,11 @@ class JobQueue:
                 return None
             job = self._order()[0]
             self._waiting.remove(job)
-            self._running, self._last_owner = job, job.owner
+            self._running = job
+            self._turns += 1
+            known = {other.owner for other in self._waiting}
+            self._served = {o: turn for o, turn in self._served.items() if o in known}
+            self._served[job.owner] = self._turns
             self._tell_places()
             return job
 

@@ -12,23 +12,26 @@ from fastapi.sse import ServerSentEvent
 
 from latentbloom.app.jobs import Job, JobQueue
 from latentbloom.app.limits import Limits
-from latentbloom.app.routes.bodies import Problem
 from latentbloom.app.served_run import ServedRun, UnknownRunError
 from latentbloom.errors import LatentbloomError
 from latentbloom.words import did_you_mean, listed
 
 T = TypeVar("T")
 
+_PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body cannot be parsed."},
-    401: {"model": Problem, "description": "The server wants a user and a password."},
-    403: {"model": Problem, "description": "A page of another site sent the request."},
-    404: {"model": Problem, "description": "There is no such run."},
-    409: {"model": Problem, "description": "The run is not ready for this."},
-    413: {"model": Problem, "description": "The request is too large."},
-    422: {"model": Problem, "description": "A value is not allowed; the text says which."},
-    429: {"model": Problem, "description": "Too many requests wait already."},
-    503: {"model": Problem, "description": "It took too long, or the server stops."},
+    code: {"description": text, "content": _PROBLEM}
+    for code, text in (
+        (400, "The body cannot be parsed."),
+        (401, "The server wants a user and a password."),
+        (403, "A page of another site sent the request."),
+        (404, "There is no such run."),
+        (409, "The run is not ready for this."),
+        (413, "The request is too large."),
+        (422, "A value is not allowed; the text says which."),
+        (429, "Too many requests wait already."),
+        (503, "It took too long, or the server stops."),
+    )
 }
 """Answers that every address may give."""
 
@@ -106,7 +109,7 @@ async def stream_of(
         return
     async for event in queue.follow(job):
         if event.name != "error":
-            yield ServerSentEvent(event=event.name, data=event.data)
+            yield ServerSentEvent(event=event.name, data=event.data or {})
         elif isinstance(event.data, LatentbloomError):
             yield ServerSentEvent(event="error", data={"detail": str(event.data)})
         else:

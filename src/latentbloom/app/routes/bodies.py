@@ -137,7 +137,7 @@ class MapInfo(BaseModel):
 
     count: int
     which: str
-    maps: dict[str, list[tuple[int, int]]]
+    maps: dict[str, list[list[int]]]
     factors: list[dict[str, Any]]
     directions: list[str]
     cols: int

@@ -37,6 +37,11 @@ def check_upload(content: bytes, limits: Limits) -> None:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise SourceError(
+            f"The picture has far more than {limits.upload_pixels:,} pixels, the most that is "
+            "allowed. Make it smaller first."
+        ) from None
     except Exception as error:  # decoders raise nearly anything on broken files
         raise SourceError(
             f"The file is no picture that can be read. Allowed: {', '.join(FORMATS)}."

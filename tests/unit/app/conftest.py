@@ -1,0 +1,5 @@
+"""A server with a small run."""
+
+from served import served, served_run
+
+__all__ = ["served", "served_run"]
