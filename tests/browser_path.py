@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import shutil
 
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+"""Options of a browser that asks the network for nothing."""
+
 
 def find_chromium() -> str | None:
     """The first Chromium on the path, or None."""

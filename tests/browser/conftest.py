@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from browser_path import find_chromium
+from browser_path import QUIET, find_chromium
 from latentbloom.figures.draw import draw_figures
 from latentbloom.report.page import write_report
 from shown_run import (
@@ -19,16 +19,11 @@ from shown_run import (
     untrained_model,
 )
 
-_QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     """Replaces that of pytest-playwright, which would look for a browser of its own."""
-    return {"executable_path": find_chromium(), "args": list(_QUIET)}
+    return {"executable_path": find_chromium(), "args": list(QUIET)}
 
 
 @pytest.fixture(scope="session")

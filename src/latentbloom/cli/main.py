@@ -36,6 +36,8 @@ COMMANDS = {
     "compare": "put scored runs side by side",
     "show": "draw the figures and the report of a run",
     "app": "open a page to generate, explore and edit",
+    "export": "write a model for other programs: ONNX, diffusers, a web page",
+    "push": "publish a model on the Hugging Face Hub",
     "presets": "list the ready-made settings",
 }
 """What each command does. `latentbloom.cli.NAME_command` holds its options and runs it."""

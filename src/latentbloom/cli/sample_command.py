@@ -27,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Picture k depends on the seed and on k alone: it is the same at any -n and batch size."
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="run folder that `fit` made")
+    parser.add_argument(
+        "run",
+        type=Path,
+        metavar="RUN",
+        help="run folder that `fit` made, or hub:user/name@revision",
+    )
     parser.add_argument(
         "--cond",
         action="append",
@@ -86,13 +91,18 @@ def run(args: argparse.Namespace) -> int:
     from latentbloom.files import check_writable
     from latentbloom.model.generator import load
     from latentbloom.model.sample_shards import Shard
+    from latentbloom.runs.hub import local_run
     from latentbloom.runs.names import file_word_of, record_names
 
     shard = None if args.shard is None else Shard.parse(args.shard)
+    given, args.run = args.run, local_run(args.run)
     model = load(args.run)
     words = model.spec.parse(args.cond)
     word = file_word_of(words)
-    out = args.out or args.run / "samples" / f"{word}_seed{args.seed}"
+    # A run of the Hub lies in a cache, where nobody looks for pictures.
+    own = args.run == given
+    samples = args.run / "samples" if own else Path("samples")
+    out = args.out or samples / f"{word}_seed{args.seed}"
     check_writable(out)
     guidance, steps, sampler = _quality(args)
     settings = {
@@ -106,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
         return _sample_shard(args, model, out, shard, words, settings)
     records = model.sample(cond=words, n=args.n, seed=args.seed, **settings)
     records.save(out)
-    record_names(args.run, {word: words})
+    if own:
+        record_names(args.run, {word: words})
     noun = "picture" if args.n == 1 else "pictures"
     Console().print(
         f"{args.n} {noun} in {out}", markup=False, emoji=False, highlight=False, soft_wrap=True

@@ -19,6 +19,7 @@ from latentbloom.model.records import Record, Records
 from latentbloom.model.request import Asked, Request, records_of
 from latentbloom.runs.checkpoint import load_checkpoint
 from latentbloom.runs.folder import RunFolder
+from latentbloom.runs.hub import local_run
 
 
 class Model(EditingModel):
@@ -161,19 +162,20 @@ class Model(EditingModel):
         return guide(self.denoiser, self.spec, w, interval=within, shown=self.shown)
 
 
-def load(run: Path | str, *, device: str | None = None) -> Model:
+def load(run: Path | str, *, device: str | None = None, full_precision: bool = False) -> Model:
     """Load the finished model of a run, or the newest usable one of an unfinished run.
 
     Arguments:
-        run: The run folder.
+        run: The run folder, or a run on the Hugging Face Hub as "hub:user/name@revision".
         device: "cpu", "cuda" or "mps"; default the best that is available.
+        full_precision: Compute in float32, also where the run was trained in bfloat16.
 
     Raises:
         RunFolderError: The folder is not a run, or it has no model yet.
         CheckpointError: A checkpoint is broken, or the two do not belong together.
         ConfigError: There is no such device.
     """
-    folder = RunFolder(Path(run))
+    folder = RunFolder(local_run(run))
     config = folder.load_config()
     tensors, meta = load_checkpoint(folder.denoiser)
     autoencoder, fingerprint = load_autoencoder(folder.autoencoder)
@@ -197,7 +199,7 @@ def load(run: Path | str, *, device: str | None = None) -> Model:
         autoencoder,
         denoiser,
         device=find_device(device),
-        autocast_dtype=low_precision(config),
+        autocast_dtype=None if full_precision else low_precision(config),
         shown=[tuple(row) for row in meta["shown"]] if meta.get("shown") is not None else None,
         run=folder.path,
     )

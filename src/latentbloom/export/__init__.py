@@ -1,0 +1,1 @@
+"""A finished run for other programs: ONNX, diffusers, the browser, the Hugging Face Hub."""
