@@ -128,6 +128,7 @@ def table_of(run: Path, word: str) -> dict[str, str]:
     return read_names(run)[word]
 
 
+@pytest.mark.slow
 @EXAMPLES
 @example(names=HARD)
 @given(names=FOLDERS)
@@ -154,6 +155,7 @@ def test_any_names_of_folders(names: Sequence[str]) -> None:
         check_run(run, spec)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @example(
     factors={"größe, [b]=": ["a, b=c;d", 'say "hi" [/b]'], "日本語 %s": ["C:\\new\\x", "--cond"]}
