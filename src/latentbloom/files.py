@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -10,7 +11,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,20 +48,23 @@ def _say_no_cache(folder: str, why: str) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Try to write into a folder before work is spent on what belongs there.
+    """Try to write where a folder is, or will be, before work is spent on what belongs there.
 
     Arguments:
-        folder: It is made if it is missing.
+        folder: It is not made if it is missing: what is above it is tried.
 
     Raises:
-        OSError: It cannot be made, or no file can be written in it.
+        OSError: No file can be written there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    probe = folder / f".{os.getpid()}.new.probe"
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "it is no folder", str(nearest))
+    probe = nearest / f".{os.getpid()}.new.probe"
     try:
         probe.write_bytes(b"")
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path | str, content: bytes | str | Callable[[Path], object]) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from latentbloom.data.kept import KeepPictures, open_kept
 from latentbloom.data.sources.base import Entry
 from latentbloom.data.sources.open import open_source
 from latentbloom.files import check_writable, spare_cache
+from latentbloom.runs.names import record_names
 from picture_files import noise, save, tree
 from tests.cli.conftest import CommandLine
 
@@ -118,8 +118,16 @@ def test_what_the_system_refuses_is_one_sentence(
 
 def test_a_probe_leaves_nothing(tmp_path: Path) -> None:
     check_writable(tmp_path / "a" / "b")
-    assert [path.name for path in tmp_path.rglob("*")] == ["a", "b"]
-    shutil.rmtree(tmp_path / "a")
+    check_writable(tmp_path)
+    assert list(tmp_path.rglob("*")) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="it is no folder"):
+        check_writable(tmp_path / "file" / "b")
+
+
+def test_a_run_that_is_not_there_gets_no_table_of_names(tmp_path: Path) -> None:
+    record_names(tmp_path / "no run", {"a": {"label": "a"}})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_entry_has_a_name_that_can_be_shown() -> None:

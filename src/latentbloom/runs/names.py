@@ -42,12 +42,14 @@ def figure_word_of(words: Words, values: Mapping[str, Iterable[str]]) -> str:
 
 
 def record_names(run: Path, names: Mapping[str, Words]) -> None:
-    """Add words to the table of a run; a run folder that is read-only stays as it is.
+    """Add words to the table of a run; one that is not there or read-only stays as it is.
 
     Arguments:
         run: The run folder.
         names: By word, the values by factor that it stands for.
     """
+    if not run.is_dir():
+        return
     known = read_names(run)
     added = {word: dict(words) for word, words in names.items() if known.get(word) != words}
     if added:

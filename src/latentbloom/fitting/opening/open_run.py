@@ -79,7 +79,7 @@ def begin(
     from latentbloom.data.sources.tables.table_source import bins_of
 
     if not dry_run:  # better said before the audit than after it
-        check_writable(next(p for p in (folder.path, *folder.path.parents) if p.exists()))
+        check_writable(folder.path)
     source, audit = _audit(request, console)
     config, plan = plan_run(
         request,
