@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
 
     def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     {"onnx": _onnx, "diffusers": _diffusers, "web": _web, "tensorboard": _tensorboard}[args.to](
         args.run, args.out, say

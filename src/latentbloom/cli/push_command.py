@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
 
     def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     terms = terms_of(str(read_run(args.run).config.get("data", {}).get("source", "")))
     if terms:
