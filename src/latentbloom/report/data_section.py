@@ -58,7 +58,8 @@ def _facts(audit: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("near duplicates", f"{_copies(duplicates, exact=False):,}"),
         (
             "in both training and held-out",
-            f"{sum(bool(t.get('across_splits')) for t in duplicates):,}",
+            # Audits of earlier versions do not say how many of a group are held out.
+            f"{sum(t.get('held_out') or 1 for t in duplicates if t.get('across_splits')):,}",
         ),
         ("unreadable", f"{len(audit.get('broken', [])):,}"),
     ]

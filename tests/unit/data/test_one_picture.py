@@ -16,7 +16,7 @@ from latentbloom.errors import SourceError
 
 
 def settings(**options: Any) -> DataSettings:
-    return DataSettings(**{"source": "pictures", "size": 32, "channels": 3, **options})
+    return DataSettings.model_validate({"source": "pictures", "size": 32, "channels": 3, **options})
 
 
 def colourful(height: int, width: int) -> np.ndarray:

@@ -35,6 +35,7 @@ from latentbloom.data.pixels import Fit, suggest_size
 from latentbloom.data.sources.base import Entry, Source, check_enough
 from latentbloom.data.sources.labels.values import say_readings
 from latentbloom.errors import SourceError
+from latentbloom.words import plural
 
 __all__ = ["Audit", "audit_source", "audit_table"]
 
@@ -136,8 +137,9 @@ def _check(source: Source, kept: Sequence[Entry], broken: Sequence[Aside]) -> No
             for factor, index in zip(source.spec.factors, kept[0].labels, strict=True)
         )
         raise SourceError(
-            f"'{source.name}' has one label only, {words}, without the {len(broken):,} files that "
-            f"cannot be read. The first of them: {broken[0].reason}"
+            f"'{source.name}' has one label only, {words}, without the "
+            f"{plural(len(broken), 'file')} that cannot be read. The first of them: "
+            f"{broken[0].reason}"
             if broken
             else f"'{source.name}' has one label only, {words}. Two or more are needed."
         )

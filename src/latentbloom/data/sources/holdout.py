@@ -11,6 +11,7 @@ from latentbloom.conditions import ConditionSpec
 from latentbloom.data.sources.base import Entry, Source
 from latentbloom.data.sources.wrapped import WrappedSource
 from latentbloom.errors import ConfigError
+from latentbloom.words import plural
 
 Combination = tuple[int, ...]
 
@@ -98,7 +99,7 @@ class HeldOutSource(WrappedSource):
             for combination in sorted(self.held)
         )
         count = len(self.left_out)
-        return (*self.whole.notes, f"Held out of training, {count:,} pictures: {words}.")
+        return (*self.whole.notes, f"Held out of training, {plural(count, 'picture')}: {words}.")
 
 
 def hold_out(source: Source, text: str, *, seed: int = 0) -> Source:

@@ -79,6 +79,20 @@ def test_other_files_are_named_where_there_are_no_labels(tmp_path: Path, name: s
     )
 
 
+def test_tables_one_folder_down_are_named(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        touch_tree(tmp_path, {f"data/{split}": 20})
+        lines = rows(path="{k}.png")
+        (tmp_path / f"data/{split}/metadata.csv").write_text("\n".join(["file_name,kind", *lines]))
+
+    with pytest.raises(SourceError) as error:
+        opened(tmp_path / "data")
+
+    place = tmp_path / "data" / "test"
+    assert f"test/ holds metadata.csv: give {place} to use the pictures in it." in str(error.value)
+    assert len(opened(place).entries) == 20
+
+
 @pytest.mark.parametrize("column", ["file_name", "File_Name"])
 def test_metadata_of_hugging_face(tmp_path: Path, column: str) -> None:
     written(tmp_path, "metadata.csv", f"{column},kind", rows())

@@ -37,7 +37,7 @@ from latentbloom.data.sources.published.downloads import (
 )
 from latentbloom.data.sources.published.splits import share_out, split_by_hash
 from latentbloom.errors import SourceError
-from latentbloom.words import did_you_mean
+from latentbloom.words import did_you_mean, plural
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 
@@ -166,7 +166,9 @@ def _entries(
         labels = [table.rows[name] for name in names]
         splits, notes = share_out("celeba", names, [said[n] for n in names], labels, options, seed)
         if aside:
-            notes.append(f"{len(aside):,} pictures are not in {partition.name} and not used.")
+            verb = "is" if len(aside) == 1 else "are"
+            count = plural(len(aside), "picture")
+            notes.append(f"{count} {verb} not in {partition.name} and not used.")
     rows = zip(names, labels, splits, strict=True)
     return [Entry(n, label, split, found[n]) for n, label, split in rows if split], aside, notes
 

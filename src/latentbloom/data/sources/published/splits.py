@@ -10,7 +10,7 @@ from latentbloom.data.sources.base import Split
 from latentbloom.data.sources.labels.hold_out_share import choose_val
 from latentbloom.data.sources.options import OFFICIAL, Official, parse_splits
 from latentbloom.errors import SourceError
-from latentbloom.words import listed
+from latentbloom.words import listed, plural
 
 _HELD_OUT: tuple[Official, ...] = ("val", "test", "train")
 """Splits that are held out when they are not trained on, the best first."""
@@ -54,7 +54,7 @@ def share_out(
             f"'{name}' has no picture of {listed(asked)}; found: {found}. Choose with --splits, "
             "or add the pictures."
         )
-    trained = f"Trained on: {listed(chosen)} ({sum(counts[s] for s in chosen):,} pictures)"
+    trained = f"Trained on: {listed(chosen)} ({plural(sum(counts[s] for s in chosen), 'picture')})"
     kept = next((split for split in _HELD_OUT if split in there and split not in asked), None)
     if kept is None:
         splits, share = _by_hash(pictures, strata, options, seed)
@@ -64,8 +64,8 @@ def share_out(
         if split != kept and split not in asked:
             more = ",".join(s for s in OFFICIAL if s in (*asked, split))
             notes.append(
-                f"Not used: {split} ({counts[split]:,} pictures); --splits {more} trains on "
-                "them, too."
+                f"Not used: {split} ({plural(counts[split], 'picture')}); --splits {more} trains "
+                "on them, too."
             )
     return ["train" if s in asked else "val" if s == kept else None for s in official], notes
 

@@ -73,6 +73,10 @@ def table_given(path: Path) -> bool:
 
 def say_other_tables(folder: Path) -> str:
     """A sentence, with a space in front, about files that may hold labels; "" if there are none."""
+    for child in sorted(folder.iterdir()):
+        for name in (TABLE, *_HUGGING_FACE):
+            if child.is_dir() and (child / name).is_file():
+                return f" {child.name}/ holds {name}: give {child} to use the pictures in it."
     tables = [name for name in _files(folder) if name.casefold().endswith(_TABLE_ENDINGS)]
     if not tables:
         return ""
