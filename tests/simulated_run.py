@@ -65,7 +65,7 @@ class SlowStage:
         self, name: str, module: nn.Module, machine: Machine, count: int, speed: float, step: float
     ) -> None:
         self.name = name
-        self.folder = {"vae_gan": "vae_gan", "diffusion": "conditional_diffusion"}[name]
+        self.folder = "conditional_diffusion" if name == "diffusion" else name
         self.machine = machine
         self.num_images = count
         self.speed = speed
@@ -134,6 +134,13 @@ class Machine(Work):
         self.doing = "diffusion"
         speed = self.speed * LATENTS[config.denoiser.width]
         return self._stage("diffusion", nn.Linear(2, 2), speed, len(previews.train))
+
+    def decoder(self, config, autoencoder, previews, accelerator, seconds=None):
+        self.doing = "decoder"
+        needed = config.decoder.generated / (self.speed * 0.15 * LATENTS[config.denoiser.width])
+        self.work(needed if seconds is None else min(needed, seconds))
+        speed = self.speed * IMAGES[config.autoencoder.width]
+        return self._stage("decoder", nn.Linear(2, 2), speed, len(previews.train))
 
     def _stage(self, name: str, module: nn.Module, speed: float, count: int):
         stage = SlowStage(name, module, self, count, speed, self.step)

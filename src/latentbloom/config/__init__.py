@@ -16,6 +16,7 @@ from latentbloom.config.network_settings import AutoencoderConfig, DenoiserConfi
 from latentbloom.config.run_config import RunConfig, load_config, parse_config, parse_settings
 from latentbloom.config.settings_base import Settings
 from latentbloom.config.stage_settings import (
+    DecoderSettings,
     DiffusionSettings,
     PerceptualName,
     SamplingSettings,
@@ -29,6 +30,7 @@ __all__ = [
     "AutoencoderConfig",
     "Background",
     "DataSettings",
+    "DecoderSettings",
     "DenoiserConfig",
     "DiffusionSettings",
     "PerceptualName",

@@ -13,6 +13,7 @@ from latentbloom.config.data_settings import DataSettings
 from latentbloom.config.network_settings import AutoencoderConfig, DenoiserConfig
 from latentbloom.config.settings_base import Settings
 from latentbloom.config.stage_settings import (
+    DecoderSettings,
     DiffusionSettings,
     SamplingSettings,
     TrainSettings,
@@ -33,6 +34,7 @@ class RunConfig(Settings):
     vae_gan: VaeGanSettings = VaeGanSettings()
     denoiser: DenoiserConfig | None = None
     diffusion: DiffusionSettings = DiffusionSettings()
+    decoder: DecoderSettings = DecoderSettings()
     sampling: SamplingSettings = SamplingSettings()
     train: TrainSettings = TrainSettings()
 

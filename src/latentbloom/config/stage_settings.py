@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from latentbloom.config.settings_base import (
+    MOST_IMAGES,
     MOST_MINUTES,
     MOST_WIDTH,
     BatchSize,
@@ -118,6 +119,30 @@ class DiffusionSettings(Settings):
     )
 
 
+class DecoderSettings(Settings):
+    """Losses and pace of the decoder's last training, on latents that the denoiser generated."""
+
+    batch_size: BatchSize = Field(32, description="Pictures per step, half of them generated")
+    generated: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        2048, description="Latents that are generated for it"
+    )
+    num_steps: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        10, description="Solver steps that generate them"
+    )
+    muon_lr: Rate = Field(5e-4, description="Peak learning rate of the decoder's matrices")
+    lr: Rate = Field(1.5e-4, description="AdamW: peak learning rate of the rest of the decoder")
+    discriminator_lr: Rate = Field(7e-4, description="Discriminator: peak learning rate")
+    adversarial_weight: Weight = Field(
+        0.8, description="Strength of the adversarial gradient, relative to the reconstruction's"
+    )
+    statistics_weight: Weight = Field(
+        0.5, description="Strength of the gradient of feature statistics, likewise"
+    )
+    statistics_pictures: Annotated[int, Field(ge=2, le=MOST_IMAGES)] = Field(
+        1024, description="Pictures that the running feature statistics reach back over"
+    )
+
+
 class SamplingSettings(Settings):
     """Defaults of `latentbloom sample`."""
 
@@ -145,6 +170,9 @@ class TrainSettings(Settings):
     )
     vae_gan_images: Images | None = Field(None, description="Stage 1 budget in images")
     diffusion_images: Images | None = Field(None, description="Stage 2 budget in images")
+    decoder_images: Images | None = Field(
+        None, description="Stage 3 budget in images; without it and without minutes, no stage 3"
+    )
     vae_gan_epochs: Epochs | None = Field(
         None, description="Stage 1 budget in epochs; ignored when it is given in images"
     )

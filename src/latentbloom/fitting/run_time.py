@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from latentbloom.fitting.planning.planner import Plan
     from latentbloom.runs.folder import RunFolder
 
-LAST_STATES = ("vae_gan_last", "conditional_diffusion_last")
+LAST_STATES = ("vae_gan_last", "conditional_diffusion_last", "decoder_last")
 
 
 class RunTime:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.colour_factor import colours_found
 from latentbloom.device import make_accelerator, using_threads
-from latentbloom.errors import ConfigError
+from latentbloom.fitting.budgets import budget_of, check_batches
 from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.fitting.planning.fair_share import FairShare, fair_share_of
 from latentbloom.fitting.previews import Previews
@@ -33,12 +34,16 @@ if TYPE_CHECKING:
     from latentbloom.fitting.planning.planner import Plan
 
 
+SHARE_TO_GENERATE = 0.3
+"""Share of stage 3 that generating its latents may take."""
+
+
 class InterruptedFitError(Exception):
     """Ctrl-C was pressed; what was trained is saved."""
 
 
 class Stages:
-    """Trains both stages of a run in this process, together with those around it.
+    """Trains the stages of a run in this process, together with those around it.
 
     Arguments:
         folder: The run folder.
@@ -80,7 +85,7 @@ class Stages:
         """
         config, plan = run.config, run.plan
         accelerator = make_accelerator(config.train.precision)
-        self._check_batches(config, accelerator)
+        check_batches(config, accelerator, self._say)
         previews = Previews(self.folder.path, config, train, val, self._say)
         if accelerator.is_main_process and colours_found(run.source) is not None:
             previews.colours()
@@ -91,6 +96,7 @@ class Stages:
                 plan = self._encode(config, plan, autoencoder, previews, accelerator)
                 if not only_autoencoder:
                     self._denoiser(config, plan, previews, autoencoder, accelerator)
+                    self._decoder(config, plan, previews, autoencoder, accelerator)
         except InterruptedFitError:
             if accelerator.is_main_process:
                 self._leave(train, val)
@@ -98,11 +104,7 @@ class Stages:
         return True
 
     def _autoencoder(
-        self,
-        config: RunConfig,
-        plan: Plan,
-        previews: Previews,
-        accelerator: Accelerator,
+        self, config: RunConfig, plan: Plan, previews: Previews, accelerator: Accelerator
     ) -> Autoencoder:
         from latentbloom.model.autoencoder import load_autoencoder
 
@@ -112,7 +114,7 @@ class Stages:
         if config.autoencoder.family == "pixel":  # nothing to train
             return build_autoencoder(config.autoencoder).to(accelerator.device)
         training = self.work.vae_gan(config, previews, accelerator)
-        budget = _budget(config.train.vae_gan_images, plan.vae_gan_seconds)
+        budget = budget_of(config.train.vae_gan_images, plan.vae_gan_seconds)
         self._train(training, budget, config, accelerator, "Stage 1, VAE-GAN")
         model = training.stage.ema.module
         assert isinstance(model, Autoencoder)
@@ -141,7 +143,7 @@ class Stages:
         started = checkpoint_exists(self.folder.path / "conditional_diffusion_last")
         if config.train.minutes is None or plan.diffusion_seconds is None or started:
             return
-        left = self.time.left(config, plan) - plan.finish_seconds
+        left = self.time.left(config, plan) - plan.finish_seconds - plan.decoder_seconds
         plan = plan.model_copy(update={"diffusion_seconds": max(left, 1.0)})
         stored = StoredPlan.load(self.folder.request)
         stored.model_copy(update={"plan": plan}).save(self.folder.request)
@@ -157,15 +159,28 @@ class Stages:
         if checkpoint_exists(self.folder.final_denoiser):
             return
         training = self.work.diffusion(config, autoencoder, previews, accelerator)
-        budget = _budget(config.train.diffusion_images, plan.diffusion_seconds)
+        budget = budget_of(config.train.diffusion_images, plan.diffusion_seconds)
         self._train(training, budget, config, accelerator, "Stage 2, diffusion")
-        if accelerator.is_main_process:
-            save_checkpoint(
-                self.folder.final_denoiser,
-                {"model": training.stage.ema.module.state_dict()},
-                training.stage.meta(),
-            )
-        accelerator.wait_for_everyone()
+        self._keep(training, self.folder.final_denoiser, accelerator)
+
+    def _decoder(
+        self,
+        config: RunConfig,
+        plan: Plan,
+        previews: Previews,
+        autoencoder: Autoencoder,
+        accelerator: Accelerator,
+    ) -> None:
+        """Train the decoder on what the denoiser generates, where the plan gives it time."""
+        images = config.train.decoder_images
+        wanted = images is not None or plan.decoder_seconds > 0.0
+        if not wanted or checkpoint_exists(self.folder.decoder):
+            return
+        seconds = None if images is not None else SHARE_TO_GENERATE * plan.decoder_seconds
+        training = self.work.decoder(config, autoencoder, previews, accelerator, seconds)
+        budget = budget_of(images, (1.0 - SHARE_TO_GENERATE) * plan.decoder_seconds)
+        self._train(training, budget, config, accelerator, "Stage 3, decoder")
+        self._keep(training, self.folder.decoder, accelerator)
 
     def _train(
         self,
@@ -195,6 +210,13 @@ class Stages:
         if not position.done:
             raise InterruptedFitError
 
+    def _keep(self, training: Training, place: Path, accelerator: Accelerator) -> None:
+        """Write the averaged weights of a stage that has ended."""
+        stage = training.stage
+        if accelerator.is_main_process:
+            save_checkpoint(place, {"model": stage.ema.module.state_dict()}, stage.meta())
+        accelerator.wait_for_everyone()
+
     def _leave(self, train: ImageSet, val: ImageSet) -> None:
         from latentbloom.fitting.finish import finish_early
 
@@ -207,23 +229,5 @@ class Stages:
             self.fair_share.look()
         return self.interrupts.stopping
 
-    def _check_batches(self, config: RunConfig, accelerator: Accelerator) -> None:
-        """Refuse batches that leave a process without pictures."""
-        for name, size in (
-            ("vae_gan.batch_size", config.vae_gan.batch_size),
-            ("diffusion.batch_size", config.diffusion.batch_size),
-        ):
-            if size < accelerator.num_processes:
-                raise ConfigError(
-                    f"{name} is {size}, and {accelerator.num_processes} processes share a batch. "
-                    f"Give at least {accelerator.num_processes}, or start fewer processes."
-                )
-        if accelerator.num_processes > 1:
-            self._say(f"{accelerator.num_processes} processes.")
-
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
-
-
-def _budget(images: int | None, seconds: float | None) -> Budget:
-    return Budget(images=images) if images is not None else Budget(seconds=seconds)

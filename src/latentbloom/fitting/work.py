@@ -12,6 +12,7 @@ from latentbloom.conditions import ConditionSpec
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.device import default_device
+from latentbloom.fitting.decoder_training import decoder_stage
 from latentbloom.fitting.encoding import latents_ready, open_latents, prepare_latents
 from latentbloom.fitting.opening.processes import in_group
 from latentbloom.fitting.planning.machine import measure_machine
@@ -187,6 +188,30 @@ class Work:
             draw=lambda _: previews.diffusion_epoch(autoencoder, stage.averaged()),
         )
         return Training(stage, at_epoch, lambda: previews.diffusion(autoencoder, stage.averaged()))
+
+    def decoder(
+        self,
+        config: RunConfig,
+        autoencoder: Autoencoder,
+        previews: Previews,
+        accelerator: Accelerator,
+        seconds: float | None = None,
+    ) -> Training:
+        """Stage 3, untrained; its latents are generated where they are not there yet.
+
+        Arguments:
+            config: Settings of the run.
+            autoencoder: Finished stage 1.
+            previews: The pictures.
+            accelerator: Device, precision and processes.
+            seconds: What generating may take; fewer latents are then generated.
+        """
+        sets = previews.train, previews.val
+        stage = decoder_stage(
+            self.folder, config, autoencoder, sets, accelerator, seconds=seconds, say=self.say
+        )
+        ends = EpochEnds(stage, self.folder.path)
+        return Training(stage, ends, lambda: previews.autoencoder(stage.finished()))
 
     def _start_autoencoder(self, config: RunConfig) -> Callable[[nn.Module], None] | None:
         if not config.train.start_from or checkpoint_exists(self.folder.path / "vae_gan_last"):

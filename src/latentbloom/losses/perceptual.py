@@ -64,7 +64,12 @@ class PerceptualLoss(nn.Module):
 
     def directions(self, images: Tensor) -> list[Tensor]:
         """The feature maps with the features at each place scaled to unit length, in float32."""
-        return [F.normalize(x.float(), dim=1) for x in self.features(images)]
+        return self.to_directions(self.features(images))
+
+    @staticmethod
+    def to_directions(maps: Sequence[Tensor]) -> list[Tensor]:
+        """Feature maps with the features at each place scaled to unit length, in float32."""
+        return [F.normalize(x.float(), dim=1) for x in maps]
 
     def forward(self, images: Tensor, reconstruction: Tensor) -> Tensor:
         """Distances (B,) of pictures (B, C, H, W) in [-1, 1]; gradient flows to the second."""

@@ -14,7 +14,7 @@ from latentbloom.device import default_device, find_device, low_precision
 from latentbloom.errors import CheckpointError
 from latentbloom.nn.autoencoders.base import Autoencoder, Posterior
 from latentbloom.nn.autoencoders.build import build_autoencoder
-from latentbloom.runs.checkpoint import load_checkpoint
+from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint
 from latentbloom.runs.folder import RunFolder
 
 CHUNK = 32
@@ -109,6 +109,7 @@ def load_autoencoder_model(run: Path | str, *, device: str | None = None) -> Aut
     folder = RunFolder(Path(run))
     config = folder.load_config()
     autoencoder, meta = _read(folder.best_autoencoder)
+    finish_decoder(folder, autoencoder, meta.get("fingerprint"))
     return AutoencoderModel(
         config,
         ConditionSpec.from_json(meta["spec"]),
@@ -122,6 +123,34 @@ def load_autoencoder(folder: Path) -> tuple[Autoencoder, str]:
     """Load a finished autoencoder and its fingerprint."""
     autoencoder, meta = _read(folder)
     return autoencoder, meta["fingerprint"]
+
+
+def finish_decoder(folder: RunFolder, autoencoder: Autoencoder, fingerprint: str | None) -> bool:
+    """Give an autoencoder the decoder of stage 3, where the run has one that belongs to it.
+
+    Arguments:
+        folder: The run.
+        autoencoder: That of stage 1; it is changed.
+        fingerprint: Its fingerprint.
+
+    Returns:
+        Whether there was one.
+
+    Raises:
+        CheckpointError: It is broken.
+    """
+    if fingerprint is None or not checkpoint_exists(folder.decoder):
+        return False
+    tensors, meta = load_checkpoint(folder.decoder, ["model"])
+    if meta["autoencoder"] != fingerprint:
+        return False
+    try:
+        autoencoder.get_submodule("decoder").load_state_dict(tensors["model"])
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{folder.decoder} does not fit {folder.autoencoder}: {error}"
+        ) from None
+    return True
 
 
 def _read(folder: Path) -> tuple[Autoencoder, dict[str, Any]]:

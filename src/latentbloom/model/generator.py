@@ -12,7 +12,7 @@ from latentbloom.config import DenoiserConfig, DiffusionSettings
 from latentbloom.device import find_device, low_precision
 from latentbloom.diffusion import State, X0Denoiser, guide, sample_states
 from latentbloom.errors import CheckpointError, check_count, check_number
-from latentbloom.model.autoencoder import CHUNK, load_autoencoder
+from latentbloom.model.autoencoder import CHUNK, finish_decoder, load_autoencoder
 from latentbloom.model.build import build_denoiser
 from latentbloom.model.editing.editor import EditingModel
 from latentbloom.model.records import Record, Records
@@ -185,6 +185,7 @@ def load(run: Path | str, *, device: str | None = None, full_precision: bool = F
             f"({meta['autoencoder'][:12]}) than {folder.autoencoder} ({fingerprint[:12]}). "
             "Put the two that belong together into one run folder."
         )
+    finish_decoder(folder, autoencoder, fingerprint)
     spec = ConditionSpec.from_json(meta["spec"])
     denoiser = build_denoiser(
         DenoiserConfig(**meta["config"]),

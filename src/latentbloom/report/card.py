@@ -76,6 +76,7 @@ def _file_lines(run: RunFiles) -> list[str]:
     known = {
         "vae_gan_final": "the autoencoder",
         "conditional_diffusion_final": "the denoiser",
+        "decoder_final": "the decoder after stage 3",
         "config.json": "settings of the run",
         "audit.json": "audit of the data",
         "metrics.jsonl": "losses and scores over time",

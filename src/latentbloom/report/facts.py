@@ -9,7 +9,12 @@ from typing import Any
 
 from latentbloom.report.run_files import RunFiles
 
-STAGES = {"vae_gan": "the autoencoder (VAE-GAN)", "diffusion": "the diffusion model"}
+STAGES = {
+    "vae_gan": "the autoencoder (VAE-GAN)",
+    "diffusion": "the diffusion model",
+    "decoder": "the decoder alone",
+}
+OPTIONAL_STAGES = ("decoder",)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ def summary(run: RunFiles) -> list[str]:
         if stage == "vae_gan" and get(run.config, "autoencoder.family") == "pixel":
             sentences.append("It works on pixels directly, without an autoencoder.")
             continue
+        if not last and stage in OPTIONAL_STAGES:
+            continue
         if not last:
             sentences.append(f"Training of {name} has not started.")
             continue
@@ -135,7 +142,7 @@ def key_numbers(run: RunFiles) -> list[KeyNumber]:
         found.append(KeyNumber(duration(seconds), "training time", _budget(run)))
     images = sum(run.last(stage).get("images") or 0 for stage in STAGES)
     if images:
-        found.append(KeyNumber(f"{images:,}", "pictures seen", "both stages, counting repeats"))
+        found.append(KeyNumber(f"{images:,}", "pictures seen", "all stages, counting repeats"))
     return found[:6]
 
 

@@ -11,7 +11,7 @@ from latentbloom.commands import command_line
 from latentbloom.figures.from_run_files.series import TITLES, stage_curves
 from latentbloom.figures.sheets import Sheet
 from latentbloom.report.embed import PagePicture, embed, embed_file, sheet_rows
-from latentbloom.report.facts import get, key_numbers, summary
+from latentbloom.report.facts import OPTIONAL_STAGES, get, key_numbers, summary
 from latentbloom.report.health import worries
 from latentbloom.report.run_files import RunFiles
 from latentbloom.report.svg import can_be_log, panel, short
@@ -161,7 +161,8 @@ def curve_section(run: RunFiles) -> Section:
     for stage, title in TITLES.items():
         curves = stage_curves(run.metrics, stage)
         if not curves.series:
-            section.missing.append(f"{title}: there are no records in metrics.jsonl.")
+            if stage not in OPTIONAL_STAGES:
+                section.missing.append(f"{title}: there are no records in metrics.jsonl.")
             continue
         panels = [
             {

@@ -87,6 +87,11 @@ class RunFolder:
         return self.path / "vae_gan_final"
 
     @property
+    def decoder(self) -> Path:
+        """The decoder as stage 3 left it, where there was one."""
+        return self.path / "decoder_final"
+
+    @property
     def best_autoencoder(self) -> Path:
         """The finished autoencoder, or the best one so far."""
         best = self.path / "vae_gan_best"

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
     from latentbloom.figures.from_run_files.series import Series, StageCurves
 
-FILES = {"vae_gan": "autoencoder_losses.png", "diffusion": "diffusion_loss.png"}
+FILES = {
+    "vae_gan": "autoencoder_losses.png",
+    "diffusion": "diffusion_loss.png",
+    "decoder": "decoder_losses.png",
+}
 
 
 def draw_curves(scene: Scene) -> list[Path]:
@@ -43,7 +47,7 @@ def loss_curves(
 
     Arguments:
         metrics: Records of metrics.jsonl.
-        stage: "vae_gan" or "diffusion".
+        stage: "vae_gan", "diffusion" or "decoder".
         path: The PNG to write.
         log: Logarithmic or linear axes; None chooses for each panel.
 

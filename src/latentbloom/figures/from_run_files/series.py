@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-TITLES = {"vae_gan": "Autoencoder", "diffusion": "Diffusion"}
+TITLES = {"vae_gan": "Autoencoder", "diffusion": "Diffusion", "decoder": "Decoder"}
 _POSITION = {"kind", "stage", "images", "epoch", "seconds", "progress", "name"}
 _ABOUT = {
     "reconstruction": ("reconstruction", "mean absolute error of pixels in [-1, 1]"),
@@ -83,7 +83,7 @@ class StageCurves:
     """All series of a stage, and where its phases start.
 
     Attributes:
-        stage: "vae_gan" or "diffusion".
+        stage: "vae_gan", "diffusion" or "decoder".
         series: In a fixed order, losses first.
         phases: (name, images seen at its start), growing.
         end: Images seen at the last record.
@@ -102,7 +102,7 @@ def stage_curves(metrics: Sequence[Mapping[str, Any]], stage: str) -> StageCurve
 
     Arguments:
         metrics: Records of metrics.jsonl.
-        stage: "vae_gan" or "diffusion".
+        stage: "vae_gan", "diffusion" or "decoder".
 
     Returns:
         The curves; `series` is empty when the stage has not started.

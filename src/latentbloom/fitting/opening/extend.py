@@ -59,9 +59,9 @@ def extend(
         save_checkpoint(
             folder.path / f"{STEM}_last", tensors, meta | {"position": position}
         )  # before the finished model is deleted, so that there always is one
-    final = folder.path / f"{STEM}_final"
-    if final.exists():
-        shutil.rmtree(final)
+    for stale in (f"{STEM}_final", "decoder_final", "decoder_last", "latents/generated"):
+        if (folder.path / stale).exists():  # stage 3 belongs to the denoiser as it was
+            shutil.rmtree(folder.path / stale)
     return _rewrite(folder, run, stored, wish, images)
 
 

@@ -46,11 +46,18 @@ def _describe_models(config: RunConfig, plan: Plan) -> list[str]:
             f"Stage 1: {what}, batches of {config.vae_gan.batch_size}, "
             f"{_span(plan.vae_gan_seconds, plan.vae_gan_images)}."
         )
+    third = []
+    if plan.decoder_seconds:
+        third = [
+            f"Stage 3: the decoder alone, on {config.decoder.generated:,} generated latents, "
+            f"{plan.decoder_seconds / 60:.1f} minutes."
+        ]
     return [
         first,
         f"Stage 2: {denoiser.kind} {denoiser.width} x {denoiser.depth}, "
         f"{'compiled, ' if config.train.compile else ''}batches of "
         f"{config.diffusion.batch_size}, {_span(plan.diffusion_seconds, plan.diffusion_images)}.",
+        *third,
     ]
 
 

@@ -50,6 +50,8 @@ SHORTEST_SHARE = 0.3  # of the minutes that must be left for training
 # takes the time to see SETTLED_IMAGES, after which reconstructions hardly improve.
 STAGE_1_SHARES = (0.4, 0.5)
 SETTLED_IMAGES = 25_000
+STAGE_3_SHARE = 0.15  # of the time that is left for training, its latents included
+SHORTEST_STAGE_3 = 45.0  # seconds
 # The classic autoencoder sees 6 pictures a second and core, its dense denoiser 560 latents.
 FAMILY_STAGE_1_SHARES = {"classic": (0.8, 0.8)}
 # Denoisers of the families whose latents are no maps of the reference's kind.
@@ -62,6 +64,7 @@ class Plan(Settings):
     Attributes:
         vae_gan_seconds: Stage 1; None where its budget is in images, 0 where there is no stage 1.
         diffusion_seconds: Stage 2 as planned; decided again when stage 1 is done.
+        decoder_seconds: Stage 3 with the latents that are generated for it; 0 where there is none.
         finish_seconds: Reserved for scores, pictures and report.
         vae_gan_images: Images that stage 1 will see, an estimate.
         diffusion_images: Latents that stage 2 will see, an estimate.
@@ -70,6 +73,7 @@ class Plan(Settings):
 
     vae_gan_seconds: float | None = None
     diffusion_seconds: float | None = None
+    decoder_seconds: float = 0.0
     finish_seconds: float = 60.0
     vae_gan_images: int = 0
     diffusion_images: int = 0
@@ -116,6 +120,8 @@ def make_plan(
     seconds = 60.0 * (train.minutes or 0.0)
     finish = _finishing(seconds) if seconds else 60.0
     spendable = seconds - speeds.set_up - finish
+    third = _stage_3(config, spendable)
+    spendable -= third
     autoencoder, first, encode, seen = _stage_1(config, speeds, count, spendable, one)
     if seconds and config.data.mirror is None and encode > MIRROR_SHARE * seconds:
         config = _mirrored(config, False)
@@ -139,6 +145,7 @@ def make_plan(
     plan = Plan(
         vae_gan_seconds=None if one else first,
         diffusion_seconds=second if two is None else None,
+        decoder_seconds=third,
         finish_seconds=finish,
         vae_gan_images=seen,
         diffusion_images=two
@@ -217,6 +224,14 @@ def _stage_1(
         if found[-1] >= ENOUGH_IMAGES:
             break
     return found
+
+
+def _stage_3(config: RunConfig, spendable: float) -> float:
+    """Seconds of stage 3: none for families and losses that it does not suit, and short runs."""
+    suits = config.autoencoder is None or config.autoencoder.family == "swift"
+    found = STAGE_3_SHARE * spendable
+    adversarial = config.vae_gan.adversarial_weight and config.decoder.adversarial_weight
+    return found if suits and adversarial and found >= SHORTEST_STAGE_3 else 0.0
 
 
 def _denoiser(reference_latents: float, count: int, *, timed: bool) -> tuple[DenoiserConfig, float]:

@@ -89,8 +89,11 @@ class Autoencoder(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Pictures in [-1, 1] of normalised latents (B, C, h, w)."""
-        raw = z * self._column(self.scale) + self._column(self.shift)
-        return self.decode_raw(raw).float().clamp(-1.0, 1.0)
+        return self.decode_raw(self.to_raw(z)).float().clamp(-1.0, 1.0)
+
+    def to_raw(self, z: Tensor) -> Tensor:
+        """Raw latents of normalised ones (B, C, h, w)."""
+        return z * self._column(self.scale) + self._column(self.shift)
 
     @torch.no_grad()
     def set_normalisation(self, shift: Tensor, scale: Tensor) -> None:
