@@ -27,6 +27,7 @@ def check_together(config: RunConfig, where: str = "the settings") -> None:
         ConfigError: Names the fields, what was found and what is allowed.
     """
     flaws = [] if config.denoiser is None else _denoiser_flaws(config, config.denoiser)
+    flaws += _decoder_flaws(config)
     if flaws:
         raise ConfigError(f"In {where}:\n" + "\n".join(f"  {flaw}" for flaw in flaws))
 
@@ -50,6 +51,23 @@ def _denoiser_flaws(config: RunConfig, denoiser: DenoiserConfig) -> list[str]:
         flaws.append(
             f"denoiser.patch: {denoiser.patch} does not divide the latent map, which is {side} "
             f"wide. Allowed: {', '.join(allowed)}."
+        )
+    return flaws
+
+
+def _decoder_flaws(config: RunConfig) -> list[str]:
+    if config.train.decoder_images is None:
+        return []
+    flaws = []
+    if config.autoencoder is not None and config.autoencoder.family != "swift":
+        flaws.append(
+            "train.decoder_images: stage 3 trains decoders of the swift family only, and "
+            f"autoencoder.family is {config.autoencoder.family}. Leave it out."
+        )
+    elif not config.vae_gan.adversarial_weight:
+        flaws.append(
+            "train.decoder_images: stage 3 needs the discriminator of stage 1, and "
+            "vae_gan.adversarial_weight is 0. Leave it out, or give a weight above 0."
         )
     return flaws
 

@@ -59,6 +59,14 @@ def test_every_number_has_two_ends(name: str) -> None:
         ({"data.nothing": 3}, "data.nothing: "),
         ({"denoiser.width": 224}, "denoiser.width: 224 cannot be divided among 3 attention heads"),
         ({"denoiser.patch": 3, "data.size": 64}, "denoiser.patch: 3 does not divide"),
+        (
+            {"train.decoder_images": 64, "autoencoder.family": "classic"},
+            "train.decoder_images: stage 3 trains decoders of the swift family only",
+        ),
+        (
+            {"train.decoder_images": 64, "vae_gan.adversarial_weight": 0.0},
+            "train.decoder_images: stage 3 needs the discriminator of stage 1",
+        ),
         ({"train.minutes": float("inf")}, "train.minutes: "),
     ],
 )
