@@ -79,7 +79,7 @@ FLOW = (
     (("latents", "every picture", "encoded once"),),
     (("stage 2: diffusion", "noise to latents,", "by condition"),),
     (("guided sampler", "steps from noise", "to a latent"),),
-    (("decoder", "latent to picture", "(stage 1's)"),),
+    (("decoder", "latent to picture", "(trained last)"),),
     (("records", "picture, condition,", "seed, path"),),
 )
 RESULTS = ("pictures", "scores", "report.html")

@@ -7,15 +7,25 @@ from typing import TYPE_CHECKING
 
 from latentbloom.config import RunConfig
 from latentbloom.errors import ConfigError
+from latentbloom.runs.checkpoint import checkpoint_exists
+from latentbloom.runs.folder import RunFolder
 from latentbloom.train.budget import Budget
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from latentbloom.fitting.planning.planner import Plan
+
 
 def budget_of(images: int | None, seconds: float | None) -> Budget:
     """The budget in images where there is one, else the one in seconds."""
     return Budget(images=images) if images is not None else Budget(seconds=seconds)
+
+
+def trains_decoder(config: RunConfig, plan: Plan, folder: RunFolder) -> bool:
+    """Whether stage 3 is wanted and has not ended."""
+    wanted = config.train.decoder_images is not None or plan.decoder_seconds > 0.0
+    return wanted and not checkpoint_exists(folder.decoder)
 
 
 def check_batches(config: RunConfig, accelerator: Accelerator, say: Callable[[str], None]) -> None:

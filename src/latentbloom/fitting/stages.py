@@ -10,7 +10,7 @@ from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.colour_factor import colours_found
 from latentbloom.device import make_accelerator, using_threads
-from latentbloom.fitting.budgets import budget_of, check_batches
+from latentbloom.fitting.budgets import budget_of, check_batches, trains_decoder
 from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.fitting.planning.fair_share import FairShare, fair_share_of
 from latentbloom.fitting.previews import Previews
@@ -172,10 +172,9 @@ class Stages:
         accelerator: Accelerator,
     ) -> None:
         """Train the decoder on what the denoiser generates, where the plan gives it time."""
-        images = config.train.decoder_images
-        wanted = images is not None or plan.decoder_seconds > 0.0
-        if not wanted or checkpoint_exists(self.folder.decoder):
+        if not trains_decoder(config, plan, self.folder):
             return
+        images = config.train.decoder_images
         seconds = None if images is not None else SHARE_TO_GENERATE * plan.decoder_seconds
         training = self.work.decoder(config, autoencoder, previews, accelerator, seconds)
         budget = budget_of(images, (1.0 - SHARE_TO_GENERATE) * plan.decoder_seconds)

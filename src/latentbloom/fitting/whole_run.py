@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from latentbloom.data.imageset import ImageSet
 from latentbloom.errors import LatentbloomError
+from latentbloom.fitting.budgets import trains_decoder
 from latentbloom.fitting.opening.processes import in_group, is_first_process
 from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.fitting.run_time import RunTime
@@ -80,14 +81,17 @@ class Fitting:
     def _train_all(
         self, run: OpenedRun, train: ImageSet, val: ImageSet, *, only_autoencoder: bool
     ) -> bool:
-        """Train both stages, in processes of their own where the run wants several.
+        """Train all stages, in processes of their own where the run wants several.
 
         Returns:
             Whether training is complete; False when it was stopped.
         """
         settings = run.config.train
         count = min(settings.processes or 1, os.cpu_count() or 1)
-        if count == 1 or in_group() or checkpoint_exists(self.folder.final_denoiser):
+        trained = checkpoint_exists(self.folder.final_denoiser) and not trains_decoder(
+            run.config, run.plan, self.folder
+        )
+        if count == 1 or in_group() or trained:
             return self.stages.train(run, train, val, only_autoencoder=only_autoencoder)
         from latentbloom.fitting.workers import run_processes
 
