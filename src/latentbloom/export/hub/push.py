@@ -17,6 +17,7 @@ from latentbloom.files import write_atomic, write_json
 from latentbloom.report.run_files import RunFiles, read_run
 from latentbloom.runs.checkpoint import load_checkpoint, save_checkpoint
 from latentbloom.runs.hub import check_repository
+from latentbloom.user_files import read_text
 
 GENERATED_FIGURES = (
     "samples_by_condition.png",
@@ -65,7 +66,7 @@ def _fill(run: RunFiles, name: str, place: Path, licence: str | None) -> None:
         tensors, meta = load_checkpoint(run.path / part)
         kept = "ema" if "ema" in tensors else "model"
         save_checkpoint(place / part, {"model": tensors[kept]}, meta)
-    config = json.loads((run.path / "config.json").read_text(encoding="utf-8"))
+    config = json.loads(read_text(run.path / "config.json"))
     config["data"]["source"] = public_name(source)
     config["data"].pop("root", None)  # where the data lie is nobody's business
     write_json(place / "config.json", config)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from latentbloom.files import condition_word, file_word, write_atomic, write_json
+from latentbloom.user_files import read_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,7 +141,7 @@ class EditRecords(Sequence[EditRecord]):
 def _described(path: Path) -> dict[str, dict[str, Any]]:
     """What earlier edits left in a folder, by file; nothing where that cannot be read."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["pictures"]
+        rows = json.loads(read_text(path))["pictures"]
         return {row.pop("file"): row for row in rows}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
