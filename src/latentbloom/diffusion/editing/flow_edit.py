@@ -20,6 +20,7 @@ def flow_edit(
     strength: float,
     num_steps: int,
     guidance: float = 1.0,
+    guided_from: float = 0.0,
 ) -> Tensor:
     """Move a latent along the difference of two velocities, that of the target and of the source.
 
@@ -29,7 +30,8 @@ def flow_edit(
         Delta = x0_target(x_s + d) - x0_source(x_s),
 
     so that a step from s to s' is d <- (s'/s) d + (1 - s'/s) Delta, Delta averaged over the noises
-    and their negatives. Guidance w acts on the changed factors alone:
+    and their negatives. Guidance w acts on the changed factors alone, and not at low noise, where
+    it would sharpen what it finds there rather than change what the picture shows:
 
         Delta = x0(x_s + d, target) - x0(x_s, source)
                 + (w - 1) (x0(x_s + d, target) - x0(x_s + d, source)).
@@ -43,8 +45,10 @@ def flow_edit(
         target: What it shall show, likewise.
         eps: Standard normal noises (N, C, h, w) to average over; each is used with both signs.
         strength: The time s to start from, in [0, 1]: 0 changes nothing, 1 starts from pure noise.
-        num_steps: Steps from there to 0. The denoiser runs once a step, on 4 N or 6 N rows.
+        num_steps: Steps from there to 0. The denoiser runs once a step, on 4 N rows, and with
+            guidance on 6 N.
         guidance: w >= 0 for the factors that differ; 1 is none.
+        guided_from: The time s below which there is no guidance, in [0, 1].
 
     Returns:
         The changed latent (C, h, w).
@@ -54,20 +58,33 @@ def flow_edit(
     if strength <= 0 or all(bool((source[name] == target[name]).all()) for name in source):
         return z.clone()
     noise = torch.cat([eps, -eps]).to(z)
-    n = len(noise)
-    guided = guidance != 1
-    parts = [target, source, source] if guided else [target, source]
-    cond = {name: torch.cat([part[name].expand(n) for part in parts]) for name in source}
     d = torch.zeros_like(z)
     for i in range(num_steps):
         s, ratio = strength * (1 - i / num_steps), 1 - 1 / (num_steps - i)
-        t, scale = bridge(denoiser.schedule, 1 - s, s)
-        x_s = (1 - s) * z + s * noise  # (2 N, C, h, w)
-        x_t = scale * torch.cat([x_s + d, x_s + d, x_s] if guided else [x_s + d, x_s])
-        times = torch.full((len(x_t),), t, dtype=x_t.dtype, device=x_t.device)
-        found = denoiser(x_t, times, cond).unflatten(0, (len(parts), n)).mean(dim=1)
-        delta = found[0] - found[-1]
-        if guided:
-            delta = delta + (guidance - 1) * (found[0] - found[1])
+        w = guidance if s >= guided_from else 1.0
+        delta = _delta(denoiser, z, d, noise, s, (source, target), w)
         d = ratio * d + (1 - ratio) * delta
     return z + d
+
+
+def _delta(
+    denoiser: X0Denoiser,
+    z: Tensor,
+    d: Tensor,
+    noise: Tensor,
+    s: float,
+    conds: tuple[Cond, Cond],
+    w: float,
+) -> Tensor:
+    """Delta (C, h, w) of `flow_edit`, averaged over noises (R, C, h, w)."""
+    source, target = conds
+    x_s = (1 - s) * z + s * noise
+    asked = [(x_s + d, target), (x_s, source), *([(x_s + d, source)] if w != 1 else [])]
+    rows = len(noise)
+    cond = {name: torch.cat([c[name].expand(rows) for _, c in asked]) for name in source}
+    t, scale = bridge(denoiser.schedule, 1 - s, s)
+    x_t = scale * torch.cat([x for x, _ in asked])
+    times = torch.full((len(x_t),), t, dtype=x_t.dtype, device=x_t.device)
+    found = denoiser(x_t, times, cond).unflatten(0, (len(asked), rows)).mean(dim=1)
+    delta = found[0] - found[1]
+    return delta if w == 1 else delta + (w - 1) * (found[0] - found[2])

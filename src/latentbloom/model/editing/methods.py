@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from latentbloom.conditions import Cond
     from latentbloom.model.latent_model import LatentModel
 
-NOISES = 4
+NOISES = 2
 """Noises that FlowEdit averages over, each with both signs."""
 
-STEPS = 12
+STEPS = 8
+GUIDED_FROM = 0.4
+"""Time below which FlowEdit is not guided."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def _flow_edit(model: LatentModel, edit: LatentEdit) -> Tensor:
         strength=edit.strength,
         num_steps=STEPS,
         guidance=edit.guidance,
+        guided_from=GUIDED_FROM,
     )
 
 
@@ -111,12 +114,12 @@ METHODS: dict[str, EditMethod] = {
     "flowedit": EditMethod(
         "FlowEdit: follow the difference of two velocities; keeps most of the picture",
         _flow_edit,
-        2.0,
+        3.0,
     ),
-    "shift": EditMethod("add the difference of the two class centres; instant", _shift, 2.0),
-    "sdedit": EditMethod("SDEdit: add noise, then denoise under the new condition", _sdedit, 2.0),
+    "shift": EditMethod("add the difference of the two class centres; instant", _shift, 3.0),
+    "sdedit": EditMethod("SDEdit: add noise, then denoise under the new condition", _sdedit, 3.0),
     "ddim": EditMethod(
-        "DDIM inversion to a middle time, then denoising under the new condition", _inversion, 2.0
+        "DDIM inversion to a middle time, then denoising under the new condition", _inversion, 3.0
     ),
 }
 
