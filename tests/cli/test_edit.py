@@ -72,7 +72,7 @@ def test_a_folder_with_a_broken_file(
         f"latentbloom: {broken} cannot be read as a picture: its content is not a known picture "
         "format.\n"
     )
-    names = ["fits_colour-red_0.7.png", "grey_colour-red_0.7.png", "large_colour-red_0.7.png"]
+    names = ["fits_colour-red_0.8.png", "grey_colour-red_0.8.png", "large_colour-red_0.8.png"]
     assert sorted(path.name for path in out.glob("*.png")) == names
     assert all(size_of(out / name) == (32, 32) for name in names)
     assert f"{photos / 'fits.png'}: colour blue to red: {out / names[0]}\n" in said
@@ -89,7 +89,7 @@ def test_a_folder_with_a_broken_file(
         "to": {"colour": "red", "height": "high"},
         "confidence": {},
         "method": "flowedit",
-        "strength": 0.7,
+        "strength": 0.8,
         "guidance": METHODS["flowedit"].guidance,
         "seed": 0,
     }
@@ -103,7 +103,7 @@ def test_a_second_edit_leaves_the_first(
     assert edit(call, run, *first, "--strength", "0.3", "--method", "shift").code == 0
     rows = json.loads((tmp_path / "edits.json").read_text())["pictures"]
     assert [(row["file"], row["method"]) for row in rows] == [
-        ("fits_colour-red_0.7.png", "flowedit"),
+        ("fits_colour-red_0.8.png", "flowedit"),
         ("fits_colour-red_0.3.png", "shift"),
     ]
 
@@ -166,8 +166,8 @@ def test_equal_names_of_two_folders(
     words = ("--to", "colour=red", *FROM, "--out", tmp_path / "out")
     assert edit(call, run, photos / "fits.png", other, *words).code == 0
     assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == [
-        "other-fits.png_colour-red_0.7.png",
-        "photos-fits.png_colour-red_0.7.png",
+        "other-fits.png_colour-red_0.8.png",
+        "photos-fits.png_colour-red_0.8.png",
     ]
 
 

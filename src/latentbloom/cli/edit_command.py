@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strength",
         type=number_from(0.0, 1.0),
-        default=0.7,
+        default=0.8,
         metavar="S",
-        help="how far to go, 0 to 1 (default: 0.7)",
+        help="how far to go, 0 to 1 (default: 0.8)",
     )
     parser.add_argument(
         "--strip",

@@ -28,7 +28,7 @@ from latentbloom.model.latent_model import LatentModel
 if TYPE_CHECKING:
     from latentbloom.conditions import Cond
 
-STRENGTH = 0.7
+STRENGTH = 0.8
 STRIP = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Strengths of a strip."""
 
