@@ -106,11 +106,32 @@ def test_terms_of_the_data(
 
 def test_where_the_pictures_lie_stays_private(tmp_path: Path) -> None:
     run = furnished(tmp_path / "run", "/home/somebody/faces")
+    scores = json.loads((run / "scores.json").read_text())
+    pair = {"sample": 1, "train": "somebody/1.jpg", "distance": 2.0}
+    scores["pictures"]["copying"]["worst"] = [pair]
+    (run / "scores.json").write_text(json.dumps(scores))
+    config = json.loads((run / "config.json").read_text())
+    config["train"]["start_from"] = "/home/somebody/runs/old"
+    (run / "config.json").write_text(json.dumps(config))
     write_published(run, "me/faces", tmp_path / "out")
+    assert latentbloom.load(tmp_path / "out", device="cpu").sample(n=1).pixels.shape[0] == 1
     for path in (tmp_path / "out").rglob("*"):
         if path.suffix in (".json", ".md"):
             assert "somebody" not in path.read_text(encoding="utf-8"), path
     assert "No real picture is part of this repository." in (tmp_path / "out/README.md").read_text()
+
+
+def test_terms_follow_the_weights(tmp_path: Path) -> None:
+    """A run that started from a run on CelebA has its terms, too."""
+    furnished(tmp_path / "faces", "celeba")
+    run = furnished(tmp_path / "mine", "pictures")
+    config = json.loads((run / "config.json").read_text())
+    config["train"]["start_from"] = str(tmp_path / "faces")
+    (run / "config.json").write_text(json.dumps(config))
+    write_published(run, "me/faces", tmp_path / "out")
+    assert "non-commercial research only" in (tmp_path / "out" / "README.md").read_text()
+    with pytest.raises(ConfigError, match="--accept-data-terms"):
+        push(run, "me/faces", tmp_path / "again", public=True, api=FakeHub())
 
 
 class FakeHub:

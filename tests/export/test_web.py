@@ -61,7 +61,7 @@ def test_in_a_browser(made: Path, page: Page) -> None:
     page.locator("#factor-0").select_option(label="day")
     page.locator("#factor-1").select_option(label="red")  # never shown in training
     page.locator("#seed").fill("11")
-    page.locator("#steps").select_option("unipc 8")
+    page.locator("#steps").select_option("dpm++ 8")
     page.locator("#go").click()
     page.wait_for_function("document.querySelector('#go').disabled === false")
     result = page.evaluate("window.result")
@@ -69,7 +69,7 @@ def test_in_a_browser(made: Path, page: Page) -> None:
     sampler = Sampler(made / "restored")
     rows = np.tile(np.array([[1, 0]], np.int64), (4, 1))
     noise = noise_for(11, [0, 1, 2, 3], sampler.about["latent_shape"])
-    z = sampler.latents(noise, rows, table=sampler.table("unipc", 8))
+    z = sampler.latents(noise, rows, table=sampler.table("dpm++", 8))
     assert np.abs(np.array(result["latents"]).reshape(z.shape) - z).max() < 1e-3
     assert np.abs(z[0] - z[1]).max() > 0.1
 

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """Publish; returns the exit code."""
     from rich.console import Console
 
-    from latentbloom.export.data_terms import terms_of
+    from latentbloom.export.data_terms import terms_of_run
     from latentbloom.export.hub.push import push, write_published
     from latentbloom.report.run_files import read_run
 
@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     def say(text: str) -> None:
         console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
-    terms = terms_of(str(read_run(args.run).config.get("data", {}).get("source", "")))
+    read_run(args.run)  # refuses what is no run
+    terms = terms_of_run(args.run)
     if terms:
         say(f"Mind the terms of {terms.name}: {terms.sentence} {terms.url}")
     out = args.out or args.run / "published"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,22 @@ TERMS = {
 def terms_of(source: str) -> DataTerms | None:
     """The terms of a source; None where it is not a published set that this program knows."""
     return TERMS.get(source.partition(":")[0])
+
+
+def terms_of_run(run: Path | str, depth: int = 8) -> DataTerms | None:
+    """The terms of a run's pictures, or of those of the runs whose weights it started from.
+
+    Arguments:
+        run: The run folder.
+        depth: How many such runs are followed back.
+    """
+    try:
+        config = json.loads((Path(run) / "config.json").read_text(encoding="utf-8"))
+        found = terms_of(str(config["data"]["source"]))
+        before = config.get("train", {}).get("start_from")
+    except (OSError, ValueError, KeyError):
+        return None
+    return found or (terms_of_run(before, depth - 1) if before and depth else None)
 
 
 def is_synthetic(source: str) -> bool:

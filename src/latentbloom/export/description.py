@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latentbloom.evaluate.speed_map import FILE_NAME, SpeedMap
-from latentbloom.export.data_terms import public_name, terms_of
+from latentbloom.export.data_terms import public_name, terms_of_run
 from latentbloom.export.step_tables import STEPS, step_table, table_sampler
 from latentbloom.model.generator import Model
 from latentbloom.version import __version__
@@ -25,7 +25,7 @@ def describe_model(model: Model, run: Path) -> dict[str, Any]:
     """
     schedule = model.denoiser.schedule
     source = model.config.data.source
-    terms = terms_of(source)
+    terms = terms_of_run(run)
     return {
         "format": "latentbloom-export",
         "version": 1,

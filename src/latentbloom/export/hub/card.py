@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latentbloom.export.data_terms import is_synthetic, public_name, terms_of
+from latentbloom.export.data_terms import is_synthetic, public_name, terms_of_run
 from latentbloom.report.card import card_text
 from latentbloom.report.facts import get
 from latentbloom.report.run_files import RunFiles
@@ -26,7 +26,7 @@ def published_card(run: RunFiles, name: str, figures: list[str], licence: str | 
         licence: Identifier of a licence, for example "mit"; None where none is granted.
     """
     source = get(run.config, "data.source", "")
-    terms = terms_of(source)
+    terms = terms_of_run(run.path)
     lines = ["---", *_front_matter(run, name, source, licence), "---", ""]
     body = card_text(run)
     title, _, rest = body.partition("\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latentbloom.errors import ConfigError, RunFolderError
-from latentbloom.export.data_terms import is_synthetic, public_name, terms_of
+from latentbloom.export.data_terms import is_synthetic, public_name, terms_of_run
 from latentbloom.export.hub.card import published_card
 from latentbloom.export.opening import check_new_folder, fill_new_folder, open_finished
 from latentbloom.files import write_atomic, write_json
@@ -69,16 +69,27 @@ def _fill(run: RunFiles, name: str, place: Path, licence: str | None) -> None:
     config = json.loads(read_text(run.path / "config.json"))
     config["data"]["source"] = public_name(source)
     config["data"].pop("root", None)  # where the data lie is nobody's business
+    config.get("train", {}).pop("start_from", None)
     write_json(place / "config.json", config)
-    for file in ("scores.json", "quality.json"):
-        if (run.path / file).is_file():
-            shutil.copyfile(run.path / file, place / file)
+    if run.scores:
+        write_json(place / "scores.json", _without_names(run.scores))
+    if (run.path / "quality.json").is_file():
+        shutil.copyfile(run.path / "quality.json", place / "quality.json")
     figures = GENERATED_FIGURES + (REAL_FIGURES if is_synthetic(source) else ())
     found = [figure for figure in figures if (run.path / "figures" / figure).is_file()]
     for figure in found:
         (place / "figures").mkdir(exist_ok=True)
         shutil.copyfile(run.path / "figures" / figure, place / "figures" / figure)
     write_atomic(place / "README.md", published_card(run, name, found, licence))
+
+
+def _without_names(scores: dict[str, Any]) -> dict[str, Any]:
+    """Scores without the names of training pictures that samples resemble."""
+    pictures = scores.get("pictures") or {}
+    copying = pictures.get("copying")
+    if not copying:
+        return scores
+    return {**scores, "pictures": {**pictures, "copying": {**copying, "worst": []}}}
 
 
 def push(
@@ -112,8 +123,8 @@ def push(
         RunFolderError: The run is not finished, or the Hub refuses.
     """
     check_repository(name)
-    source = str(read_run(run).config.get("data", {}).get("source", ""))
-    check_terms(source, public=public, accepted=accept_data_terms)
+    read_run(run)  # refuses what is no run
+    check_terms(run, public=public, accepted=accept_data_terms)
     if api is None:
         if importlib.util.find_spec("huggingface_hub") is None:
             raise ConfigError(
@@ -139,13 +150,13 @@ def push(
     return str(getattr(done, "commit_url", done))
 
 
-def check_terms(source: str, *, public: bool, accepted: bool) -> None:
+def check_terms(run: Path | str, *, public: bool, accepted: bool) -> None:
     """Refuse to publish models of pictures whose terms forbid it, unless the author insists.
 
     Raises:
         ConfigError: They do, and nobody has accepted them.
     """
-    terms = terms_of(source)
+    terms = terms_of_run(run)
     if terms and public and not accepted:
         raise ConfigError(
             f"{terms.sentence} ({terms.url}) A public model of them may break these terms. Leave "
