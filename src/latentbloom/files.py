@@ -6,11 +6,12 @@ import errno
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -105,8 +106,17 @@ def write_atomic(path: Path | str, content: bytes | str | Callable[[Path], objec
 
 
 def write_json(path: Path | str, data: Any) -> Path:
-    """`write_atomic` for data that JSON can hold."""
-    return write_atomic(path, json.dumps(data, indent=2) + "\n")
+    """`write_atomic` for data that JSON can hold; what is not finite becomes null."""
+    return write_atomic(path, json.dumps(finite(data), indent=2) + "\n")
+
+
+def finite(tree: Any) -> Any:
+    """Data with null in place of numbers that JSON does not have: NaN and the infinities."""
+    if isinstance(tree, Mapping):
+        return {name: finite(value) for name, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [finite(value) for value in tree]
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", re.IGNORECASE)

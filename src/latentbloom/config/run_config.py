@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +20,9 @@ from latentbloom.config.stage_settings import (
 )
 from latentbloom.errors import ConfigError, RunFolderError
 from latentbloom.files import write_atomic
-from latentbloom.user_files import read_text, reason
+from latentbloom.foreign.bounds import ForeignError
+from latentbloom.foreign.json_files import read_json
+from latentbloom.user_files import reason
 
 Kind = TypeVar("Kind", bound=Settings)
 
@@ -96,11 +97,11 @@ def load_config(path: Path) -> RunConfig:
         ConfigError: A field is unknown or does not fit.
     """
     try:
-        tree = json.loads(read_text(path))
+        tree = read_json(path)
     except FileNotFoundError:
         raise RunFolderError(f"{path} does not exist.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RunFolderError(f"{path} is not JSON: {error}.") from None
+    except ForeignError as error:
+        raise RunFolderError(f"{path} {error}.") from None
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read: {reason(error)}.") from None
     if not isinstance(tree, dict):

@@ -25,7 +25,8 @@ from latentbloom.data.pixels import Fit, with_channels
 from latentbloom.data.reading import FileStamp
 from latentbloom.data.sources.base import Entry, Source
 from latentbloom.files import cache_folder, rename, spare_cache, sync, write_atomic
-from latentbloom.user_files import read_text
+from latentbloom.foreign.bounds import check_name
+from latentbloom.foreign.json_files import read_json
 
 LIMIT = 1 << 30
 """Bytes at most for the pictures of one source at one size: 87,000 pictures at 64 px."""
@@ -180,7 +181,8 @@ def open_kept(source: Source, *, size: int, fit: Fit) -> KeptPictures | None:
         return None
     folder = _folder(source, size, fit)
     try:
-        index = json.loads(read_text(folder / _INDEX))
+        index = read_json(folder / _INDEX, folder=folder)
+        check_name(index["file"])
         pixels = np.load(folder / index["file"], mmap_mode="r", allow_pickle=False)
         rows = {n: (int(row), (int(a), int(b))) for n, (row, a, b) in index["pictures"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -13,7 +13,9 @@ from latentbloom.evaluate import FEW
 from latentbloom.evaluate.against.about import Against
 from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.files import write_atomic
-from latentbloom.user_files import read_text, reason
+from latentbloom.foreign.bounds import ForeignError
+from latentbloom.foreign.json_files import read_json
+from latentbloom.user_files import reason
 
 
 class _Frozen(BaseModel):
@@ -238,14 +240,15 @@ class Scores(_Frozen):
             RunFolderError: There is no such file, or it cannot be read as scores.
         """
         try:
-            return cls.model_validate_json(read_text(path))
+            return cls.model_validate(read_json(path, folder=path.parent))
         except FileNotFoundError:
             raise RunFolderError(
                 f"There is no {path}. Score the run first: " + command_line("evaluate", path.parent)
             ) from None
-        except (ValidationError, UnicodeDecodeError) as error:
+        except (ValidationError, ForeignError) as error:
+            why = f"it {error}" if isinstance(error, ForeignError) else type(error).__name__
             raise RunFolderError(
-                f"{path} cannot be read as scores of this version ({type(error).__name__}). "
+                f"{path} cannot be read as scores of this version ({why}). "
                 "Score the run again: " + command_line("evaluate", path.parent)
             ) from error
         except OSError as error:

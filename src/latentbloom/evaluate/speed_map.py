@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.files import write_atomic
-from latentbloom.user_files import read_text
+from latentbloom.foreign.json_files import read_json
 
 FILE_NAME = "quality.json"
 Quality = Literal["draft", "balanced", "best"]
@@ -90,8 +90,8 @@ class SpeedMap(BaseModel):
     def load(cls, path: Path) -> SpeedMap | None:
         """The map in a file; None where there is none that can be read."""
         try:
-            return cls.model_validate_json(read_text(path))
-        except (OSError, ValidationError, UnicodeDecodeError):
+            return cls.model_validate(read_json(path, folder=path.parent))
+        except (OSError, ValueError):
             return None
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentbloom.files import write_atomic
+from latentbloom.files import finite, write_atomic
+from latentbloom.foreign.json_files import read_json
 from latentbloom.pictures.images import as_uint8, read_picture, save_picture
-from latentbloom.user_files import read_text
 
 if TYPE_CHECKING:
     from latentbloom.pictures.images import Images, Pixels
@@ -70,7 +70,7 @@ class Sheet:
             "pictures": list(self.pictures),
             "about": self.about,
         }
-        text = json.dumps(known, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(finite(known), ensure_ascii=False, separators=(",", ":"))
         return write_atomic(folder / f"{self.name}.json", text.encode())
 
     @classmethod
@@ -78,7 +78,7 @@ class Sheet:
         """Read a sheet; None when it is missing or damaged."""
         folder = run / FOLDER
         try:
-            known = json.loads(read_text(folder / f"{name}.json"))
+            known = read_json(folder / f"{name}.json", folder=run)
             board = read_picture(folder / f"{name}.png")
             height, width, cols = known["height"], known["width"], known["cols"]
             tiles = board.reshape(-1, height, cols, width, 3).transpose(0, 2, 1, 3, 4)

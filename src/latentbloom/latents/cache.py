@@ -16,7 +16,8 @@ import numpy as np
 
 from latentbloom.errors import RunFolderError
 from latentbloom.files import write_atomic
-from latentbloom.user_files import read_text
+from latentbloom.foreign.bounds import check_place
+from latentbloom.foreign.json_files import read_json
 
 if TYPE_CHECKING:
     import torch
@@ -73,16 +74,15 @@ class LatentCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            self.manifest: dict[str, Any] = json.loads(read_text(folder / MANIFEST))
-        except (OSError, ValueError) as error:
+            self.manifest: dict[str, Any] = read_json(folder / MANIFEST, folder=folder)
+            self.count, self.mirrored, self.shape = _described(self.manifest)
+            check_place(folder / "labels.npy", folder)
+            self._labels = np.load(folder / "labels.npy", mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunFolderError(
                 f"{folder} holds no latents ({error}). Run `latentbloom fit` on the run again."
             ) from None
-        self.count: int = self.manifest["count"]
-        self.mirrored: bool = self.manifest["mirrored"]
-        self.shape = tuple(self.manifest["shape"])
         self._shards = [self._open(i) for i in range(-(-self.count // SHARD))]
-        self._labels = np.load(folder / "labels.npy", mmap_mode="r", allow_pickle=False)
 
     def __len__(self) -> int:
         return self.count
@@ -133,8 +133,9 @@ class LatentCache:
         rows = min(SHARD, self.count - number * SHARD)
         expected = (rows, 2 if self.mirrored else 1, 2, *self.shape)
         try:
+            check_place(path, self.folder)
             shard = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (FileNotFoundError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise RunFolderError(
                 f"{path} is missing or broken ({error}). Delete {self.folder} and run "
                 "`latentbloom fit` again: the latents are then encoded again."
@@ -145,6 +146,22 @@ class LatentCache:
                 f"{self.folder} and run `latentbloom fit` again."
             )
         return shard
+
+
+def _described(manifest: Any) -> tuple[int, bool, tuple[int, ...]]:
+    """Number of pictures, mirrored or not, and the shape of a latent (C, h, w).
+
+    Raises:
+        ValueError: The manifest says something else.
+    """
+    count, mirrored, shape = manifest["count"], manifest["mirrored"], tuple(manifest["shape"])
+    whole = all(type(number) is int and number > 0 for number in (count, *shape))
+    if not whole or len(shape) != 3 or type(mirrored) is not bool:
+        raise ValueError(f"its {MANIFEST} gives no count, shape and mirrored")
+    for name in ("autoencoder", "images"):
+        if not isinstance(manifest[name], str):
+            raise ValueError(f"its {MANIFEST} gives no {name}")
+    return count, mirrored, shape
 
 
 def encode_raw_latents(

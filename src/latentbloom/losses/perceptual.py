@@ -7,7 +7,7 @@ features, squared distance, sum over layers).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from latentbloom.config import PerceptualName
 from latentbloom.errors import ConfigError
 from latentbloom.nn.efficientnet import load_folded_layers
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -127,16 +130,26 @@ def build_perceptual(
 def _vgg16() -> list[nn.Module]:
     from torchvision.models import VGG16_Weights, vgg16
 
-    net: Any = vgg16(weights=VGG16_Weights.IMAGENET1K_V1, progress=False)
+    net: Any = _with_weights(vgg16(), VGG16_Weights.IMAGENET1K_V1)
     return _cut(net.features, (4, 9, 16))  # relu1_2, relu2_2, relu3_3
 
 
 def _squeezenet() -> list[nn.Module]:
     from torchvision.models import SqueezeNet1_1_Weights, squeezenet1_1
 
-    weights = SqueezeNet1_1_Weights.IMAGENET1K_V1
-    net: Any = squeezenet1_1(weights=weights, progress=False)
+    net: Any = _with_weights(squeezenet1_1(), SqueezeNet1_1_Weights.IMAGENET1K_V1)
     return _cut(net.features, (2, 5, 8))
+
+
+def _with_weights(net: nn.Module, weights: WeightsEnum) -> nn.Module:
+    """A network with torchvision's weights: their hash is checked, and only tensors are read."""
+    from torch.hub import load_state_dict_from_url
+
+    state = load_state_dict_from_url(
+        weights.url, progress=False, check_hash=True, weights_only=True
+    )
+    net.load_state_dict(state)
+    return net
 
 
 def _efficientnet_lite0() -> list[nn.Module]:

@@ -12,6 +12,7 @@ from latentbloom.conditions import ConditionSpec
 from latentbloom.config import AutoencoderConfig, RunConfig
 from latentbloom.device import default_device, find_device, low_precision
 from latentbloom.errors import CheckpointError
+from latentbloom.model.described import check_shapes, described, described_spec
 from latentbloom.nn.autoencoders.base import Autoencoder, Posterior
 from latentbloom.nn.autoencoders.build import build_autoencoder
 from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint
@@ -112,7 +113,7 @@ def load_autoencoder_model(run: Path | str, *, device: str | None = None) -> Aut
     finish_decoder(folder, autoencoder, meta.get("fingerprint"))
     return AutoencoderModel(
         config,
-        ConditionSpec.from_json(meta["spec"]),
+        described_spec(meta, folder.best_autoencoder),
         autoencoder,
         device=find_device(device),
         autocast_dtype=low_precision(config),
@@ -122,6 +123,8 @@ def load_autoencoder_model(run: Path | str, *, device: str | None = None) -> Aut
 def load_autoencoder(folder: Path) -> tuple[Autoencoder, str]:
     """Load a finished autoencoder and its fingerprint."""
     autoencoder, meta = _read(folder)
+    if not isinstance(meta.get("fingerprint"), str):
+        raise CheckpointError(f"{folder} is not usable: its meta.json has no 'fingerprint'.")
     return autoencoder, meta["fingerprint"]
 
 
@@ -154,9 +157,12 @@ def finish_decoder(folder: RunFolder, autoencoder: Autoencoder, fingerprint: str
 
 
 def _read(folder: Path) -> tuple[Autoencoder, dict[str, Any]]:
+    _, meta = load_checkpoint(folder, [])
+    spec = described_spec(meta, folder) if "spec" in meta else None
+    config = described(AutoencoderConfig, meta, "config", folder)
+    check_shapes(folder, "model", lambda: build_autoencoder(config, spec))
     tensors, meta = load_checkpoint(folder, ["model"])
-    spec = ConditionSpec.from_json(meta["spec"]) if "spec" in meta else None
-    autoencoder = build_autoencoder(AutoencoderConfig(**meta["config"]), spec)
+    autoencoder = build_autoencoder(config, spec)
     try:
         autoencoder.load_state_dict(tensors["model"])
     except RuntimeError as error:

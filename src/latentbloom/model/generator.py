@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from latentbloom.conditions import ConditionSpec
 from latentbloom.config import DenoiserConfig, DiffusionSettings
 from latentbloom.device import find_device, low_precision
 from latentbloom.diffusion import State, X0Denoiser, guide, sample_states
 from latentbloom.errors import CheckpointError, check_count, check_number
 from latentbloom.model.autoencoder import CHUNK, finish_decoder, load_autoencoder
 from latentbloom.model.build import build_denoiser
+from latentbloom.model.described import check_shapes, described, described_spec
 from latentbloom.model.editing.editor import EditingModel
 from latentbloom.model.records import Record, Records
 from latentbloom.model.request import Asked, Request, records_of
@@ -177,23 +178,26 @@ def load(run: Path | str, *, device: str | None = None, full_precision: bool = F
     """
     folder = RunFolder(local_run(run))
     config = folder.load_config()
-    tensors, meta = load_checkpoint(folder.denoiser)
+    place = folder.denoiser
+    _, meta = load_checkpoint(place, [])
     autoencoder, fingerprint = load_autoencoder(folder.autoencoder)
-    if meta["autoencoder"] != fingerprint:
+    trained_on = str(meta.get("autoencoder"))
+    if trained_on != fingerprint:
         raise CheckpointError(
-            f"{folder.denoiser} was trained on the latents of another autoencoder "
-            f"({meta['autoencoder'][:12]}) than {folder.autoencoder} ({fingerprint[:12]}). "
+            f"{place} was trained on the latents of another autoencoder "
+            f"({trained_on[:12]}) than {folder.autoencoder} ({fingerprint[:12]}). "
             "Put the two that belong together into one run folder."
         )
     finish_decoder(folder, autoencoder, fingerprint)
-    spec = ConditionSpec.from_json(meta["spec"])
-    denoiser = build_denoiser(
-        DenoiserConfig(**meta["config"]),
-        DiffusionSettings(**meta["settings"]),
-        spec,
-        autoencoder.latent_shape,
-    )
-    denoiser.backbone.load_state_dict(tensors["ema"] if "ema" in tensors else tensors["model"])
+    spec = described_spec(meta, place)
+    shape = autoencoder.latent_shape
+    network = described(DenoiserConfig, meta, "config", place)
+    settings = described(DiffusionSettings, meta, "settings", place)
+    part = "model" if place.name.endswith("_final") else "ema"
+    check_shapes(place, part, lambda: build_denoiser(network, settings, spec, shape).backbone)
+    tensors, meta = load_checkpoint(place, [part])
+    denoiser = build_denoiser(network, settings, spec, shape)
+    denoiser.backbone.load_state_dict(tensors[part])
     return Model(
         config,
         spec,
@@ -201,6 +205,12 @@ def load(run: Path | str, *, device: str | None = None, full_precision: bool = F
         denoiser,
         device=find_device(device),
         autocast_dtype=None if full_precision else low_precision(config),
-        shown=[tuple(row) for row in meta["shown"]] if meta.get("shown") is not None else None,
+        shown=_shown(meta),
         run=folder.path,
     )
+
+
+def _shown(meta: Mapping[str, Any]) -> list[tuple[int, ...]] | None:
+    """The combinations that the training pictures show; None where they show all."""
+    shown = meta.get("shown")
+    return [tuple(row) for row in shown] if isinstance(shown, list) else None

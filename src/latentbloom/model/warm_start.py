@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from latentbloom.conditions import ANY, ConditionSpec
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, DiffusionSettings, RunConfig
 from latentbloom.errors import ConfigError, RunFolderError
+from latentbloom.model.described import described, described_spec
 from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint
 from latentbloom.runs.folder import RunFolder
 
@@ -164,12 +165,12 @@ def open_warm_start(run: Path | str) -> WarmStart:
     second, about_second = load_checkpoint(final, ["model"])
     return WarmStart(
         folder.path,
-        AutoencoderConfig(**about_first["config"]),
+        described(AutoencoderConfig, about_first, "config", folder.autoencoder),
         first["model"],
-        DenoiserConfig(**about_second["config"]),
-        DiffusionSettings(**about_second["settings"]),
+        described(DenoiserConfig, about_second, "config", final),
+        described(DiffusionSettings, about_second, "settings", final),
         second["model"],
-        ConditionSpec.from_json(about_second["spec"]),
+        described_spec(about_second, final),
     )
 
 

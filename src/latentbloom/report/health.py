@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from latentbloom.report.facts import get, plural, psnr_of, state_of
 from latentbloom.report.run_files import RunFiles
+from latentbloom.runs.health import signs
 
 
 def worries(run: RunFiles) -> list[str]:
     """Warnings, the most general first; empty when nothing stands out."""
     found = [_state(run)] + [check(run) for check in _CHECKS]
+    found += [str(sign) for sign in signs(run.metrics)]
     for control in get(run.scores, "pictures.control", []):
         low = [
             f"{value} ({met['value']:.0%})"
@@ -30,11 +30,19 @@ def worries(run: RunFiles) -> list[str]:
             f"Samples look alike for {', '.join(alike)}. Use weaker guidance, or more training "
             "pictures of these labels."
         )
+    recall = get(run.scores, "pictures.manifold.recall.value")
+    real = get(run.scores, "pictures.manifold_floor.recall.value")
+    if recall is not None and real is not None and recall < 0.5 * real:
+        found.append(
+            f"Samples show only part of what real pictures show: recall {recall:.2f}, real "
+            f"pictures {real:.2f}. Use weaker guidance, or train longer."
+        )
     share = get(run.scores, "pictures.copying.share.value", 0.0)
     if share > 0.03:
         found.append(
             f"{share:.0%} of the samples are suspiciously close to a training picture; of unseen "
-            "real pictures, 1% are. Look at the nearest training pictures."
+            "real pictures, 1% are. Look at the nearest training pictures; use more pictures or "
+            "fewer epochs."
         )
     return [text for text in found if text]
 
@@ -60,36 +68,6 @@ def _check_blur(run: RunFiles) -> str:
         return (
             f"Reconstructions are blurry ({psnr:.1f} dB), and samples cannot be sharper. Train "
             "the autoencoder longer."
-        )
-    return ""
-
-
-def _check_collapse(run: RunFiles) -> str:
-    kl = _late(run, "vae_gan", "kl")
-    if kl is not None and kl < 0.02:
-        return (
-            f"The latents carry almost no information (KL {kl:.3f} nats per dimension). Lower "
-            "vae_gan.kl_weight."
-        )
-    return ""
-
-
-def _check_discriminator(run: RunFiles) -> str:
-    accuracy = _late(run, "vae_gan", "discriminator_accuracy")
-    if accuracy is not None and accuracy > 0.97:
-        return (
-            f"The discriminator tells real pictures from reconstructions in {accuracy:.0%} of "
-            "cases. It is too strong, and its gradient may add artefacts: look closely at textures."
-        )
-    return ""
-
-
-def _check_overfit(run: RunFiles) -> str:
-    values = [m["diffusion"] for m in run.of("diffusion", "val") if m.get("diffusion") is not None]
-    if len(values) >= 4 and np.mean(values[-2:]) > 1.05 * min(values):
-        return (
-            "The denoising loss on held-out pictures has started to rise: the model memorises its "
-            "training pictures. Use more pictures, or train for fewer epochs."
         )
     return ""
 
@@ -129,13 +107,5 @@ _CHECKS = (
     _check_labels,
     _check_val,
     _check_blur,
-    _check_collapse,
-    _check_discriminator,
-    _check_overfit,
     _check_finite,
 )
-
-
-def _late(run: RunFiles, stage: str, name: str) -> float | None:
-    values = [m[name] for m in run.of(stage, "train") if m.get(name) is not None]
-    return float(np.median(values[-max(5, len(values) // 20) :])) if values else None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from latentbloom.errors import RunFolderError
-from latentbloom.user_files import read_text
+from latentbloom.foreign.json_files import read_json
 
 _MOST_AGAINST = 12
 """Sources whose scores are shown."""
@@ -100,7 +99,7 @@ def _audit(path: Path) -> dict[str, Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        tree = json.loads(read_text(path))
+        tree = read_json(path, folder=path.parent)
     except (OSError, ValueError):
         return {}
     return tree if isinstance(tree, dict) else {}

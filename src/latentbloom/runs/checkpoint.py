@@ -25,7 +25,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from latentbloom.errors import CheckpointError
-from latentbloom.files import rename, sync, write_atomic
+from latentbloom.files import finite, rename, sync, write_atomic
 from latentbloom.runs.checkpoint_files import (
     FORMAT,
     META,
@@ -37,9 +37,16 @@ from latentbloom.runs.checkpoint_files import (
     siblings,
     stamp,
     verify_file,
+    verify_size,
 )
+from latentbloom.runs.checkpoint_headers import header_flaw
 
-__all__ = ["checkpoint_exists", "fingerprint", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "checkpoint_exists",
+    "fingerprint",
+    "load_checkpoint",
+    "save_checkpoint",
+]
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _HEADROOM = 1 << 20  # bytes for headers, names and meta.json
@@ -148,7 +155,7 @@ def _write(
         sync(path)
         files[path.name] = describe_file(path)
     head = {"format": FORMAT, "version": VERSION, "files": files, "meta": dict(meta)}
-    write_atomic(writing / META, json.dumps(head, indent=1))
+    write_atomic(writing / META, json.dumps(finite(head), indent=1))
     sync(writing)
 
 
@@ -194,7 +201,8 @@ def _read(
     groups: dict[str, dict[str, torch.Tensor]] = {}
     for key in known if names is None else names:
         path = place / f"{key}.safetensors"
-        flaw = verify_file(path, head["files"][path.name])
+        flaw = verify_size(path, head["files"][path.name]) or header_flaw(path, place)
+        flaw = flaw or verify_file(path, head["files"][path.name])
         if flaw:
             raise CheckpointError(f"Checkpoint {folder}: {flaw}; {last_good(folder)}")
         with safe_open(path, framework="pt", device="cpu") as file:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from latentbloom.errors import CheckpointError
-from latentbloom.user_files import read_text
+from latentbloom.foreign.bounds import ForeignError, check_name
+from latentbloom.foreign.json_files import read_json
 
 FORMAT = "latentbloom-checkpoint"
 VERSION = 1
@@ -42,14 +42,21 @@ def describe_file(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
-def verify_file(path: Path, expected: dict[str, Any]) -> str:
-    """What is wrong with a file, in words; empty when it is as written."""
+def verify_size(path: Path, expected: dict[str, Any]) -> str:
+    """What is wrong with a file's size, in words; empty when it is as written."""
     if not path.is_file():
         return f"{path.name} is missing"
     found, size = path.stat().st_size, expected["bytes"]
     if found != size:
         how = "is cut short" if found < size else "is longer than it was written"
         return f"{path.name} {how} (found {found:,} bytes, expected {size:,})"
+    return ""
+
+
+def verify_file(path: Path, expected: dict[str, Any]) -> str:
+    """What is wrong with a file, in words; empty when it is as written. Reads all of it."""
+    if flaw := verify_size(path, expected):
+        return flaw
     if describe_file(path)["sha256"] != expected["sha256"]:
         return f"{path.name} was altered after it was written (its checksum differs)"
     return ""
@@ -122,9 +129,9 @@ def _parse_meta(place: Path) -> dict[str, Any]:
             "such as vae_gan_final inside a run)"
         )
     try:
-        head = json.loads(read_text(path))
-    except ValueError as error:  # not UTF-8, or no JSON
-        raise ValueError(f"is damaged: its {META} is cut short or is no JSON ({error})") from error
+        head = read_json(path, folder=place)
+    except ForeignError as error:
+        raise ValueError(f"is damaged: its {META} {error}") from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise ValueError(
             f"is not a checkpoint of this program: its {META} does not say 'format: {FORMAT}'"
@@ -138,14 +145,20 @@ def _parse_meta(place: Path) -> dict[str, Any]:
     files, meta = head.get("files"), head.get("meta")
     if not isinstance(files, dict) or not isinstance(meta, dict) or not _are_described(files):
         raise ValueError(f"is damaged: its {META} lacks 'files' or 'meta'")
+    for name in files:
+        try:
+            check_name(name)
+        except ForeignError as error:
+            raise ValueError(f"is not read: its {META} {error}") from None
+        if not name.endswith(".safetensors"):
+            raise ValueError(
+                f"is not read: its {META} names {name!r}, which is no safetensors file"
+            )
     return head
 
 
 def _are_described(files: dict[str, Any]) -> bool:
     return all(
-        Path(name).name == name  # no path out of the folder
-        and isinstance(f, dict)
-        and isinstance(f.get("bytes"), int)
-        and isinstance(f.get("sha256"), str)
+        isinstance(f, dict) and isinstance(f.get("bytes"), int) and isinstance(f.get("sha256"), str)
         for name, f in files.items()
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,11 @@ from pathlib import Path
 from latentbloom.config import RunConfig, load_config
 from latentbloom.errors import RunFolderError
 from latentbloom.files import condition_word, file_word
+from latentbloom.foreign.bounds import ForeignError
+from latentbloom.foreign.json_files import read_json
 from latentbloom.runs import names
 from latentbloom.runs.checkpoint import checkpoint_exists
-from latentbloom.user_files import odd_kind, read_text
+from latentbloom.user_files import odd_kind
 
 MARKER = "config.json"
 
@@ -142,9 +143,9 @@ class RunFolder:
                 "`latentbloom fit --out` was given."
             )
         try:
-            tree = json.loads(read_text(self.config))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            tree = None
+            tree = read_json(self.config, folder=self.path)
+        except ForeignError as error:
+            raise RunFolderError(f"{self.path} is not read: its {MARKER} {error}.") from None
         if not isinstance(tree, dict) or not {"data", "vae_gan", "train"} <= tree.keys():
             raise RunFolderError(
                 f"{self.path} is no run of latentbloom: its {MARKER} is that of other software, "
@@ -182,7 +183,7 @@ class RunFolder:
     def _audited(self) -> bool:
         """Whether `audit.json` is one of this program."""
         try:
-            tree = json.loads(read_text(self.audit))
+            tree = read_json(self.audit, folder=self.path)
         except (OSError, ValueError):
             return False
         return isinstance(tree, dict) and tree.get("format") == "latentbloom-audit"

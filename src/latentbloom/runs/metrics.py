@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latentbloom.files import write_atomic
+from latentbloom.foreign.json_files import parse_json
 from latentbloom.user_files import read_text
 
 
@@ -66,7 +67,7 @@ def read_metrics(path: Path | str) -> list[dict[str, Any]]:
     records = []
     for line in read_text(path, errors="replace").splitlines():
         try:
-            record = json.loads(line)
+            record = parse_json(line)
         except ValueError:
             continue
         if isinstance(record, dict):

@@ -57,3 +57,13 @@ def average_of(module: nn.Module, share: float) -> AveragedModel:
     averaged = AveragedModel(module, multi_avg_fn=take_in)
     averaged.module.requires_grad_(False).eval()
     return averaged
+
+
+@torch.no_grad()
+def lag(averaged: nn.Module, trained: nn.Module) -> float:
+    """Distance of averaged weights to the trained ones, relative to these: 0 where they agree."""
+    apart = whole = 0.0
+    for average, weight in zip(averaged.parameters(), trained.parameters(), strict=True):
+        apart += float((average - weight).square().sum())
+        whole += float(weight.square().sum())
+    return (apart / whole) ** 0.5 if whole > 0.0 else 0.0

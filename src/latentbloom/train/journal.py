@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from latentbloom.errors import CheckpointError
+from latentbloom.runs.health import signs
+from latentbloom.runs.metrics import read_metrics
 from latentbloom.train.budget import Budget
+from latentbloom.train.ema import lag
+from latentbloom.train.processes import unwrap
 from latentbloom.train.stage import Progress, Stage
 from latentbloom.train.state import Position
 
 if TYPE_CHECKING:
     from latentbloom.runs.metrics import MetricsLog
+    from latentbloom.train.stepping.step import NotFiniteError
 
 
 class Journal:
@@ -68,7 +73,15 @@ class Journal:
         values = {name: float(value) for name, value in losses.items()}
         lr = self.stage.phases[0].optimizer.param_groups[0]["lr"]
         self._write(
-            "train", position, seconds, {"images_per_second": self._speed, "lr": lr} | values
+            "train",
+            position,
+            seconds,
+            {
+                "images_per_second": self._speed,
+                "lr": lr,
+                "average_lag": lag(self.stage.ema.module, unwrap(self.stage.phases[0].module)),
+            }
+            | values,
         )
         progress = self.budget.progress(position.images, seconds)
         left = self.budget.seconds_left(progress, seconds)
@@ -77,6 +90,21 @@ class Journal:
     def scores(self, position: Position, seconds: float, scores: Mapping[str, float]) -> None:
         """Write the scores of a validation."""
         self._write("val", position, seconds, scores)
+        self.guard("signs of health", self._say_signs)
+
+    def not_finite(
+        self, position: Position, seconds: float, found: NotFiniteError, rollbacks: int
+    ) -> None:
+        """Write what was not finite, at the place that training returned to."""
+        values = {
+            "name": f"rollback {rollbacks}: {found.what} of {found.phase}",
+            "phase": found.phase,
+            "what": found.what,
+            "at_images": found.images,
+            "pictures": found.pictures,
+            "lr_scale": position.lr_scale,
+        }
+        self._write("not finite", position, seconds, values)
 
     def place(self, position: Position, seconds: float) -> dict[str, float]:
         """Where the stage is, as in every line of metrics.jsonl."""
@@ -86,6 +114,15 @@ class Journal:
             "seconds": seconds,
             "progress": self.budget.progress(position.images, seconds),
         }
+
+    def _say_signs(self) -> None:
+        """Say what stands out in the records of this stage, each kind once."""
+        if not self.log.enabled:
+            return
+        for sign in signs(read_metrics(self.log.path)):
+            if sign.stage == self.stage.name and sign.name not in self._said:
+                self._said.add(sign.name)
+                self.display.say(str(sign))
 
     def guard(self, what: str, run: Callable[[], object]) -> None:
         """Run something that training does not depend on; report its first failure only.

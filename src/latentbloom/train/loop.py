@@ -12,13 +12,13 @@ import torch
 from latentbloom.config import TrainSettings
 from latentbloom.errors import TrainingError
 from latentbloom.runs.checkpoint import checkpoint_exists
-from latentbloom.train.budget import Budget, learning_rate_factor
+from latentbloom.train.budget import Budget
 from latentbloom.train.journal import Journal
-from latentbloom.train.order import Order, seed_step
 from latentbloom.train.pace import Moment, Pace
-from latentbloom.train.processes import everyone, sum_over_processes, unwrap
-from latentbloom.train.stage import Batch, Phase, Progress, Stage
+from latentbloom.train.processes import sum_over_processes
+from latentbloom.train.stage import Progress, Stage
 from latentbloom.train.state import Position, restore_stage, save_stage
+from latentbloom.train.stepping.step import NotFiniteError, Stepper
 from latentbloom.train.validation import Validation
 
 if TYPE_CHECKING:
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from latentbloom.runs.metrics import MetricsLog
 
 MAX_ROLLBACKS = 3
-
-
-class NonFiniteLossError(Exception):
-    """A loss or a gradient is not finite; the loop rolls back."""
 
 
 class Trainer:
@@ -83,7 +79,7 @@ class Trainer:
         self.at_preview = at_preview
         self.pace = Pace(settings, accelerator, should_stop, clock)
         self.validation = Validation(stage, budget, run, self.pace, self.journal)
-        self.order = Order(stage.num_images, settings.seed, stage.weights)
+        self.stepper = Stepper(stage, settings, accelerator, self.journal.say)
         self.position = Position()
         self.rollbacks = 0
 
@@ -100,7 +96,8 @@ class Trainer:
 
         Raises:
             CheckpointError: A checkpoint cannot be read or written.
-            TrainingError: The loss stays not finite after several rollbacks.
+            TrainingError: The loss stays not finite after several rollbacks, or memory does not
+                hold a single picture.
         """
         main = self.accelerator.is_main_process
         # Asked on one process: another may look when the first has already saved.
@@ -117,8 +114,8 @@ class Trainer:
         while True:
             try:
                 self._train_until_end()
-            except NonFiniteLossError as error:
-                self._roll_back(str(error))
+            except NotFiniteError as error:
+                self._roll_back(error)
                 continue
             self.save()
             return self.position
@@ -149,38 +146,10 @@ class Trainer:
             What the phases log, as scalars.
 
         Raises:
-            NonFiniteLossError: Before any weight of the phase is changed.
+            NotFiniteError: Before any weight is changed.
+            TrainingError: There is not enough memory for a single picture.
         """
-        stage, position = self.stage, self.position
-        rank, world = self.accelerator.process_index, self.accelerator.num_processes
-        seed_step(stage.name, self.settings.seed, rank, position.images)
-        indices = self.order.indices(position.images, stage.batch_size)[rank::world]
-        batch = stage.batch(indices)
-        logs: dict[str, torch.Tensor] = {}
-        for phase in stage.phases:
-            if progress >= phase.start and position.steps % phase.every == 0:
-                logs |= self._phase_step(phase, batch, progress)
-        position.steps += 1
-        position.images += stage.batch_size
-        stage.ema.update_parameters(unwrap(stage.phases[0].module))
-        return logs
-
-    def _phase_step(self, phase: Phase, batch: Batch, progress: float) -> dict[str, torch.Tensor]:
-        factor = learning_rate_factor(
-            progress, self.settings.warmup_share, self.settings.decay_start
-        )
-        for group, lr in zip(phase.optimizer.param_groups, phase.lrs, strict=True):
-            group["lr"] = lr * factor * self.position.lr_scale
-        phase.module.train()
-        loss, logs = phase.loss(batch, progress)
-        phase.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
-        norm = self.accelerator.clip_grad_norm_(phase.module.parameters(), phase.clip)
-        finite = torch.isfinite(loss.detach()) & torch.isfinite(torch.as_tensor(norm))
-        if not everyone(self.accelerator, bool(finite)):
-            raise NonFiniteLossError(f"the {phase.name} loss after {self.position.images} images")
-        phase.optimizer.step()
-        return logs
+        return self.stepper.step(self.position, progress)
 
     def save(self) -> None:
         """Write the checkpoint to resume from. A collective."""
@@ -219,21 +188,23 @@ class Trainer:
             self.pace.previewed()
         return validate or ends_epoch or moment.report or moment.save or moment.preview
 
-    def _roll_back(self, where: str) -> None:
+    def _roll_back(self, found: NotFiniteError) -> None:
         self.rollbacks += 1
+        position = self.position
         if self.rollbacks > MAX_ROLLBACKS:
             raise TrainingError(
-                f"Not finite: {where}, and again after {MAX_ROLLBACKS} returns to the last good "
+                f"Not finite: {found}, and again after {MAX_ROLLBACKS} returns to the last good "
                 f"checkpoint with a smaller learning rate. {self.last} is intact; try --train."
                 "precision fp32 or a smaller learning rate."
             )
-        scale = self.position.lr_scale / 2
         self.position = restore_stage(self.stage, self.last)
-        self.position.lr_scale = scale
+        self.position.lr_scale = position.lr_scale / 2
+        self.position.parts = position.parts
         self.journal.forget_after(self.position.images)
+        self.journal.not_finite(self.position, self.pace.seconds(), found, self.rollbacks)
         self.journal.say(
-            f"Not finite: {where}. Back to the checkpoint after {self.position.images:,} images, "
-            f"learning rate times {scale:g}."
+            f"Not finite: {found}. Back to the checkpoint after {self.position.images:,} images, "
+            f"learning rate times {self.position.lr_scale:g}."
         )
 
     def _call(self, what: str, callback: Callable[..., object] | None, *arguments: object) -> None:

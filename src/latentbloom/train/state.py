@@ -28,6 +28,7 @@ class Position:
         best: Lowest validation number so far.
         validations: Validations so far.
         milestones: Milestones passed so far.
+        parts: In how many parts a batch is computed, because memory does not hold all of it.
         done: The budget is used up.
     """
 
@@ -38,6 +39,7 @@ class Position:
     best: float | None = None
     validations: int = 0
     milestones: int = 0
+    parts: int = 1
     done: bool = False
 
 
@@ -71,7 +73,12 @@ def restore_stage(stage: Stage, folder: Path) -> Position:
         raise CheckpointError(
             f"{folder} does not fit the model that this run's config.json describes: {error}"
         ) from None
-    position = Position(**meta["position"])
+    try:
+        position = Position(**meta["position"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{folder} is not usable: its meta.json has no readable 'position' ({error})."
+        ) from None
     stage.ema.n_averaged.fill_(position.steps)
     return position
 

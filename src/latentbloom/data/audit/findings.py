@@ -12,7 +12,9 @@ from latentbloom.conditions import ANY, ConditionSpec
 from latentbloom.data.sources.base import Entry, Split
 from latentbloom.errors import SourceError
 from latentbloom.files import write_atomic
-from latentbloom.user_files import read_text, reason
+from latentbloom.foreign.bounds import ForeignError
+from latentbloom.foreign.json_files import read_json
+from latentbloom.user_files import reason
 from latentbloom.words import visible
 
 DARKEST = 32
@@ -163,12 +165,17 @@ class Audit(_Frozen):
             SourceError: There is no such file, or it is not an audit.
         """
         try:
-            return cls.model_validate_json(read_text(path))
+            return cls.model_validate(read_json(path, folder=path.parent))
         except FileNotFoundError as error:
             raise SourceError(
                 f"There is no audit at {path}. `latentbloom audit SOURCE` makes one."
             ) from error
-        except (ValidationError, UnicodeDecodeError) as error:
+        except ForeignError as error:
+            raise SourceError(
+                f"{path} is not an audit of this version of latentbloom: it {error}. Run the audit "
+                "again."
+            ) from error
+        except ValidationError as error:
             raise SourceError(
                 f"{path} is not an audit of this version of latentbloom. Run the audit again."
             ) from error

@@ -14,7 +14,7 @@ from latentbloom.data.audit.marks import Mark, marks_of
 from latentbloom.data.sources.base import Source, Split
 from latentbloom.errors import SourceError
 from latentbloom.files import write_atomic
-from latentbloom.user_files import read_text
+from latentbloom.foreign.json_files import read_json
 from latentbloom.words import listed, plural, shortened
 
 
@@ -80,7 +80,7 @@ class PictureList:
             SourceError: The file is missing or broken.
         """
         try:
-            data = json.loads(read_text(path))
+            data = read_json(path, folder=path.parent)
             return cls(
                 factors=ConditionSpec.from_json(data["factors"]),
                 treatment=data["treatment"],

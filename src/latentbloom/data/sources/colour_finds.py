@@ -18,7 +18,8 @@ from latentbloom.data.reading import FileStamp
 from latentbloom.data.sources.base import Entry, Source
 from latentbloom.errors import SourceError
 from latentbloom.files import cache_folder, write_atomic
-from latentbloom.user_files import map_in_threads, read_text
+from latentbloom.foreign.json_files import read_json
+from latentbloom.user_files import map_in_threads
 
 _CHUNK = 64
 
@@ -88,7 +89,7 @@ def cache_file(source: Source) -> Path:
 def load_finds(path: Path) -> dict[str, Find]:
     """What `save_finds` wrote, by name of the picture; empty if there is no such file."""
     try:
-        pictures = json.loads(read_text(path))["pictures"]
+        pictures = read_json(path, folder=path.parent)["pictures"]
         finds = {n: Find(c, bool(g), (int(a), int(b))) for n, (c, g, a, b) in pictures.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}  # they are found again

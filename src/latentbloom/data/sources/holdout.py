@@ -127,7 +127,7 @@ def _share(text: str) -> float | None:
 def _chosen(there: Sequence[Combination], share: float, seed: int) -> frozenset[Combination]:
     """A random share, but no value loses its last combination."""
     order = list(there)
-    random.Random(seed).shuffle(order)
+    random.Random(seed).shuffle(order)  # noqa: S311 - a choice, no secret
     held: set[Combination] = set()
     for candidate in order:
         if len(held) >= round(share * len(there)):

@@ -13,7 +13,7 @@ import numpy as np
 from latentbloom.data.imageset import ImageSet
 from latentbloom.evaluate.features.extractor import BATCH, FeatureExtractor, Features, Progress
 from latentbloom.files import spare_cache, write_atomic
-from latentbloom.user_files import read_text
+from latentbloom.foreign.json_files import read_json
 
 _PROBES = 16
 """Pictures whose pixels enter the key: two folders may have the same names."""
@@ -79,7 +79,7 @@ def real_features(
 
 def _load(folder: Path) -> Features | None:
     try:
-        count = json.loads(read_text(folder / "features.json"))["count"]
+        count = read_json(folder / "features.json", folder=folder)["count"]
         pooled, grid = (
             np.load(folder / f"{name}-{count}.npy", mmap_mode="r", allow_pickle=False)
             for name in ("pooled", "grid")

@@ -19,7 +19,8 @@ from latentbloom.conditions import ConditionSpec
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.features.extractor import GRID_BLOCKS, Features, Progress
 from latentbloom.files import write_atomic
-from latentbloom.user_files import read_text
+from latentbloom.foreign.json_files import read_json
+from latentbloom.foreign.tensor_files import read_header
 
 EPOCHS = 8
 BATCH = 128
@@ -105,7 +106,8 @@ class ConditionClassifier:
         from safetensors.torch import load_file
 
         try:
-            factors = json.loads(read_text(folder / "classifier.json"))["factors"]
+            factors = read_json(folder / "classifier.json", folder=folder)["factors"]
+            read_header(folder / "classifier.safetensors", folder=folder)
             tensors = load_file(folder / "classifier.safetensors")
         except (OSError, ValueError, KeyError, SafetensorError):
             return None

@@ -36,6 +36,7 @@ _ABOUT = {
         "measured as on held-out pictures",
     ),
     "adaptive_weight": ("adaptive weight", "of the adversarial gradient"),
+    "average_lag": ("lag of the average", "distance to the weights, relative to them"),
     "lr": ("learning rate", ""),
     "images_per_second": ("speed", "pictures per second"),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +11,9 @@ from latentbloom.config import RunConfig, Settings, parse_config
 from latentbloom.errors import RunFolderError
 from latentbloom.files import write_json
 from latentbloom.fitting.planning.planner import Plan
-from latentbloom.user_files import read_text, reason
+from latentbloom.foreign.bounds import ForeignError
+from latentbloom.foreign.json_files import read_json
+from latentbloom.user_files import reason
 
 
 class Extension(Settings):
@@ -52,13 +53,15 @@ class StoredPlan(Settings):
             ConfigError: A setting of the request is not allowed.
         """
         try:
-            tree = json.loads(read_text(path))
+            tree = read_json(path, folder=path.parent)
             parse_config(tree["request"], where=str(path))
             return cls.model_validate(tree)
         except FileNotFoundError:
             raise RunFolderError(f"{path} does not exist.") from None
         except OSError as error:
             raise RunFolderError(f"{path} cannot be read: {reason(error)}.") from None
+        except ForeignError as error:
+            raise RunFolderError(f"{path} {error}.") from None
         except (KeyError, TypeError, ValueError, ValidationError) as error:
             raise RunFolderError(
                 f"{path} is not a plan of this version of latentbloom: {error}"

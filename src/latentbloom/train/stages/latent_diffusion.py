@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 VALIDATION_LATENTS = 512
+AT_ONCE = 128
+MOST_LABELS = 4
+FEWEST_LABELLED = 64
 VALIDATION_VALUES = 1 << 19  # fewer large latents are validated, at least 64
 
 
@@ -121,11 +124,22 @@ class LatentDiffusionStage:
     @torch.no_grad()
     def validate(self) -> tuple[dict[str, float], float]:
         """Loss of the averaged weights at fixed times and noise, held-out and seen latents."""
-        scores = {"train_diffusion": self._fixed_loss(self.latents)}
-        scores["diffusion"] = self._fixed_loss(self.val or self.latents)
-        return scores, scores["diffusion"]
+        scores = {"train_diffusion": _mean(self._fixed_losses(self.latents))}
+        loss = self._fixed_losses(self.val or self.latents)
+        scores["diffusion"] = _mean(loss)
+        return scores | self._label_use(loss), scores["diffusion"]
 
-    def _fixed_loss(self, latents: Latents) -> float:
+    def _label_use(self, loss: Tensor) -> dict[str, float]:
+        """By how many standard errors hiding a factor raises the loss, of at most four factors."""
+        found = {}
+        for name in self.spec.names[:MOST_LABELS] if len(loss) >= FEWEST_LABELLED else ():
+            more = self._fixed_losses(self.val or self.latents, hide=name) - loss
+            error = float(more.std()) / len(more) ** 0.5
+            found[f"uses_{name}"] = float(more.mean()) / max(error, 1e-12)
+        return found
+
+    def _fixed_losses(self, latents: Latents, *, hide: str | None = None) -> Tensor:
+        """Loss of each of some pictures at fixed times and noise, with one factor hidden."""
         affordable = max(64, VALIDATION_VALUES // math.prod(latents.shape))
         count = min(VALIDATION_LATENTS, affordable, len(latents))
         indices = [int(i * len(latents) / count) for i in range(count)]
@@ -139,8 +153,10 @@ class LatentDiffusionStage:
         device = self.accelerator.device
         denoiser = self.averaged()
         cond = {k: v.to(device) for k, v in latents.cond(self.spec, indices).items()}
-        total = 0.0
-        for part in torch.arange(count).split(128):
+        if hide is not None:
+            cond[hide] = self.spec.null_like(cond)[hide]
+        losses = []
+        for part in torch.arange(count).split(AT_ONCE):
             rows: Cond = {name: value[part.to(device)] for name, value in cond.items()}
             with self.accelerator.autocast():
                 loss = diffusion_loss(
@@ -151,8 +167,8 @@ class LatentDiffusionStage:
                     eps[part].to(device),
                     self.settings.weighting,
                 )
-            total += float(loss.sum())
-        return total / count
+            losses.append(loss.cpu())
+        return torch.cat(losses)
 
     def averaged(self) -> Denoiser:
         """The denoiser with averaged weights."""
@@ -168,6 +184,11 @@ class LatentDiffusionStage:
             "autoencoder": self.latents.fingerprint,
             "shown": shown_combinations(self.latents.labels, self.spec),
         }
+
+
+def _mean(losses: Tensor) -> float:
+    """Sums in float32 over the pictures of one forward pass, and the rest in float64."""
+    return sum(float(part.sum()) for part in losses.split(AT_ONCE)) / len(losses)
 
 
 def shown_combinations(labels: Tensor, spec: ConditionSpec) -> list[list[int]] | None:

@@ -1,0 +1,1 @@
+"""Files that others may have made: data, never code, and within bounds."""

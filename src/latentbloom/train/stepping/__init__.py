@@ -1,0 +1,1 @@
+"""One step of training: gradients of a batch, in one piece or in parts, then weights."""
