@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from latentbloom.errors import ConfigError, RunFolderError
 from latentbloom.files import write_atomic, write_json
+from latentbloom.foreign.json_files import read_json
 from latentbloom.runs.checkpoint import fingerprint
-from latentbloom.user_files import read_text
 
 if TYPE_CHECKING:
     from latentbloom.model.generator import Model
@@ -129,7 +129,7 @@ def _check_same(folder: Path, about: dict[str, Any]) -> None:
         write_json(path, about)
         return
     try:
-        found = json.loads(read_text(path))
+        found = read_json(path, folder=path.parent)
     except ValueError:
         raise RunFolderError(f"{path} is not JSON. Remove it, or give another --out.") from None
     if found != about:

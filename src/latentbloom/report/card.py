@@ -65,6 +65,11 @@ def _plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
+def _in_code(text: object) -> str:
+    """Text that cannot end a code span."""
+    return str(text).replace("`", "'")
+
+
 def _text(word: object) -> str:
     """A Python string in double quotes."""
     return json.dumps(str(word), ensure_ascii=False)
@@ -96,4 +101,4 @@ def _file_lines(run: RunFiles) -> list[str]:
     }
     source = get(run.config, "data.source")
     lines = [f"- `{name}`: {what}" for name, what in known.items() if (run.path / name).exists()]
-    return lines + ([f"- data: `{source}`"] if source else [])
+    return lines + ([f"- data: `{_in_code(source)}`"] if source else [])

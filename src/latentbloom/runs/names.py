@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from latentbloom.files import condition_word, write_json
-from latentbloom.user_files import read_text
+from latentbloom.foreign.json_files import read_json
 
 FILE = "names.json"
 
@@ -60,7 +59,7 @@ def record_names(run: Path, names: Mapping[str, Words]) -> None:
 def read_names(run: Path) -> dict[str, dict[str, str]]:
     """The table of a run: by word, the values by factor; empty where there is none."""
     try:
-        names = json.loads(read_text(run / FILE))["names"]
+        names = read_json(run / FILE, folder=run)["names"]
         return {str(word): dict(words) for word, words in names.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

@@ -27,6 +27,7 @@ from latentbloom.latents.cache import LatentCache
 from latentbloom.model.autoencoder import load_autoencoder
 from latentbloom.model.generator import load
 from latentbloom.nn.efficientnet import read_weights
+from latentbloom.report.card import card_text
 from latentbloom.report.page import render
 from latentbloom.report.run_files import RunFiles
 from latentbloom.runs.checkpoint import load_checkpoint, save_checkpoint
@@ -300,8 +301,10 @@ def test_labels_are_text_in_the_report(tmp_path: Path) -> None:
     counts = [{"factor": evil, "value": evil, "train": 1, "val": 1}]
     audit = {"counts": counts, "train": 1, "val": 1, "notes": [evil], "advice": [evil]}
     config = {"data": {"source": evil}, evil: {evil: evil}}
-    page = render(RunFiles(tmp_path, config, audit, scores={"pictures": {"notes": [evil]}}))
+    run = RunFiles(tmp_path, config, audit, scores={"pictures": {"notes": [evil]}})
+    page = render(run)
     assert "<img src=x" not in page
+    assert "<img src=x" not in card_text(run).split("## Files")[0]
     assert "&lt;img src=x" in page
 
 

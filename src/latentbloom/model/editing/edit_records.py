@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from latentbloom.files import condition_word, file_word, write_atomic, write_json
-from latentbloom.user_files import read_text
+from latentbloom.foreign.json_files import read_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,7 +140,7 @@ class EditRecords(Sequence[EditRecord]):
 def _described(path: Path) -> dict[str, dict[str, Any]]:
     """What earlier edits left in a folder, by file; nothing where that cannot be read."""
     try:
-        rows = json.loads(read_text(path))["pictures"]
+        rows = read_json(path, folder=path.parent)["pictures"]
         return {row.pop("file"): row for row in rows}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from latentbloom.errors import SourceError
 from latentbloom.files import cache_folder
-from latentbloom.user_files import read_text
+from latentbloom.foreign.json_files import read_json
 from latentbloom.words import plural, shortened
 
 HIDDEN = "it is hidden"
@@ -135,7 +134,7 @@ def lies_in(name: str, unread: Iterable[Unread], reason: str) -> bool:
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        tree = json.loads(read_text(path))
+        tree = read_json(path)
     except (OSError, ValueError):
         return {}
     return tree if isinstance(tree, dict) else {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentbloom.errors import SourceError
+from latentbloom.foreign.json_files import parse_json
 from latentbloom.user_files import read_bytes, reason
 
 FILE, SPLIT = "file", "split"
@@ -155,7 +156,7 @@ def _json_lines(text: str, path: Path) -> tuple[list[str], Iterator[tuple[int, l
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as error:
             raise SourceError(f"{path}, line {number} is not JSON: {error}.") from None
         if not isinstance(row, dict):
