@@ -102,7 +102,7 @@ def begin(pictures: Path, run: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("latentbloom.fitting.stages.Fitting.run", lambda *_, **__: None)
         measured = ("a machine", "fp32", Speeds(100.0, 100.0, 100.0))
-        patch.setattr("latentbloom.fitting.work.Work.measure", lambda *_: measured)
+        patch.setattr("latentbloom.fitting.work.Work.measure", lambda *_, **__: measured)
         latentbloom.fit(pictures, out=run, overrides=TINY)
 
 

@@ -62,7 +62,7 @@ def _fetch(place: Path) -> None:
         )
     with tempfile.TemporaryDirectory() as folder:
         try:
-            subprocess.run(
+            subprocess.run(  # noqa: S603 - npm and a package that this file names
                 [npm, "pack", package, "--pack-destination", folder, "--silent"],
                 check=True,
                 capture_output=True,
