@@ -100,7 +100,7 @@ TABLE: dict[str, tuple[Change, str]] = {
 def begin(pictures: Path, run: Path) -> None:
     """A run that has begun and has trained nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("latentbloom.fitting.stages.Fitting.run", lambda *_, **__: None)
+        patch.setattr("latentbloom.fitting.whole_run.Fitting.run", lambda *_, **__: None)
         measured = ("a machine", "fp32", Speeds(100.0, 100.0, 100.0))
         patch.setattr("latentbloom.fitting.work.Work.measure", lambda *_, **__: measured)
         latentbloom.fit(pictures, out=run, overrides=TINY)
