@@ -38,6 +38,7 @@ class TestFit:
             "overrides": {},
             "dry_run": False,
             "accept_changed_data": False,
+            "several_processes": False,
         }
 
     def test_the_longest(self, call: CommandLine, asked: dict[str, Any]) -> None:
@@ -56,6 +57,7 @@ class TestFit:
             "overrides": {"train.seed": 3, "diffusion.lr": 1e-4, "data.mirror": False},
             "dry_run": True,
             "accept_changed_data": True,
+            "several_processes": False,
         }
 
     def test_a_preset_may_bring_its_pictures(

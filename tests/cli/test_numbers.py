@@ -12,10 +12,12 @@ NUMBERS = [
     *(("evaluate", flag) for flag in ("-n", "--per-label", "--seed")),
     *(("show", flag) for flag in ("--frames", "--fps", "--size", "--seed")),
     *(("fit", flag) for flag in ("--minutes", "--images-1", "--images-2", "--seed")),
+    *(("edit", flag) for flag in ("--guidance", "--morph-steps", "--seed")),
+    ("app", "--port"),
     ("compare", "--seed"),
 ]
-ZERO_IS_FINE = ("--seed", "--per-label", "--guidance")
-NEGATIVE_IS_FINE = {("sample", "--seed"), ("compare", "--seed")}
+ZERO_IS_FINE = ("--seed", "--per-label", "--guidance", "--port")
+NEGATIVE_IS_FINE = {("sample", "--seed"), ("edit", "--seed"), ("compare", "--seed")}
 
 
 @pytest.mark.parametrize(("command", "flag"), NUMBERS, ids=" ".join)

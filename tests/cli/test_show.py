@@ -63,7 +63,7 @@ def test_without_its_pictures_the_rest_is_drawn_and_it_is_said(
     code = main(["show", str(run), "reconstructions", "prior", "--against", str(tmp_path / "no")])
     assert code == 0
     said = capsys.readouterr().out
-    assert "No real pictures: " in said
+    assert "No pictures of " in said
     assert "reconstructions: not drawn, no training pictures can be read" in said
     assert "prior: prior_samples.png" in said
 
