@@ -32,7 +32,7 @@ def fill(page: Page, tab: str) -> None:
     """Bring a tab into the state in which it shows most."""
     open_tab(page, tab)
     if tab == "Generate":
-        page.get_by_label("Pictures").fill("5")
+        page.get_by_role("spinbutton", name="Pictures").fill("5")
         page.get_by_role("radio", name="draft").check()
         page.get_by_role("button", name="Generate").click()
         expect(page.locator("#gallery button")).to_have_count(5)
@@ -44,7 +44,7 @@ def fill(page: Page, tab: str) -> None:
         page.locator("#held button").nth(3).click()
         expect(page.locator("#edit-status")).to_contain_text("The model finds")
     if tab == "Compare":
-        page.locator("#compare").get_by_label("Pictures").fill("2")
+        page.locator("#compare").get_by_role("spinbutton", name="Pictures").fill("2")
         page.locator("#compare button.main").click()
         expect(page.locator("#compare .gallery img")).to_have_count(4)
         expect(page.locator("#compare-cancel")).to_be_hidden()
@@ -96,9 +96,9 @@ def test_everything_is_reached_by_keyboard(open_app: Open) -> None:
     page.get_by_role("radio", name="balanced").focus()
     press("ArrowLeft")
     expect(page.get_by_role("radio", name="draft")).to_be_checked()
-    page.get_by_label("Pictures").focus()
+    page.get_by_role("spinbutton", name="Pictures").focus()
     page.keyboard.type("2")
-    page.get_by_label("Pictures").fill("2")
+    page.get_by_role("spinbutton", name="Pictures").fill("2")
     press("Enter")
     expect(page.locator("#gallery button")).to_have_count(2)
     page.locator("#gallery button").first.focus()

@@ -8,18 +8,20 @@ import re
 import zipfile
 from pathlib import Path
 
+import httpx2
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from app_page import NEEDS_BROWSER, Open, open_app, served, served_run
 from latentbloom.app.work.picture_files import KEY
+from served import Served, events_of
 
 __all__ = ["open_app", "served", "served_run"]
 pytestmark = NEEDS_BROWSER
 
 
 def generate(page: Page, count: int = 3) -> None:
-    page.get_by_label("Pictures").fill(str(count))
+    page.get_by_role("spinbutton", name="Pictures").fill(str(count))
     page.get_by_role("radio", name="draft").check()
     page.get_by_role("button", name="Generate").click()
     expect(page.locator("#gallery button")).to_have_count(count)
@@ -37,15 +39,23 @@ class TestGenerate:
         )
         expect(page.get_by_role("img", name="Picture 2: colour: red")).to_be_visible()
 
-    def test_pictures_appear_before_they_are_done(self, open_app: Open) -> None:
+    def test_pictures_are_sent_before_they_are_done(self, open_app: Open) -> None:
         page = open_app()
-        page.get_by_role("radio", name="best").check()
-        page.get_by_label("Pictures").fill("64")
-        page.get_by_role("button", name="Generate").click()
-        page.wait_for_selector('#gallery img[src^="data:image/jpeg"]')
-        expect(page.locator("#generate-status")).to_have_text(re.compile(r"Step \d+ of 8"))
-        page.get_by_role("button", name="Cancel").click()
-        expect(page.locator("#generate-status")).to_have_text("Cancelled.")
+        with page.expect_response("**/generate/stream") as answer:
+            generate(page)
+        text = answer.value.text()
+        assert text.index("event: preview") < text.index("event: done")
+
+    def test_a_wait_is_told_and_can_be_cancelled(self, open_app: Open, served: Served) -> None:
+        page = open_app()
+        body = {"count": 64, "num_steps": 200}
+        url = f"{served.api}/generate/stream"
+        with httpx2.stream("POST", url, json=body, timeout=60) as other:
+            next(name for name, _ in events_of(other) if name == "started")
+            page.get_by_role("button", name="Generate").click()
+            expect(page.locator("#generate-status")).to_have_text("Waiting: 1 request is ahead.")
+            page.get_by_role("button", name="Cancel").click()
+            expect(page.locator("#generate-status")).to_have_text("Cancelled.")
         expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
 
     def test_a_new_seed_gives_other_pictures_and_the_old_one_the_same(self, open_app: Open) -> None:
@@ -55,7 +65,7 @@ class TestGenerate:
         page.get_by_role("button", name="New").click()
         page.get_by_role("button", name="Generate").click()
         expect(page.locator("#gallery button img")).not_to_have_attribute("src", first or "")
-        page.get_by_label("Seed").fill("0")
+        page.get_by_role("spinbutton", name="Seed").fill("0")
         page.get_by_role("button", name="Generate").click()
         expect(page.locator("#gallery button img")).to_have_attribute("src", first or "")
 
@@ -193,7 +203,7 @@ class TestOthers:
         page = open_app("compare")
         panel = page.get_by_role("tabpanel", name="Compare")
         expect(panel).to_contain_text("One run is served")
-        panel.get_by_label("Pictures").fill("2")
+        panel.get_by_role("spinbutton", name="Pictures").fill("2")
         panel.get_by_role("button", name="Compare").click()
         expect(panel.locator(".note", has_text="4 steps, guidance")).to_have_count(2)
         expect(panel.locator(".gallery img")).to_have_count(4)

@@ -63,6 +63,8 @@ class Job:
         id: Hard to guess.
         events: What happened, in order.
         cancelled: Set when the result is no longer wanted.
+        started: When its turn came, on the monotonic clock.
+        turn: Jobs of a lower turn come first.
     """
 
     owner: str
@@ -73,6 +75,7 @@ class Job:
     events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
     cancelled: threading.Event = field(default_factory=threading.Event)
     started: float = 0.0
+    turn: int = 0
 
     def emit(self, name: str, data: Any = None) -> None:
         """Tell the user something, from any thread."""
@@ -100,7 +103,8 @@ class Job:
 class JobQueue:
     """Jobs in turn, one at a time.
 
-    Users take turns: the second request of one user comes after the first of every other.
+    Users take turns: the second request of one user comes after the first of every other. A job's
+    turn is fixed when it joins (start-time fair queueing), so nobody is overtaken for ever.
 
     Arguments:
         limits: How many may wait, and how long each may take.
@@ -110,8 +114,8 @@ class JobQueue:
         self.limits = limits
         self._waiting: list[Job] = []
         self._running: Job | None = None
-        self._turns = 0
-        self._served: dict[str, int] = {}
+        self._turn = 0
+        self._next_turns: dict[str, int] = {}
         self._changed = threading.Condition()
         self._stopped = False
         self._thread: threading.Thread | None = None
@@ -150,6 +154,8 @@ class JobQueue:
                 raise BusyError(
                     f"{plural(count, 'request')}{whose} wait already. Try again in a moment."
                 )
+            job.turn = max(self._turn, self._next_turns.get(owner, 0))
+            self._next_turns[owner] = job.turn + 1
             self._waiting.append(job)
             self._tell_places()
             self._changed.notify_all()
@@ -191,17 +197,8 @@ class JobQueue:
             self.drop(job)
 
     def _order(self) -> list[Job]:
-        """Waiting jobs in the order of their turns.
-
-        The first of every user, then the second; within these, whoever was served last comes last.
-        """
-        seen: dict[str, int] = {}
-        turns = []
-        for arrival, job in enumerate(self._waiting):
-            turn = seen.get(job.owner, 0)
-            seen[job.owner] = turn + 1
-            turns.append((turn, self._served.get(job.owner, 0), arrival, job))
-        return [job for *_, job in sorted(turns, key=lambda one: one[:3])]
+        """Waiting jobs in the order of their turns; in the same turn, as they came."""
+        return sorted(self._waiting, key=lambda job: job.turn)
 
     def _tell_places(self) -> None:
         ahead = int(self._running is not None)
@@ -219,10 +216,9 @@ class JobQueue:
             job = self._order()[0]
             self._waiting.remove(job)
             self._running = job
-            self._turns += 1
-            known = {other.owner for other in self._waiting}
-            self._served = {o: turn for o, turn in self._served.items() if o in known}
-            self._served[job.owner] = self._turns
+            self._turn = job.turn
+            later = {o: turn for o, turn in self._next_turns.items() if turn > self._turn}
+            self._next_turns = later
             self._tell_places()
             return job
 

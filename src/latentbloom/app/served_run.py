@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,6 +66,16 @@ class ServedRun:
                 return ConditionSpec.from_json(head["meta"].get("spec", []))
         return ConditionSpec(())
 
+    @property
+    def generates(self) -> bool:
+        """Whether there is a denoiser, finished or not."""
+        return self._exists(DENOISERS)
+
+    @property
+    def edits(self) -> bool:
+        """Whether it can edit pictures."""
+        return self.generates and get(self._config(), "autoencoder.family") != "pixel"
+
     def describe(self) -> dict[str, Any]:
         """What the page shows of the run before anything is computed."""
         run = self.files()
@@ -86,29 +97,30 @@ class ServedRun:
             "channels": get(run.config, "autoencoder.channels", 3),
             "family": family,
             "factors": spec.to_json(),
-            "generates": self._exists(DENOISERS),
+            "generates": self.generates,
             "explores": self._exists(AUTOENCODERS) or family == "pixel",
-            "edits": self._exists(DENOISERS) and family != "pixel",
-            "sampling": self.usual(run),
-            "qualities": self.qualities(run),
+            "edits": self.edits,
+            "sampling": self.usual(),
+            "qualities": self.qualities(),
         }
 
-    def usual(self, run: RunFiles) -> dict[str, Any]:
+    def usual(self) -> dict[str, Any]:
         """Sampler, steps and guidance as trained."""
+        config = self._config()
         return {
-            "sampler": get(run.config, "sampling.sampler", "dpm++"),
-            "num_steps": get(run.config, "sampling.num_steps", 20),
-            "guidance": get(run.config, "sampling.guidance", 1.0),
+            "sampler": get(config, "sampling.sampler", "dpm++"),
+            "num_steps": get(config, "sampling.num_steps", 20),
+            "guidance": get(config, "sampling.guidance", 1.0),
         }
 
-    def qualities(self, run: RunFiles | None = None) -> dict[str, dict[str, Any]]:
+    def qualities(self) -> dict[str, dict[str, Any]]:
         """What draft, balanced and best mean: as measured, else by the number of steps."""
         from latentbloom.evaluate.speed_map import FILE_NAME, SpeedMap
 
         found = SpeedMap.load(self.path / FILE_NAME)
         if found is not None:
             return {str(name): one.model_dump() for name, one in found.chosen.items()}
-        usual = self.usual(run or self.files())
+        usual = self.usual()
         steps = {
             "draft": min(_DRAFT_STEPS, usual["num_steps"]),
             "balanced": usual["num_steps"],
@@ -164,6 +176,13 @@ class ServedRun:
             if self._atlas is None:
                 self._atlas = make_atlas(self.path, model, self.held_out())
             return self._atlas
+
+    def _config(self) -> dict[str, Any]:
+        """config.json alone: a request needs no more, and metrics.jsonl may be long."""
+        try:
+            return json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
 
     def _exists(self, names: Sequence[str]) -> bool:
         return any(locate(self.path / name) is not None for name in names)

@@ -14,7 +14,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from latentbloom.app.guards import Guard, allowed_hosts, is_loopback
+from latentbloom.app.guards import Guard
+from latentbloom.app.hosts import allowed_hosts, is_loopback
 from latentbloom.app.jobs import BusyError, JobQueue, TimeUpError
 from latentbloom.app.limits import Limits
 from latentbloom.app.routes import (

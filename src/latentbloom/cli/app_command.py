@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     try:
-        from latentbloom.app.guards import parse_auth
+        from latentbloom.app.hosts import parse_auth
         from latentbloom.app.server import make_app, serve
     except ModuleNotFoundError as error:
         raise ConfigError(

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from latentbloom.app.guards import allowed_hosts, is_loopback, parse_auth
+from latentbloom.app.hosts import allowed_hosts, is_loopback, parse_auth
 from latentbloom.app.limits import Limits
 from latentbloom.errors import ConfigError
 from served import Served, serving

@@ -82,6 +82,35 @@ def test_users_take_turns() -> None:
     assert play(scene) == ["b1", "c1", "a2", "b2", "a3"]
 
 
+def test_nobody_is_overtaken_for_ever() -> None:
+    """Others who ask again as soon as they are served do not keep a second request waiting."""
+
+    async def scene(queue: JobQueue) -> list[str]:
+        done: list[str] = []
+
+        def named(name: str) -> Callable[[Job], None]:
+            def work(_: Job) -> None:
+                time.sleep(0.02)  # time enough for the others to ask again
+                done.append(name)
+
+            return work
+
+        async def use(owner: str) -> None:
+            for _ in range(12):
+                await all_of(queue, queue.submit(owner, named(owner)))
+                await asyncio.sleep(0.03)  # the next job has begun when they ask again
+
+        gate = Gate()
+        first = queue.submit("b", gate)
+        await asyncio.to_thread(gate.entered.wait)
+        second = queue.submit("b", named("b"))
+        gate.opened.set()
+        await asyncio.gather(*(all_of(queue, job) for job in (first, second)), *map(use, "acd"))
+        return done
+
+    assert play(scene).index("b") <= 6
+
+
 def test_places_count_down_and_tell_how_many_are_ahead() -> None:
     async def scene(queue: JobQueue) -> list[int]:
         gate = Gate()

@@ -38,7 +38,7 @@ async def original(
         ConfigError: There is none, or both are given.
         RunFolderError: The run cannot edit.
     """
-    if not run.describe()["edits"]:
+    if not run.edits:
         raise RunFolderError(
             f"{run.name} cannot edit pictures: it has no denoiser yet, or no autoencoder."
         )

@@ -36,7 +36,7 @@ def known(body: GenerateBody, request: Request, run: str) -> GenerateBody:
     """
     served, limits = served_run(run, request), limits_of(request)
     spec = served.spec()
-    if not served.describe()["generates"]:
+    if not served.generates:
         raise RunFolderError(f"{served.name} has no denoiser yet: stage 2 has not begun.")
     rows = body.cond if isinstance(body.cond, list) else [body.cond]
     for words in rows:
@@ -167,7 +167,7 @@ def _count(body: GenerateBody) -> int:
 
 def _settings(run: ServedRun, body: GenerateBody) -> dict[str, Any]:
     """Sampler, steps and guidance: those of the quality, changed by what is given on its own."""
-    chosen = dict(run.qualities()[body.quality] if body.quality else run.usual(run.files()))
+    chosen = dict(run.qualities()[body.quality] if body.quality else run.usual())
     given = {"guidance": body.guidance, "num_steps": body.num_steps}
     chosen.update({name: value for name, value in given.items() if value is not None})
     return chosen
