@@ -132,7 +132,9 @@ def run(args: argparse.Namespace) -> int:
             else partial(draw_copies, train=compared.train, path=copies),
             on_progress=on_progress,
         )
-    scores = scores.with_notes(compared.notes)
+    notes = (*compared.notes, *scores.pictures.notes)
+    pictures = scores.pictures.model_copy(update={"notes": notes})
+    scores = scores.model_copy(update={"pictures": pictures})
     scores.save(out)  # before the map, which may fail on its own
     title = f"Scores of {args.run}"
     if scores.against is not None:

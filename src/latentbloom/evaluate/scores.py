@@ -223,11 +223,6 @@ class Scores(_Frozen):
     pictures: PictureScores
     seconds: dict[str, float]
 
-    def with_notes(self, notes: tuple[str, ...]) -> Scores:
-        """The same with more notes, before the others."""
-        pictures = self.pictures.model_copy(update={"notes": (*notes, *self.pictures.notes)})
-        return self.model_copy(update={"pictures": pictures})
-
     def save(self, path: Path) -> None:
         """Write them as JSON, atomically."""
         write_atomic(path, self.model_dump_json(indent=2) + "\n")

@@ -149,18 +149,13 @@ class LatentCache:
 
 
 def _described(manifest: Any) -> tuple[int, bool, tuple[int, ...]]:
-    """Number of pictures, mirrored or not, and the shape of a latent (C, h, w).
-
-    Raises:
-        ValueError: The manifest says something else.
-    """
+    """Number of pictures, mirrored or not, shape of a latent (C, h, w); else a ValueError."""
     count, mirrored, shape = manifest["count"], manifest["mirrored"], tuple(manifest["shape"])
     whole = all(type(number) is int and number > 0 for number in (count, *shape))
     if not whole or len(shape) != 3 or type(mirrored) is not bool:
         raise ValueError(f"its {MANIFEST} gives no count, shape and mirrored")
-    for name in ("autoencoder", "images"):
-        if not isinstance(manifest[name], str):
-            raise ValueError(f"its {MANIFEST} gives no {name}")
+    if not all(isinstance(manifest[name], str) for name in ("autoencoder", "images")):
+        raise ValueError(f"its {MANIFEST} gives no fingerprints")
     return count, mirrored, shape
 
 
