@@ -38,7 +38,7 @@ def commands() -> str:
 
 def settings() -> str:
     """Every setting of `config.json`, by section."""
-    from latentbloom.cli.settings import CHOSEN, iter_settings
+    from latentbloom.cli.options.settings import CHOSEN, iter_settings
 
     sections = []
     for section, found in groupby(iter_settings(), key=lambda s: s.name.partition(".")[0]):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latentbloom.cli import fit_command
-from latentbloom.cli.settings import CHOSEN, find_setting, iter_settings, overrides_of
+from latentbloom.cli.options.settings import CHOSEN, find_setting, iter_settings, overrides_of
 from latentbloom.config import RunConfig
 from tests.cli.conftest import CommandLine
 

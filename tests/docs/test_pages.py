@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from latentbloom.cli.main import COMMANDS
-from latentbloom.cli.settings import iter_settings
+from latentbloom.cli.options.settings import iter_settings
 from tests.docs.test_code_blocks import PAGES
 from tests.docs.workshop import ROOT, command_parser
 

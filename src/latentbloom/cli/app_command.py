@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from latentbloom.cli.numbers import whole_number
+from latentbloom.cli.options.numbers import whole_number
 from latentbloom.errors import ConfigError
 
 LOOPBACK = "127.0.0.1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from latentbloom.cli.settings import add_source_settings, overrides_of
+from latentbloom.cli.options.settings import add_source_settings, overrides_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from latentbloom.cli.numbers import sample_seed
+from latentbloom.cli.options.numbers import sample_seed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from latentbloom.cli.numbers import MOST_GUIDANCE, number_from, sample_seed, whole_number
+from latentbloom.cli.options.numbers import MOST_GUIDANCE, number_from, sample_seed, whole_number
 from latentbloom.errors import ConditionError, SourceError
 from latentbloom.words import plural
 

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentbloom.cli.numbers import MOST_SAMPLES, seed, whole_number
-from latentbloom.cli.settings import add_source_settings, overrides_of
+from latentbloom.cli.options.numbers import MOST_SAMPLES, seed, whole_number
+from latentbloom.cli.options.settings import add_source_settings, overrides_of
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from latentbloom.cli.numbers import number_above
-from latentbloom.cli.settings import (
+from latentbloom.cli.options.numbers import number_above
+from latentbloom.cli.options.settings import (
     add_all_settings,
     add_setting,
     add_source_settings,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentbloom.cli.numbers import (
+from latentbloom.cli.options.numbers import (
     MOST_GUIDANCE,
     MOST_STEPS,
     count,
@@ -14,7 +14,7 @@ from latentbloom.cli.numbers import (
     sample_seed,
     whole_number,
 )
-from latentbloom.cli.settings import find_setting
+from latentbloom.cli.options.settings import find_setting
 from latentbloom.commands import command_line
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from latentbloom.cli.numbers import number_above, seed, whole_number
-from latentbloom.cli.settings import add_source_settings, overrides_of
+from latentbloom.cli.options.numbers import number_above, seed, whole_number
+from latentbloom.cli.options.settings import add_source_settings, overrides_of
 from latentbloom.words import did_you_mean
 
 EVERYTHING = ("all", "report", "card")

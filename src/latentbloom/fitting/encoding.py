@@ -9,7 +9,8 @@ import torch
 
 from latentbloom.config import RunConfig
 from latentbloom.errors import LatentbloomError
-from latentbloom.latents.cache import LatentCache, Latents, encode_raw_latents, finish_latents
+from latentbloom.latents.cache import LatentCache, Latents
+from latentbloom.latents.encode import encode_raw_latents, finish_latents
 from latentbloom.latents.pixel_latents import PixelLatents
 from latentbloom.runs.checkpoint import (
     checkpoint_exists,

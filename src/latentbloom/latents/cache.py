@@ -6,16 +6,13 @@ normalised, in float32. A random batch is read without reading the rest.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from latentbloom.errors import RunFolderError
-from latentbloom.files import write_atomic
 from latentbloom.foreign.bounds import check_place
 from latentbloom.foreign.json_files import read_json
 
@@ -23,12 +20,9 @@ if TYPE_CHECKING:
     import torch
 
     from latentbloom.conditions import Cond, ConditionSpec
-    from latentbloom.data.imageset import ImageSet
-    from latentbloom.nn.autoencoders.base import Autoencoder
 
 MANIFEST = "manifest.json"
 SHARD = 16_384
-_BATCH = 64
 
 
 class Latents(Protocol):
@@ -157,95 +151,3 @@ def _described(manifest: Any) -> tuple[int, bool, tuple[int, ...]]:
     if not all(isinstance(manifest[name], str) for name in ("autoencoder", "images")):
         raise ValueError(f"its {MANIFEST} gives no fingerprints")
     return count, mirrored, shape
-
-
-def encode_raw_latents(
-    autoencoder: Autoencoder,
-    images: ImageSet,
-    folder: Path,
-    *,
-    mirror: bool,
-    device: torch.device,
-    autocast_dtype: torch.dtype | None,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Encode every picture once, with its mirror image, as raw latents.
-
-    The standard deviation is that of latents sampled from the posteriors, as in training: it
-    includes the spread of the means and the noise of the posteriors.
-
-    Returns:
-        Mean and standard deviation of all raw latents by channel, float64 (C,).
-    """
-    import torch
-
-    from latentbloom.data.pixels import to_float
-
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
-    shape = autoencoder.latent_shape
-    views = 2 if mirror else 1
-    total, squares, count = np.zeros(shape[0]), np.zeros(shape[0]), 0
-    for number, first in enumerate(range(0, len(images), SHARD)):
-        rows = min(SHARD, len(images) - first)
-        shard = np.lib.format.open_memmap(
-            folder / f"latents-{number:05d}.npy",
-            mode="w+",
-            dtype=np.float32,
-            shape=(rows, views, 2, *shape),
-        )
-        for start in range(0, rows, _BATCH):
-            stop = min(start + _BATCH, rows)
-            x = to_float(images.images(range(first + start, first + stop))).to(device)
-            for view in range(views):
-                seen = x.flip(3) if view else x
-                seen = seen.contiguous(memory_format=torch.channels_last)
-                with (
-                    torch.no_grad(),
-                    torch.autocast(device.type, autocast_dtype, autocast_dtype is not None),
-                ):
-                    mean, std = autoencoder.encode_raw(seen)
-                pair = torch.stack([mean, std], dim=1).float().cpu().numpy()
-                shard[start:stop, view] = pair
-                pair = pair.astype(np.float64)
-                total += pair[:, 0].sum(axis=(0, 2, 3))
-                squares += np.square(pair).sum(axis=(0, 1, 3, 4))
-                count += pair.shape[0] * shape[1] * shape[2]
-            if on_progress is not None:
-                on_progress(first + stop, len(images))
-        shard.flush()
-    mean = total / count
-    return mean, np.sqrt(np.maximum(squares / count - np.square(mean), 1e-12))
-
-
-def finish_latents(
-    autoencoder: Autoencoder, images: ImageSet, folder: Path, *, mirror: bool, fingerprint: str
-) -> LatentCache:
-    """Normalise the shards in place by the autoencoder's shift and scale, and write the manifest.
-
-    The manifest is written last: a folder without one is unfinished and is encoded again.
-    """
-    shift = autoencoder.shift.cpu().numpy()[:, None, None]
-    scale = autoencoder.scale.cpu().numpy()[:, None, None]
-    for number in range(-(-len(images) // SHARD)):
-        path = folder / f"latents-{number:05d}.npy"
-        shard = np.load(path, mmap_mode="r+", allow_pickle=False)
-        for start in range(0, len(shard), 1024):
-            part = shard[start : start + 1024]
-            part[:, :, 0] = (part[:, :, 0] - shift) / scale
-            part[:, :, 1] = part[:, :, 1] / scale
-        shard.flush()
-    save = partial(np.save, arr=images.labels, allow_pickle=False)
-    write_atomic(folder / "labels.npy", save)
-    manifest = {
-        "count": len(images),
-        "shape": list(autoencoder.latent_shape),
-        "mirrored": mirror,
-        "autoencoder": fingerprint,
-        "images": images.fingerprint,
-        "shift": shift.ravel().tolist(),
-        "scale": scale.ravel().tolist(),
-        "names": [entry.name for entry in images.entries],
-    }
-    write_atomic(folder / MANIFEST, json.dumps(manifest))
-    return LatentCache(folder)

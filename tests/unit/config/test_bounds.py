@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latentbloom.cli.settings import Setting, iter_settings
+from latentbloom.cli.options.settings import Setting, iter_settings
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import RunConfig, parse_config
 from latentbloom.errors import ConfigError

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from latentbloom.config import DecoderSettings, TrainSettings, VaeGanSettings
 from latentbloom.data.pixels import to_float
@@ -17,14 +16,13 @@ from latentbloom.losses.autoencoding import reconstruction_loss
 from latentbloom.losses.feature_statistics import map_statistics
 from latentbloom.losses.perceptual import PerceptualLoss
 from latentbloom.nn.autoencoders.base import Autoencoder
-from latentbloom.nn.discriminator import Balance
 from latentbloom.train.ema import average_of
 from latentbloom.train.muon import Muon, split_weights
 from latentbloom.train.order import mix
 from latentbloom.train.processes import unwrap
 from latentbloom.train.stage import Batch, Phase
 from latentbloom.train.stages.adversary import Adversary
-from latentbloom.train.stages.feature_moments import FeatureMoments
+from latentbloom.train.stages.feature_moments import Statistics
 from latentbloom.train.stages.reconstructions import Reconstructions
 
 if TYPE_CHECKING:
@@ -224,31 +222,3 @@ class DecoderFinishStage:
     def meta(self) -> dict[str, Any]:
         """The fingerprint of the autoencoder whose decoder this is."""
         return {"autoencoder": self.latents.fingerprint}
-
-
-class Statistics(nn.Module):
-    """Running statistics of reconstructions and of generated pictures, apart.
-
-    Arguments:
-        real: Features of real pictures (N, D).
-        pictures: Decoded pictures that the running statistics reach back over.
-        add_up: Sums a tensor over all processes.
-    """
-
-    def __init__(
-        self, real: Tensor, pictures: int, add_up: Callable[[Tensor], Tensor] = lambda x: x
-    ) -> None:
-        super().__init__()
-        self.reconstructed = FeatureMoments(real, pictures, add_up)
-        self.generated = FeatureMoments(real, pictures, add_up)
-        self.balance = Balance()
-
-    @property
-    def ready(self) -> bool:
-        """Whether enough pictures were seen."""
-        return self.reconstructed.ready and self.generated.ready
-
-    def forward(self, features: Tensor, half: int) -> Tensor:
-        """The loss, a scalar, of features (B, D), the first `half` of reconstructions."""
-        parts = self.reconstructed(features[:half]), self.generated(features[half:])
-        return torch.cat(parts).mean()

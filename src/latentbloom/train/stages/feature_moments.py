@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from latentbloom.losses.feature_statistics import frechet_pull, matrix_root, statistics_loss
+from latentbloom.nn.discriminator import Balance
 
 
 class FeatureMoments(nn.Module):
@@ -94,3 +95,31 @@ class FeatureMoments(nn.Module):
         overlap = matrix_root(self.root @ covariance @ self.root).trace()
         real = self.root.square().sum()
         return float(mean.square().sum() + real + covariance.trace() - 2.0 * overlap)
+
+
+class Statistics(nn.Module):
+    """Running statistics of reconstructions and of generated pictures, apart.
+
+    Arguments:
+        real: Features of real pictures (N, D).
+        pictures: Decoded pictures that the running statistics reach back over.
+        add_up: Sums a tensor over all processes.
+    """
+
+    def __init__(
+        self, real: Tensor, pictures: int, add_up: Callable[[Tensor], Tensor] = lambda x: x
+    ) -> None:
+        super().__init__()
+        self.reconstructed = FeatureMoments(real, pictures, add_up)
+        self.generated = FeatureMoments(real, pictures, add_up)
+        self.balance = Balance()
+
+    @property
+    def ready(self) -> bool:
+        """Whether enough pictures were seen."""
+        return self.reconstructed.ready and self.generated.ready
+
+    def forward(self, features: Tensor, half: int) -> Tensor:
+        """The loss, a scalar, of features (B, D), the first `half` of reconstructions."""
+        parts = self.reconstructed(features[:half]), self.generated(features[half:])
+        return torch.cat(parts).mean()

@@ -10,7 +10,7 @@ import torch
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.pixels import to_float
 from latentbloom.diffusion.schedule import FlowSchedule
-from latentbloom.latents.cache import encode_raw_latents, finish_latents
+from latentbloom.latents.encode import encode_raw_latents, finish_latents
 from latentbloom.model.editing.source_values import probabilities_of
 from latentbloom.model.generator import Model
 from latentbloom.nn.autoencoders.classic import LatentClasses
