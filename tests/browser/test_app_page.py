@@ -84,7 +84,7 @@ def test_the_large_picture_and_the_description_of_the_api_pass_axe(open_app: Ope
 
 
 def test_everything_is_reached_by_keyboard(open_app: Open) -> None:
-    page = open_app()
+    page = open_app("")
     press = page.keyboard.press
     press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -107,7 +107,7 @@ def test_everything_is_reached_by_keyboard(open_app: Open) -> None:
     expect(slider).to_be_enabled()
     slider.focus()
     press("ArrowLeft")
-    expect(page.locator("#viewer output").first).to_contain_text("step 3 of 4")
+    expect(page.locator("#viewer .value").first).to_contain_text("step 3 of 4")
     press("Escape")
     expect(page.locator("#gallery button").first).to_be_focused()
 
@@ -166,7 +166,7 @@ def test_a_run_in_training_is_watched_from_its_files(
         expect(panel).to_contain_text("About 90 s of training left.".replace("90 s", "2 min"))
         open_tab(page, "Generate")
         expect(page.locator("#generate-status")).to_contain_text("no denoiser yet")
-        page.get_by_label("Run", exact=True).select_option(served_run.name)
+        page.locator("#run").select_option(served_run.name)
         expect(page.get_by_role("button", name="Generate")).to_be_enabled()
 
 

@@ -51,7 +51,8 @@ class TestGenerate:
         body = {"count": 64, "num_steps": 200}
         url = f"{served.api}/generate/stream"
         with httpx2.stream("POST", url, json=body, timeout=60) as other:
-            next(name for name, _ in events_of(other) if name == "started")
+            events = events_of(other)
+            next(name for name, _ in events if name == "started")
             page.get_by_role("button", name="Generate").click()
             expect(page.locator("#generate-status")).to_have_text("Waiting: 1 request is ahead.")
             page.get_by_role("button", name="Cancel").click()
@@ -80,7 +81,7 @@ class TestGenerate:
         last = big.get_attribute("src")
         slider.fill("1")
         expect(big).not_to_have_attribute("src", last or "")
-        expect(viewer.locator("output").first).to_have_text(re.compile("step 1 of 4, t = 0"))
+        expect(viewer.locator(".value").first).to_have_text(re.compile("step 1 of 4, t = 0"))
         clean = big.get_attribute("src")
         viewer.get_by_role("checkbox", name="Show the noisy picture").check()
         expect(big).not_to_have_attribute("src", clean or "")

@@ -3,7 +3,7 @@
 import { Latest, get, of, send } from "./api.js";
 import { beforeAfter } from "./before_after.js";
 import { conditions } from "./choices.js";
-import { $, clearProblem, download, el, image, number, phrase, tellProblem } from "./dom.js";
+import { $, blobOf, clearProblem, download, el, image, number, phrase, tellProblem } from "./dom.js";
 
 const EACH = 15;
 const form = $("edit-form");
@@ -114,7 +114,7 @@ async function edit(strengths) {
 
 function showOne(found, place) {
   const words = `${phrase(found.cond)}, strength ${number(found.strengths[place])}`;
-  const save = async () => download(await (await fetch(found.pictures[place])).blob(), `${run.name}_edit.png`);
+  const save = () => download(blobOf(found.pictures[place]), `${run.name}_edit.png`);
   $("edit-out").replaceChildren(beforeAfter(found.original, found.pictures[place], words),
     el("div", { className: "row" }, el("button", { type: "button", onclick: save }, "PNG with its settings")));
 }

@@ -139,7 +139,7 @@ function resetRanges() {
   const group = $("direction-group").value;
   amounts = {};
   $("direction-ranges").replaceChildren(...atlas.directions.filter((name) => name.startsWith(group)).slice(0, 24).map((name) => {
-    const shown = el("output", {}, "0");
+    const shown = el("span", { className: "value" }, "0");
     const range = el("input", { type: "range", min: -3, max: 3, step: 0.1, value: 0 });
     range.addEventListener("input", () => {
       shown.textContent = number(range.value, 1);

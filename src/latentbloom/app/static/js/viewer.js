@@ -1,7 +1,7 @@
 // One picture large: how it formed, its settings, and what lies near it.
 
 import { Latest, of, post, postForFile } from "./api.js";
-import { $, download, el, image, number, phrase, tellProblem } from "./dom.js";
+import { $, blobOf, download, el, image, number, phrase, tellProblem } from "./dom.js";
 
 const dialog = $("viewer");
 const latest = new Latest();
@@ -11,7 +11,7 @@ export function openViewer({ run, pictures, place, body, again }) {
   const one = pictures[place];
   const words = phrase(one.cond);
   const big = image(one.picture, `Picture ${one.index}: ${words}`, { className: "big" });
-  const time = el("output");
+  const time = el("span", { className: "value" }); // a label would name an <output> before it
   const steps = el("input", { type: "range", min: 0, max: 0, value: 0, disabled: true });
   const noisy = el("input", { type: "checkbox", disabled: true });
   const note = el("p", { className: "note", role: "status" }, "Loading its path from noise …");
@@ -47,7 +47,7 @@ export function openViewer({ run, pictures, place, body, again }) {
       note.textContent = "The GIF is among your downloads.";
     } catch (error) { note.textContent = error.message; }
   }
-  async function savePng() { download(await (await fetch(one.picture)).blob(), `${one.name}.png`); }
+  const savePng = () => download(blobOf(one.picture), `${one.name}.png`);
   const step = (by) => { openViewer({ run, pictures, place: (place + by + pictures.length) % pictures.length, body, again }); };
 
   dialog.replaceChildren(
