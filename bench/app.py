@@ -178,13 +178,13 @@ def put_under_load(server: Server, users: int, seconds: float) -> Load:
                 seed = user * SEEDS + count % SEEDS
                 count += 1
                 began = time.perf_counter()
-                name: str = ""
-                data: dict[str, Any] = {}
+                outcome: tuple[str, Any] = ("", None)
                 try:
                     body = {"count": EACH, "seed": seed, "num_steps": steps}
-                    name, data = list(events_of(web, url, body))[-1]
+                    outcome = list(events_of(web, url, body))[-1]
                 except httpx2.HTTPError as error:
-                    name, data = "error", {"detail": repr(error)}
+                    outcome = ("error", repr(error))
+                name, data = outcome
                 with lock:
                     times.append(time.perf_counter() - began)
                     load.requests += 1

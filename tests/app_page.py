@@ -50,7 +50,7 @@ def open_app(page: Page, served: Served) -> Iterator[Open]:
             )
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        page.goto(f"{(server or served).address}/#{tab}")
+        page.goto(f"{(server or served).address}/{tab and f'#{tab}'}")
         page.wait_for_selector("html[data-ready]")
         return page
 

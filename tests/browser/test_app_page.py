@@ -84,10 +84,15 @@ def test_the_large_picture_and_the_description_of_the_api_pass_axe(open_app: Ope
 
 
 def test_everything_is_reached_by_keyboard(open_app: Open) -> None:
-    page = open_app("")
+    page = open_app("explore")
     press = page.keyboard.press
-    press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    skip = page.get_by_role("link", name="Skip to the content")
+    skip.focus()
+    expect(skip).to_be_in_viewport()
+    press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    expect(page.get_by_role("tab", name="Explore")).to_have_attribute("aria-selected", "true")
+    open_tab(page, "Generate")
     page.get_by_role("tab", name="Generate").focus()
     press("Tab")
     expect(page.get_by_role("radio", name="any").first).to_be_focused()

@@ -77,6 +77,7 @@ class TestGenerate:
         viewer = page.get_by_role("dialog")
         slider = viewer.get_by_role("slider", name="From noise to picture")
         expect(slider).to_be_enabled()
+        expect(slider).to_have_value("4")
         big = viewer.locator("img.big")
         last = big.get_attribute("src")
         slider.fill("1")

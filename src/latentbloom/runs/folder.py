@@ -12,7 +12,7 @@ from latentbloom.files import condition_word, file_word
 from latentbloom.foreign.bounds import ForeignError
 from latentbloom.foreign.json_files import read_json
 from latentbloom.runs import names
-from latentbloom.runs.checkpoint import checkpoint_exists
+from latentbloom.runs.checkpoint_files import locate
 from latentbloom.user_files import odd_kind
 
 MARKER = "config.json"
@@ -96,7 +96,7 @@ class RunFolder:
     def best_autoencoder(self) -> Path:
         """The finished autoencoder, or the best one so far."""
         best = self.path / "vae_gan_best"
-        return best if not checkpoint_exists(self.autoencoder) else self.autoencoder
+        return best if locate(self.autoencoder) is None else self.autoencoder
 
     @property
     def final_denoiser(self) -> Path:
@@ -111,7 +111,7 @@ class RunFolder:
             RunFolderError: There is neither.
         """
         for name in ("conditional_diffusion_final", "conditional_diffusion_last"):
-            if checkpoint_exists(self.path / name):
+            if locate(self.path / name) is not None:
                 return self.path / name
         raise RunFolderError(
             f"{self.path} has no denoiser yet: stage 2 has not begun. Run `latentbloom fit` with "

@@ -43,7 +43,7 @@ def form(served: Served, path: str, content: bytes | None = None, **fields: Any)
 def test_a_picture_is_shown_as_the_model_sees_it(served: Served) -> None:
     found = form(served, "/edit/fit", file_of()).json()
     assert "cropped to the central square" in found["note"]
-    assert "32 x 32 pixels" in found["note"]
+    assert "to 32x32 pixels" in found["note"]
     assert set(found["source"]) == {"colour", "height"}
     assert all(0 <= p <= 1 for p in found["confidence"].values())
 

@@ -19,7 +19,7 @@ export function startTabs(onOpen) {
     onOpen(panelOf(tab).id);
   }
 
-  const fromAddress = () => tabs.find((tab) => panelOf(tab).id === location.hash.slice(1)) ?? tabs[0];
+  const fromAddress = () => tabs.find((tab) => panelOf(tab).id === location.hash.slice(1));
   for (const [place, tab] of tabs.entries()) {
     tab.addEventListener("click", () => open(tab));
     tab.addEventListener("keydown", (event) => {
@@ -29,7 +29,7 @@ export function startTabs(onOpen) {
       open(tabs[(moves[event.key] + tabs.length) % tabs.length], true);
     });
   }
-  window.addEventListener("hashchange", () => open(fromAddress()));
-  open(fromAddress());
+  window.addEventListener("hashchange", () => { if (fromAddress()) open(fromAddress()); }); // #main is no tab
+  open(fromAddress() ?? tabs[0]);
   return (id) => open(tabs.find((tab) => panelOf(tab).id === id));
 }

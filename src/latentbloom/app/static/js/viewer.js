@@ -80,7 +80,8 @@ export function openViewer({ run, pictures, place, body, again }) {
 
   post(of(run.name, "/generate/path"), alone, latest.next()).then((found) => {
     path = found;
-    steps.max = steps.value = path.times.length - 1;
+    steps.max = path.times.length - 1; // before the value, which may not be above it
+    steps.value = steps.max;
     steps.disabled = noisy.disabled = false;
     note.textContent = "Move the slider to see how it formed.";
     show();
