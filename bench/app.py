@@ -109,6 +109,14 @@ def events_of(web: httpx2.Client, url: str, body: dict[str, Any]) -> Iterator[tu
                 yield name, json.loads(line.removeprefix("data: "))
 
 
+def last_event(web: httpx2.Client, url: str, body: dict[str, Any]) -> tuple[str, Any]:
+    """The event that ends a stream; "error" where there is none."""
+    try:
+        return list(events_of(web, url, body))[-1]
+    except httpx2.HTTPError as error:
+        return "error", repr(error)
+
+
 def measure_waits(server: Server) -> Waits:
     """The page and its files, the first preview, 8 draft pictures, a place of the map."""
     with httpx2.Client(timeout=600) as web:
@@ -178,13 +186,8 @@ def put_under_load(server: Server, users: int, seconds: float) -> Load:
                 seed = user * SEEDS + count % SEEDS
                 count += 1
                 began = time.perf_counter()
-                outcome: tuple[str, Any] = ("", None)
-                try:
-                    body = {"count": EACH, "seed": seed, "num_steps": steps}
-                    outcome = list(events_of(web, url, body))[-1]
-                except httpx2.HTTPError as error:
-                    outcome = ("error", repr(error))
-                name, data = outcome
+                body = {"count": EACH, "seed": seed, "num_steps": steps}
+                name, data = last_event(web, url, body)
                 with lock:
                     times.append(time.perf_counter() - began)
                     load.requests += 1
