@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -60,9 +61,13 @@ def test_without_its_pictures_the_rest_is_drawn_and_it_is_said(
     saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Path(shutil.copytree(saved, tmp_path / "run"))
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    config["data"]["source"] = str(tmp_path / "gone")
+    (run / "config.json").write_text(json.dumps(config), encoding="utf-8")
     code = main(["show", str(run), "reconstructions", "prior", "--against", str(tmp_path / "no")])
     assert code == 0
     said = capsys.readouterr().out
+    assert "No real pictures: " in said
     assert "No pictures of " in said
     assert "reconstructions: not drawn, no training pictures can be read" in said
     assert "prior: prior_samples.png" in said

@@ -47,7 +47,7 @@ def test_a_refused_plan_leaves_nothing_and_the_folder_can_be_used(
         begin(pictures, run, train__minutes=0.01, train__vae_gan_images=None)
     assert not run.exists()
     begin(pictures, run)
-    assert sorted(path.name for path in run.iterdir()) == sorted(BEGUN)
+    assert sorted(path.name for path in run.iterdir()) == sorted([*BEGUN, "names.json"])
 
 
 @pytest.mark.usefixtures("untrained")

@@ -72,8 +72,9 @@ def test_inception_is_used_where_its_weights_are(
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
     load = torch.load
 
-    def read(path: str, **how: object) -> object:
-        return net.state_dict() if "weights-inception" in path else load(path, weights_only=True)
+    def read(path: str | Path, **how: object) -> object:
+        ours = "weights-inception" in str(path)
+        return net.state_dict() if ours else load(path, weights_only=True)
 
     monkeypatch.setattr(torch, "load", read)
     asked: dict[str, object] = {}

@@ -151,6 +151,7 @@ def test_with_one_label_alone_the_rest_is_drawn(tmp_path: Path) -> None:
     assert missing == {
         "colours": "colour is not a condition of this data; add it with `--factors`",
         "factors": "the model has fewer than two conditions; samples by condition show them",
+        "edits": "the model has no condition with two values, so nothing to change",
     }
     assert {"latent_map", "denoising_path_rose", "interpolation", "guidance_by_steps"} <= {
         path.stem for path in (run / "figures").iterdir()

@@ -127,7 +127,8 @@ def test_cached_latents_serve_when_the_pictures_are_gone(
     shard = np.stack([z.numpy(), np.ones_like(z.numpy())], axis=1)[:, None]
     np.save(folder / "latents-00000.npy", shard, allow_pickle=False)
     np.save(folder / "labels.npy", np.array([[0, 1]] * 18), allow_pickle=False)
-    manifest = {"count": 18, "mirrored": False, "shape": list(z.shape[1:]), "autoencoder": "x"}
+    described = {"count": 18, "mirrored": False, "shape": list(z.shape[1:])}
+    manifest = described | {"autoencoder": "x", "images": "x"}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     points, which = real_latents(Scene(run, model))
     assert which == "held-out"
