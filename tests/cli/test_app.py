@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -38,6 +40,29 @@ def test_it_prints_its_address_answers_and_ends_at_ctrl_c(served_run: Path) -> N
         assert process.wait(20) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
+
+
+def test_ctrl_c_ends_it_while_the_model_is_loaded(
+    served_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that is busy at the end must not turn the exit code into a crash."""
+    from latentbloom.app import server
+    from latentbloom.cli import app_command
+
+    ended: list[int] = []
+    monkeypatch.setattr(app_command.os, "_exit", ended.append)
+
+    class Busy:
+        alive = True
+
+    def serve(app: Any, **_: Any) -> None:
+        app.state.queue = Busy()
+
+    monkeypatch.setattr(server, "serve", serve)
+    parser = argparse.ArgumentParser()
+    app_command.add_arguments(parser)
+    app_command.run(parser.parse_args([str(served_run)]))
+    assert ended == [0]
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,11 @@ class JobQueue:
         if self._thread is not None:
             self._thread.join(timeout=5.0)
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still runs; after `stop`, because a piece of work is not done."""
+        return self._thread is not None and self._thread.is_alive()
+
     def submit(self, owner: str, work: Callable[[Job], Any]) -> Job:
         """Join the queue. Call this in the event loop.
 

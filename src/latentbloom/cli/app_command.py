@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 
 from latentbloom.cli.options.numbers import whole_number
@@ -59,4 +61,8 @@ def run(args: argparse.Namespace) -> int:
         console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     serve(app, host=args.host, port=args.port, on_start=say)
+    if app.state.queue.alive:
+        # Python may crash at its end while a thread is inside PyTorch; nothing is left to be done.
+        sys.stdout.flush()
+        os._exit(0)
     return 0
