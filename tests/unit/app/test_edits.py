@@ -136,3 +136,17 @@ def test_held_out_pictures_come_in_pages(served: Served) -> None:
     assert len(last["pictures"]) == len(last["words"]) == 4
     assert served.get("/pictures?start=99").json()["pictures"] == []
     assert served.get("/pictures?count=61").status_code == 422
+
+
+def test_the_page_and_the_api_start_at_the_strength_of_the_model(served: Served) -> None:
+    from latentbloom.model.editing.editor import STRENGTH
+
+    described = httpx2.get(served.address + "/openapi.json").json()["components"]["schemas"]
+    defaults = {
+        fields["strength"]["default"]
+        for fields in (schema.get("properties", {}) for schema in described.values())
+        if "strength" in fields and "default" in fields["strength"]
+    }
+    page = httpx2.get(served.address + "/").text
+    assert defaults == {STRENGTH}
+    assert f'name="strength" min="0" max="1" step="0.05" value="{STRENGTH}"' in page

@@ -103,7 +103,7 @@ async def fit(run: Run, picture: Picture, request: Request) -> dict[str, Any]:
 
 @router.post("/edit", response_class=Response, responses={200: {"content": {"image/png": {}}}})
 async def edit(
-    run: Run, picture: Picture, change: Wanted, request: Request, strength: Strength = 0.6
+    run: Run, picture: Picture, change: Wanted, request: Request, strength: Strength = 0.8
 ) -> Response:
     """Change conditions of a picture and keep the rest; the answer is a PNG."""
     limits = limits_of(request)

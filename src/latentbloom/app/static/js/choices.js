@@ -14,8 +14,9 @@ export function pills(name, legend, choices, chosen) {
         el("span", {}, text, ...(small ? [" ", el("small", {}, small)] : []))))));
 }
 
-// Controls for every factor in a box; `open` is the word for "not said". Returns how to read them.
-export function conditions(box, prefix, factors, open = "any") {
+// Controls for every factor in a box; `open` is the word for "not said", `none` stands in an empty box.
+// Returns how to read them.
+export function conditions(box, prefix, factors, { open = "any", none = "This model has no conditions." } = {}) {
   const made = factors.map((factor) => {
     const name = `${prefix}:${factor.name}`;
     const values = ["any", ...factor.values];
@@ -28,7 +29,7 @@ export function conditions(box, prefix, factors, open = "any") {
   const more = made.slice(MOST_OPEN);
   box.replaceChildren(...made.slice(0, MOST_OPEN));
   if (more.length) box.append(el("details", {}, el("summary", {}, `${more.length} more conditions`), ...more));
-  if (!factors.length) box.append(el("p", { className: "note" }, "This model has no conditions."));
+  if (!factors.length) box.append(el("p", { className: "note" }, none));
 
   return () => Object.fromEntries(factors.flatMap(({ name }) => {
     const key = CSS.escape(`${prefix}:${name}`);

@@ -32,7 +32,7 @@ function shared() {
     const values = same ? factor.values.filter((value) => same.values.includes(value)) : [];
     return values.length ? [{ name: factor.name, values }] : [];
   });
-  readConditions = conditions($("compare-conditions"), "compare", factors);
+  readConditions = conditions($("compare-conditions"), "compare", factors, { none: "The two runs share no condition." });
   const missing = [...left.factors, ...right.factors].map(({ name }) => name).filter((name) => !factors.some((one) => one.name === name));
   status.textContent = runs.length === 1
     ? "One run is served, so its qualities are compared. Start the app with two run folders to compare runs."

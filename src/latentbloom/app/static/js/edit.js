@@ -20,7 +20,7 @@ export function setRun(info) {
   first = 0;
   $("edit-file").value = "";
   for (const id of ["held", "edit-out", "edit-strip-out"]) $(id).replaceChildren();
-  readConditions = conditions($("edit-conditions"), "edit", run.factors, "as it is");
+  readConditions = conditions($("edit-conditions"), "edit", run.factors, { open: "as it is" });
   status.textContent = run.edits
     ? "Choose a picture, then what to change."
     : "This run cannot edit: it has no denoiser yet, or works on pixels directly.";
