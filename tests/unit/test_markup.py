@@ -43,4 +43,4 @@ def test_what_fit_says(tmp_path: Path, console: Console) -> None:
 
     _guard(console, "scores", fail)
     Fitting(RunFolder(tmp_path), console, 0.0)._say(ODD)
-    assert console.export_text() == f"No scores: ConfigError: No {ODD}.\n{ODD}\n"
+    assert console.export_text() == f"No scores: No {ODD}.\n{ODD}\n"

@@ -216,11 +216,12 @@ def _guard(console: Console, what: str, run: Callable[[], object]) -> bool:
     try:
         run()
     except Exception as error:  # whatever it is, the model and the other parts are worth more
+        ours = isinstance(error, LatentbloomError)
         console.print(
-            f"No {what}: {type(error).__name__}: {error}",
+            f"No {what}: {'' if ours else f'{type(error).__name__}: '}{error}",
             markup=False,
             emoji=False,
             highlight=False,
         )
-        return isinstance(error, LatentbloomError)
+        return ours
     return True

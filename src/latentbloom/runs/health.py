@@ -29,6 +29,9 @@ FEWEST = 8
 """Records that a judgement about the last ones needs."""
 
 FEWEST_VALIDATIONS = 6
+TOO_EARLY = 20_000
+"""Images before which a plateau says nothing."""
+
 UNUSED = 2.0
 """Standard errors; a label that lowers the loss by less may be chance."""
 
@@ -69,9 +72,8 @@ def signs(records: Records) -> list[Sign]:
         *_discriminator(first),
         *_latents(first),
         *_average(first, "vae_gan"),
-        *_plateau(first, "vae_gan", "reconstruction", "reconstructions of held-out pictures"),
         *_average(second, "diffusion"),
-        *_plateau(second, "diffusion", "diffusion", "denoising loss on held-out pictures"),
+        *_plateau(second),
         *_overfit(second),
         *_labels(second),
     ]
@@ -147,10 +149,14 @@ def _average(records: Records, stage: str) -> Iterator[Sign]:
         )
 
 
-def _plateau(records: Records, stage: str, name: str, words: str) -> Iterator[Sign]:
-    """The last 40 % of the validations brought nothing."""
-    found = [(r, v) for r in records if r.get("kind") == "val" and (v := _number(r, name))]
-    if len(found) < FEWEST_VALIDATIONS:
+def _plateau(records: Records) -> Iterator[Sign]:
+    """The last 40 % of stage 2's validations brought nothing.
+
+    Stage 1 has no such sign: a discriminator that starts makes the error of its reconstructions
+    rise, and they may still become better pictures.
+    """
+    found = [(r, v) for r in records if r.get("kind") == "val" and (v := _number(r, "diffusion"))]
+    if len(found) < FEWEST_VALIDATIONS or found[-1][0].get("images", 0) < TOO_EARLY:
         return
     cut = round(0.6 * len(found))
     before = min(value for _, value in found[:cut])
@@ -158,11 +164,10 @@ def _plateau(records: Records, stage: str, name: str, words: str) -> Iterator[Si
     if after > before * (1.0 - PLATEAU):
         images = next(r.get("images", 0) for r, value in found if value == before)
         yield Sign(
-            f"{name} no longer falls",
-            stage,
-            f"The {words} have not improved since {images:,} images ({before:.4g})."
-            if stage == "vae_gan"
-            else f"The {words} has not fallen since {images:,} images ({before:.4g}).",
+            "diffusion no longer falls",
+            "diffusion",
+            "The denoising loss on held-out pictures has not fallen since "
+            f"{images:,} images ({before:.4g}).",
             "Longer training will bring little: add pictures, or use a larger network.",
         )
 

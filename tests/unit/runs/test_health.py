@@ -27,7 +27,7 @@ def train(stage: str, **values: Any) -> list[Record]:
 def val(stage: str, name: str, values: list[float]) -> list[Record]:
     count = len(values)
     return [
-        {"kind": "val", "stage": stage, "images": 100 * k, "progress": (k + 1) / count, name: v}
+        {"kind": "val", "stage": stage, "images": 4000 * k, "progress": (k + 1) / count, name: v}
         for k, v in enumerate(values)
     ]
 
@@ -54,11 +54,7 @@ SICK: dict[str, tuple[list[Record], str]] = {
     "average does not follow": (train("diffusion", average_lag=0.9), "90% away"),
     "diffusion no longer falls": (
         val("diffusion", "diffusion", [1.0, 0.8, 0.7, 0.69, 0.69, 0.69, 0.695, 0.69, 0.69, 0.69]),
-        "has not fallen since 300 images (0.69)",
-    ),
-    "reconstruction no longer falls": (
-        val("vae_gan", "reconstruction", [0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]),
-        "have not improved since 200 images",
+        "has not fallen since 12,000 images (0.69)",
     ),
     "overfitting": (val("diffusion", "diffusion", [1.0, 0.5, 0.4, 0.6, 0.7]), "memorises"),
     "smiling is not learned": (
@@ -114,3 +110,11 @@ def test_the_lag_of_an_average_that_stands_still() -> None:
     assert lag(average.module, model) == pytest.approx(0.5)
     average.update_parameters(model)
     assert lag(average.module, model) == 0.0
+
+
+def test_a_plateau_needs_a_training_and_stage_1_has_none() -> None:
+    flat = [1.0, 0.8, 0.69, *[0.69] * 7]
+    early = [r | {"images": r["images"] // 100} for r in val("diffusion", "diffusion", flat)]
+    assert signs(early) == []
+    # As on flowers: the error rises once the discriminator starts, and that is right.
+    assert signs(val("vae_gan", "reconstruction", [0.16, 0.15, 0.149, *[0.155] * 7])) == []
