@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -27,7 +28,9 @@ def play(scene: Play, limits: Limits | None = None) -> Any:
         finally:
             queue.stop()
 
-    return asyncio.run(run())
+    # In a thread of its own: Playwright's loop runs in this one once it was started here.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(run())).result()
 
 
 async def all_of(queue: JobQueue, job: Job) -> list[Event]:

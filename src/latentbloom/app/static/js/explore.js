@@ -83,6 +83,7 @@ function choose(chosen, at) {
     decode();
   } else if (!start) {
     start = { place: full, at };
+    latest.next(); // a picture that is still on its way must not replace the note
     map.mark([[at, "A"]]);
     out.replaceChildren(el("p", { className: "note" }, "Now choose where the morph ends."));
   } else {
@@ -94,6 +95,7 @@ function choose(chosen, at) {
 }
 
 async function decode() {
+  if (start) return;
   try {
     const body = { place, amounts, refine: $("refine").checked };
     const blob = await postForFile(of(run.name, "/decode"), body, latest.next());
