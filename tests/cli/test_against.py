@@ -17,27 +17,13 @@ from latentbloom.evaluate.scores import Scores
 from latentbloom.report.page import write_report
 from latentbloom.runs.folder import RunFolder
 from picture_files import noise, save, tree
-from shown_run import coloured_pictures, make_scores, untrained_run
+from shown_run import make_scores
 from tests.cli.conftest import CommandLine
+from untrained import own_cache, pictures, run
+
+__all__ = ["own_cache", "pictures", "run"]
 
 FEW = ("-n", 16, "--per-label", 4)
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LATENTBLOOM_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return coloured_pictures(folder)
-
-
-@pytest.fixture
-def run(tmp_path: Path, pictures: Path) -> Path:
-    return untrained_run(tmp_path / "run", pictures)
 
 
 def flat(folder: Path, count: int, *, size: int = 32, channels: int = 3) -> Path:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from latentbloom.cli import edit_command
-from latentbloom.model.editing.editor import STRENGTH, STRIP
+from latentbloom.model.editing.defaults import STRENGTH, STRIP
 from latentbloom.model.editing.methods import METHODS
 from latentbloom.model.generator import load
 from shown_run import coloured_pictures, open_splits, save_run, untrained_model

@@ -5,31 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from latentbloom.evaluate.scores import Scores
-from shown_run import coloured_pictures, untrained_run
 from tests.cli.conftest import CommandLine
+from untrained import own_cache, pictures, run
+
+__all__ = ["own_cache", "pictures", "run"]
 
 FEW = ("-n", 16, "--per-label", 4)
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LATENTBLOOM_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return coloured_pictures(folder)
-
-
-@pytest.fixture
-def run(tmp_path: Path, pictures: Path) -> Path:
-    return untrained_run(tmp_path / "run", pictures)
 
 
 def relabelled(pictures: Path, folder: Path, change: dict[str, str]) -> Path:

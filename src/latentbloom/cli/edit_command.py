@@ -8,6 +8,7 @@ from pathlib import Path
 
 from latentbloom.cli.options.numbers import MOST_GUIDANCE, number_from, sample_seed, whole_number
 from latentbloom.errors import ConditionError, SourceError
+from latentbloom.model.editing.defaults import STRENGTH
 from latentbloom.words import plural
 
 METHODS = ("flowedit", "shift", "sdedit", "ddim")
@@ -47,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strength",
         type=number_from(0.0, 1.0),
-        default=0.8,
+        default=STRENGTH,
         metavar="S",
-        help="how far to go, 0 to 1 (default: 0.8)",
+        help=f"how far to go, 0 to 1 (default: {STRENGTH:g})",
     )
     parser.add_argument(
         "--strip",

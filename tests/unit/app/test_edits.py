@@ -139,7 +139,7 @@ def test_held_out_pictures_come_in_pages(served: Served) -> None:
 
 
 def test_the_page_and_the_api_start_at_the_strength_of_the_model(served: Served) -> None:
-    from latentbloom.model.editing.editor import STRENGTH
+    from latentbloom.model.editing.defaults import STRENGTH
 
     described = httpx2.get(served.address + "/openapi.json").json()["components"]["schemas"]
     defaults = {

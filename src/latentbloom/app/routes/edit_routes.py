@@ -17,10 +17,10 @@ from latentbloom.app.work.editing import (
     edited_png,
 )
 from latentbloom.errors import ConditionError, RunFolderError
+from latentbloom.model.editing.defaults import STRENGTH, STRIP
 
 router = APIRouter(prefix="/api/runs/{run}", tags=["edit"], responses=PROBLEMS)
 
-STRIP = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 Strength = Annotated[float, Form(ge=0, le=1, allow_inf_nan=False)]
 Method = Literal["flowedit", "shift", "sdedit", "ddim"]
 
@@ -103,7 +103,7 @@ async def fit(run: Run, picture: Picture, request: Request) -> dict[str, Any]:
 
 @router.post("/edit", response_class=Response, responses={200: {"content": {"image/png": {}}}})
 async def edit(
-    run: Run, picture: Picture, change: Wanted, request: Request, strength: Strength = 0.8
+    run: Run, picture: Picture, change: Wanted, request: Request, strength: Strength = STRENGTH
 ) -> Response:
     """Change conditions of a picture and keep the rest; the answer is a PNG."""
     limits = limits_of(request)

@@ -24,7 +24,7 @@ _STEPS = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 def draw_edits(scene: Scene) -> list[Path]:
     """Held-out pictures beside edits of them: each factor in turn, or one factor by strength."""
-    from latentbloom.model.editing.editor import STRENGTH
+    from latentbloom.model.editing.defaults import STRENGTH
 
     model = scene.need_model()
     factors = [f for f in model.spec.factors if len(f.values) > 1][:_MOST_FACTORS]

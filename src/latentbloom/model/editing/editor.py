@@ -13,6 +13,7 @@ from latentbloom.conditions import ANY
 from latentbloom.data.pixels import to_uint8
 from latentbloom.errors import check_count, check_number
 from latentbloom.model.editing.centres import Directions, directions_of
+from latentbloom.model.editing.defaults import STRENGTH, STRIP
 from latentbloom.model.editing.edit_input import (
     Words,
     check_pictures,
@@ -27,10 +28,6 @@ from latentbloom.model.latent_model import LatentModel
 
 if TYPE_CHECKING:
     from latentbloom.conditions import Cond
-
-STRENGTH = 0.8
-STRIP = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-"""Strengths of a strip."""
 
 
 class EditingModel(LatentModel):
