@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from latentbloom.config import RunConfig
 
 
+PATIENCE = timedelta(hours=1)
+"""How long processes wait for one that works alone, such as on pictures of an epoch."""
+
+
 def default_device() -> torch.device:
     """The best device available: cuda, mps or cpu."""
     if torch.cuda.is_available():
@@ -29,6 +34,21 @@ def default_device() -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def sent(
+    tensor: torch.Tensor,
+    device: torch.device,
+    memory_format: torch.memory_format = torch.preserve_format,
+) -> torch.Tensor:
+    """A tensor of the CPU on the device that trains.
+
+    To a GPU it goes through pinned memory, and nobody waits until it is there: what is computed on
+    the GPU afterwards is.
+    """
+    if device.type != "cuda":
+        return tensor.to(device, memory_format=memory_format)
+    return tensor.pin_memory().to(device, non_blocking=True, memory_format=memory_format)
 
 
 def find_device(name: str | None) -> torch.device:

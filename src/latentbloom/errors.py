@@ -12,7 +12,14 @@ from typing import Any
 
 
 class LatentbloomError(Exception):
-    """Base of every error that a user can mend."""
+    """Base of every error that a user can mend.
+
+    Attributes:
+        exit_code: With which the command line ends: 2 where the call is wrong, 1 where the call is
+            right and could not be carried out.
+    """
+
+    exit_code = 1
 
 
 class SourceError(LatentbloomError):
@@ -22,9 +29,13 @@ class SourceError(LatentbloomError):
 class ConditionError(LatentbloomError):
     """A factor or a value was named that the model does not know."""
 
+    exit_code = 2
+
 
 class ConfigError(LatentbloomError):
     """A setting, or a pair of settings, makes no sense."""
+
+    exit_code = 2
 
 
 class RunFolderError(LatentbloomError):
@@ -37,6 +48,10 @@ class CheckpointError(LatentbloomError):
 
 class TrainingError(LatentbloomError):
     """Training cannot continue, for example because the loss is not finite."""
+
+
+class UnfinishedError(LatentbloomError):
+    """The model is trained and saved, but a part of what follows could not be made."""
 
 
 def check_count(name: str, value: Any, *, least: int | None = 1, most: int | None = None) -> int:

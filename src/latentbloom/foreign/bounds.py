@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from latentbloom.user_files import odd_kind
+from latentbloom.storage.mounts import stat
+from latentbloom.storage.user_files import odd_kind
 
 
 class ForeignError(ValueError):
@@ -35,7 +36,7 @@ def check_bytes(path: Path, most: int) -> None:
         ForeignError: It is larger.
         OSError: It cannot be looked at.
     """
-    size = path.stat().st_size
+    size = stat(path).st_size
     if size > most:
         raise ForeignError(f"has {size:,} bytes, and at most {most:,} are read")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from latentbloom.foreign.bounds import ForeignError, check_bytes, check_place
-from latentbloom.user_files import read_text
+from latentbloom.storage.user_files import read_text
 
 MOST_BYTES = 256 << 20
 """Of one file: the list of pictures of a run on three million of them."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from latentbloom.foreign.bounds import ForeignError, check_bytes, check_place
 from latentbloom.foreign.json_files import parse_json
-from latentbloom.user_files import open_file
+from latentbloom.storage.user_files import open_file
 
 MOST_BYTES = 64 << 30
 MOST_HEADER = 32 << 20

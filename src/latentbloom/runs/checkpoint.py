@@ -17,6 +17,7 @@ import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from latentbloom.errors import CheckpointError
-from latentbloom.files import finite, rename, sync, write_atomic
 from latentbloom.runs.checkpoint_files import (
     FORMAT,
     META,
@@ -40,6 +40,8 @@ from latentbloom.runs.checkpoint_files import (
     verify_size,
 )
 from latentbloom.runs.checkpoint_headers import header_flaw
+from latentbloom.storage.disk import make_folder, remove_folder, rename, step, sync
+from latentbloom.storage.files import finite, write_atomic
 
 __all__ = [
     "checkpoint_exists",
@@ -75,12 +77,11 @@ def save_checkpoint(
     writing, aside = siblings(folder)
     needed = sum(t.nbytes for group in tensors.values() for t in group.values()) + _HEADROOM
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         if shutil.disk_usage(folder.parent).free < needed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         _heal(folder)
-        if writing.exists():
-            shutil.rmtree(writing)
+        remove_folder(writing)
         _write(writing, tensors, meta)
         _swap(writing, folder, aside)
     except BaseException as error:
@@ -145,13 +146,14 @@ def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
 def _write(
     writing: Path, tensors: Mapping[str, Mapping[str, torch.Tensor]], meta: Mapping[str, Any]
 ) -> None:
-    writing.mkdir()
+    make_folder(writing)
     files: dict[str, Any] = {}
     for key, group in tensors.items():
         path = writing / f"{key}.safetensors"
-        save_file({name: _own(tensor) for name, tensor in group.items()}, path)
-        # safetensors lets only the owner read its files, but run folders are shared.
-        path.chmod(writing.stat().st_mode & 0o666)
+        with step("write", path):
+            save_file({name: _own(tensor) for name, tensor in group.items()}, path)
+            # safetensors lets only the owner read its files, but run folders are shared.
+            path.chmod(writing.stat().st_mode & 0o666)
         sync(path)
         files[path.name] = describe_file(path)
     head = {"format": FORMAT, "version": VERSION, "files": files, "meta": dict(meta)}
@@ -167,8 +169,7 @@ def _own(tensor: torch.Tensor) -> torch.Tensor:
 def _swap(writing: Path, folder: Path, aside: Path) -> None:
     """Move the old one aside, the new one into place, and then remove the old one."""
     if folder.exists():  # a folder that is not empty cannot be replaced by a rename
-        if aside.exists():
-            shutil.rmtree(aside)
+        remove_folder(aside)
         rename(folder, aside)
     try:
         rename(writing, folder)
@@ -177,7 +178,8 @@ def _swap(writing: Path, folder: Path, aside: Path) -> None:
             rename(aside, folder)
         raise
     sync(folder.parent)
-    shutil.rmtree(aside, ignore_errors=True)
+    with suppress(OSError):  # it is in nobody's way
+        remove_folder(aside)
 
 
 def _heal(folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from latentbloom.errors import CheckpointError
 from latentbloom.foreign.bounds import ForeignError, check_name
 from latentbloom.foreign.json_files import read_json
+from latentbloom.storage.disk import remove_folder, rename
 
 FORMAT = "latentbloom-checkpoint"
 VERSION = 1
@@ -31,6 +32,26 @@ def locate(folder: Path) -> Path | None:
     if folder.is_dir() and any(folder.iterdir()):
         return None  # something else has that name
     return next((place for place in siblings(folder) if _sizes_agree(place)), None)
+
+
+def put_in_place(run: Path) -> None:
+    """After a kill: move whole checkpoints of a run folder into their places, and remove halves.
+
+    The run must not be training.
+    """
+    for beside in sorted(run.rglob(".*")):
+        match = _HIDDEN.match(beside.name)
+        if match is None or not beside.is_dir() or not _of_checkpoint(beside):
+            continue
+        folder = beside.with_name(match[1])
+        if locate(folder) == beside and not folder.exists():
+            rename(beside, folder)
+        else:
+            remove_folder(beside)
+
+
+def _of_checkpoint(folder: Path) -> bool:
+    return all(path.suffix in (".safetensors", ".json") for path in folder.iterdir())
 
 
 def describe_file(path: Path) -> dict[str, Any]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from latentbloom.config import RunConfig, load_config
+from latentbloom.config import RunConfig, parse_config
 from latentbloom.errors import RunFolderError
-from latentbloom.files import condition_word, file_word
 from latentbloom.foreign.bounds import ForeignError
 from latentbloom.foreign.json_files import read_json
 from latentbloom.runs import names
 from latentbloom.runs.checkpoint_files import locate
-from latentbloom.user_files import odd_kind
+from latentbloom.runs.lock import HOLDER, LOCK
+from latentbloom.storage.files import condition_word, file_word
+from latentbloom.storage.user_files import odd_kind
 
 MARKER = "config.json"
+# What a setting was before it existed: a run of an earlier version continues as it began.
+BEFORE = {("diffusion", "alignment_weight"): 0.0, ("train", "starter"): False}
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ class RunFolder:
                 f"{self.path} is no run of latentbloom: its {MARKER} is that of other software, "
                 "or broken."
             )
-        return load_config(self.config)
+        return parse_config(_of_its_version(tree), where=str(self.config))
 
     def started(self) -> bool:
         """Whether a run of this program lies here."""
@@ -175,7 +179,9 @@ class RunFolder:
         """Whether all files are of a run whose beginning was interrupted."""
         files = (self.audit, self.pictures, self.colours, self.names, self.config, self.request)
         begun = tuple(path.name for path in files)
-        whole = {path.name for path in self.path.iterdir() if not _half_written(path.name, begun)}
+        places = (*begun, LOCK, HOLDER)
+        whole = {path.name for path in self.path.iterdir() if not _half_written(path.name, places)}
+        whole -= {LOCK, HOLDER}
         if not whole:
             return True
         return whole <= set(begun) and self._audited()
@@ -187,6 +193,15 @@ class RunFolder:
         except (OSError, ValueError):
             return False
         return isinstance(tree, dict) and tree.get("format") == "latentbloom-audit"
+
+
+def _of_its_version(tree: dict[str, Any]) -> dict[str, Any]:
+    """A run's settings, with what an earlier version did where it wrote no setting."""
+    found = dict(tree)
+    for (group, name), value in BEFORE.items():
+        if isinstance(found.get(group), dict) and name not in found[group]:
+            found[group] = {**found[group], name: value}
+    return found
 
 
 def _half_written(name: str, places: tuple[str, ...]) -> bool:

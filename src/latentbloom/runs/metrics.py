@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from latentbloom.files import write_atomic
 from latentbloom.foreign.json_files import parse_json
-from latentbloom.user_files import read_text
+from latentbloom.storage.disk import append, step
+from latentbloom.storage.files import write_atomic
+from latentbloom.storage.user_files import read_text
 
 
 class MetricsLog:
@@ -22,11 +23,18 @@ class MetricsLog:
     Arguments:
         path: The file; it is made when the first line is written.
         enabled: False in every process but the first, which then write nothing.
+        on_line: Called with each line that is written.
     """
 
-    def __init__(self, path: Path | str, enabled: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        enabled: bool = True,
+        on_line: Callable[[Mapping[str, Any]], object] | None = None,
+    ) -> None:
         self.path = Path(path)
         self.enabled = enabled
+        self.on_line = on_line
         self._written: set[tuple[Any, ...]] = set()
         if enabled and self.path.exists():
             _drop_cut_line(self.path)
@@ -36,10 +44,10 @@ class MetricsLog:
         record = {"kind": kind, "stage": stage, **values}
         if not self.enabled or _key(record) in self._written:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         finite = {k: None if _is_not_finite(v) else v for k, v in record.items()}
-        with self.path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(finite, allow_nan=False) + "\n")
+        append(self.path, json.dumps(finite, allow_nan=False) + "\n")
+        if self.on_line is not None:
+            self.on_line(finite)
 
     def truncate_after(self, images: int, stage: str) -> None:
         """Remove what a stage wrote after that many images, because it will be written again.
@@ -88,5 +96,5 @@ def _drop_cut_line(path: Path) -> None:
     content = path.read_bytes()
     end = content.rfind(b"\n") + 1
     if end < len(content):
-        with path.open("r+b") as file:
+        with step("write", path), path.open("r+b") as file:
             file.truncate(end)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from latentbloom.files import condition_word, write_json
 from latentbloom.foreign.json_files import read_json
+from latentbloom.storage.files import condition_word, write_json
 
 FILE = "names.json"
 

@@ -17,9 +17,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import IO, NoReturn, TypeVar
 
+from latentbloom.storage.mounts import FilePart, read_member
 from latentbloom.words import shortened, visible
 
 Item = TypeVar("Item")
@@ -62,15 +64,31 @@ def _kind(mode: int) -> str:
 
 
 @contextmanager
-def open_file(path: Path | str) -> Iterator[IO[bytes]]:
-    """Open a regular file, or a link to one, to read bytes.
+def open_file(path: Path | FilePart | str) -> Iterator[IO[bytes]]:
+    """Open a regular file, a link to one, a part of one or a member of an archive, to read bytes.
 
     Raises:
         NotRegularError: It is a named pipe, a socket, a device or a folder.
-        OSError: It cannot be opened.
+        OSError: It cannot be opened, or it ends before the part does.
     """
+    if isinstance(path, FilePart):
+        with open_file(path.path) as whole:
+            whole.seek(path.start)
+            content = whole.read(path.size)
+        if len(content) < path.size:
+            raise OSError(errno.EIO, "the file is cut short", str(path))
+        yield BytesIO(content)
+        return
     with named_while_waiting(path):
-        _refuse_odd(os.stat(path).st_mode, path)
+        try:
+            mode = os.stat(path).st_mode
+        except OSError:
+            member = read_member(path)
+            if member is None:
+                raise
+            yield BytesIO(member)
+            return
+        _refuse_odd(mode, path)
         # Somebody may put a pipe there in between: without waiting, opening one returns at once.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
@@ -84,8 +102,8 @@ def _refuse_odd(mode: int, path: Path | str) -> None:
         raise error(errno.EINVAL, f"it is {kind}, not a file", str(path))
 
 
-def read_bytes(path: Path | str) -> bytes:
-    """The content of a regular file; raises as `open_file`."""
+def read_bytes(path: Path | FilePart | str) -> bytes:
+    """The content of a regular file or of a part of one; raises as `open_file`."""
     with open_file(path) as file:
         return file.read()
 
@@ -155,6 +173,9 @@ class _Watch:
 
 
 _watch = _Watch()
+if hasattr(os, "register_at_fork"):
+    # A forked process has no thread of its parent's, but the locks that they held.
+    os.register_at_fork(after_in_child=_watch.__init__)
 
 
 @contextmanager

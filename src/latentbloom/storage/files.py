@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import logging
 import math
 import os
 import re
-import time
+import tarfile
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+from latentbloom.errors import LatentbloomError
+from latentbloom.storage.disk import make_folder, remove, rename, step, sync
+from latentbloom.words import visible
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +53,31 @@ def _say_no_cache(folder: str, why: str) -> None:
     )
 
 
+def reason_of(error: Exception) -> str:
+    """What went wrong, in a sentence's end: of files the name and the system's own words."""
+    if isinstance(error, OSError) and error.errno is not None and error.filename:
+        return f"{file_of(error)} cannot be read or written: {error.strerror}"
+    if isinstance(error, LatentbloomError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def file_of(error: OSError) -> str:
+    """The file that an error is about, as the user knows it: it is written under another name."""
+    return re.sub(r"\.\d+\.new\.(probe$)?", "", visible(os.fsdecode(error.filename)))
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the hidden files that `write_atomic` of a process that was killed has left."""
+    import psutil
+
+    for path in folder.rglob(".*.new.*"):
+        match = re.match(r"\.(\d+)\.new\.", path.name)
+        if match and path.is_file() and not psutil.pid_exists(int(match[1])):
+            with suppress(OSError):  # it is in nobody's way
+                remove(path)
+
+
 def check_writable(folder: Path) -> None:
     """Try to write where a folder is, or will be, before work is spent on what belongs there.
 
@@ -62,7 +92,8 @@ def check_writable(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, "it is no folder", str(nearest))
     probe = nearest / f".{os.getpid()}.new.probe"
     try:
-        probe.write_bytes(b"")
+        with step("write", probe):
+            probe.write_bytes(b"")
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)
@@ -86,23 +117,39 @@ def write_atomic(path: Path | str, content: bytes | str | Callable[[Path], objec
         OSError: It cannot be written: the disk is full, or the folder is read-only.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     beside = path.with_name(f".{os.getpid()}.new.{path.name}")
     try:
-        if callable(content):
-            content(beside)
-        elif isinstance(content, str):
-            # A surrogate, from a name that is no UTF-8, becomes its escape, also in JSON.
-            beside.write_bytes(content.encode(errors="backslashreplace"))
-        else:
-            beside.write_bytes(content)
+        with step("write", beside):
+            if callable(content):
+                content(beside)
+            elif isinstance(content, str):
+                # A surrogate, from a name that is no UTF-8, becomes its escape, also in JSON.
+                beside.write_bytes(content.encode(errors="backslashreplace"))
+            else:
+                beside.write_bytes(content)
         sync(beside)
         rename(beside, path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # the first error says more
+            beside.unlink(missing_ok=True)
         raise
     sync(path.parent)
     return path
+
+
+def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    """Write a tar file without owners and times: the same members are the same bytes anywhere.
+
+    Arguments:
+        path: The file. It is not replaced atomically: call this through `write_atomic`.
+        members: Names, of at most 100 bytes, and contents.
+    """
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
 
 
 def write_json(path: Path | str, data: Any) -> Path:
@@ -174,25 +221,3 @@ def condition_word(pieces: Sequence[str], *, most: int = 80) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
-def rename(old: Path, new: Path) -> None:
-    """Rename a file; on Windows retry, because a virus scanner may hold it for a moment."""
-    for wait in (0.05, 0.2, 0.8) if os.name == "nt" else ():
-        try:
-            os.replace(old, new)
-            return
-        except PermissionError:
-            time.sleep(wait)
-    os.replace(old, new)
-
-
-def sync(path: Path) -> None:
-    """Flush a file, or the entries of a folder, to the disk."""
-    if path.is_dir() and os.name == "nt":
-        return  # Windows cannot open a folder, and writes its renames in order
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
