@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from latentbloom.config.network_settings import LARGE
 from latentbloom.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ def _side_of_map(config: RunConfig) -> int | None:
     size = config.data.size
     if size is None:
         return None
-    return size if autoencoder is not None and autoencoder.family == "pixel" else size // 8
+    if autoencoder is None:
+        return size // (16 if size >= LARGE else 8)  # as the planner will choose
+    return size if autoencoder.family == "pixel" else size // autoencoder.reduction
 
 
 def _side_of_folded(autoencoder: AutoencoderConfig) -> int:

@@ -20,7 +20,9 @@ LABEL_SETTINGS = ("bins", "values_as_written")
 class SourceOptions(Settings):
     """Which pictures, and how their source is opened."""
 
-    source: str = Field("", description="Folder, or name of a built-in source")
+    source: str = Field(
+        "", description="Folder, zip or tar, file of labels, built-in source, wds:SHARDS or hf:NAME"
+    )
     root: str = Field(
         "data", description="celeba, flowers102: folder that holds the data set, or receives it"
     )

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from latentbloom.config.settings_base import MOST_WIDTH, Settings, Size
 
+LARGE = 128
+"""Side, in pixels, from which on the planner takes a smaller latent map with more channels."""
+
 Layers = Annotated[int, Field(ge=1, le=256)]
 
 
@@ -20,7 +23,10 @@ class AutoencoderConfig(Settings):
     size: Size = Field(64, description="Height and width of the pictures, pixels")
     channels: Literal[1, 3] = Field(3, description="Channels of the pictures")
     latent_channels: Annotated[int, Field(ge=1, le=1024)] = Field(
-        4, description="swift: channels of the latent map, which has 1/8 of the pictures' size"
+        4, description="swift: channels of the latent map"
+    )
+    reduction: Literal[8, 16] = Field(
+        8, description="swift: the latent map has one part in so many of the pictures' side"
     )
     width: Annotated[int, Field(ge=16, le=MOST_WIDTH, multiple_of=4)] = Field(
         96, description="swift: channels at a quarter of the pictures' size"

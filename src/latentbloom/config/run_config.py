@@ -19,10 +19,10 @@ from latentbloom.config.stage_settings import (
     VaeGanSettings,
 )
 from latentbloom.errors import ConfigError, RunFolderError
-from latentbloom.files import write_atomic
 from latentbloom.foreign.bounds import ForeignError
 from latentbloom.foreign.json_files import read_json
-from latentbloom.user_files import reason
+from latentbloom.storage.files import write_atomic
+from latentbloom.storage.user_files import reason
 
 Kind = TypeVar("Kind", bound=Settings)
 

@@ -39,7 +39,7 @@ Epochs = Annotated[float, Field(gt=0.0, le=MOST_EPOCHS)]
 BatchSize = Annotated[int, Field(ge=1, le=MOST_BATCH)]
 Every = Annotated[int, Field(ge=1, le=MOST_IMAGES)]
 Interval = Annotated[tuple[Share, Share], BeforeValidator(_split), AfterValidator(_in_order)]
-Size = Literal[32, 64, 96, 128]
+Size = Literal[32, 64, 96, 128, 256]
 
 
 class Settings(BaseModel):

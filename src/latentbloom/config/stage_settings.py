@@ -29,6 +29,10 @@ Prediction = Literal["eps", "v", "x0", "flow"]
 SamplerName = Literal["dpm++", "unipc", "ddim", "ddpm", "euler", "heun"]
 
 
+KL_WEIGHT = 1e-3
+"""Final weight of the KL term where nothing else is asked for or planned."""
+
+
 class VaeGanSettings(Settings):
     """Losses, phases and learning rates of stage 1. Progress is a share of the stage's budget."""
 
@@ -45,8 +49,15 @@ class VaeGanSettings(Settings):
     )
     reconstruction_weight: Weight = Field(1.0, description="Weight of the mean absolute error")
     perceptual_weight: Weight = Field(0.5, description="Weight of the perceptual distance")
-    kl_weight: Weight = Field(
-        1e-3, description="Final weight of the KL term, in nats per latent dimension"
+    kl_weight: Weight | None = Field(
+        None,
+        description="Final weight of the KL term, in nats per latent dimension; "
+        "none: 1e-3, and 6e-2 where the planner takes more latent channels for a long run",
+    )
+    alignment_weight: Weight = Field(
+        0.0,
+        description="swift: weight of the alignment of latents with the perceptual network's last "
+        "feature map; 0 leaves it out; 2 was tried with eight latent channels",
     )
     adversarial_weight: Weight = Field(
         0.8, description="Strength of the adversarial gradient, relative to all other losses"
@@ -112,6 +123,11 @@ class DiffusionSettings(Settings):
     balance: Share = Field(
         0.5,
         description="0 shows labels as often as they occur, 1 all combinations equally often",
+    )
+    alignment_weight: Weight = Field(
+        1.0,
+        description="transformer: weight of the alignment of its tokens with the perceptual "
+        "network's feature maps; 0 leaves it out",
     )
     drop_all: Share = Field(0.1, description="Probability of hiding all conditions of a picture")
     drop_each: Share = Field(
@@ -187,6 +203,10 @@ class TrainSettings(Settings):
     )
     seed: Seed = Field(0, description="Random seed of the whole run")
     start_from: str = Field("", description="Finished run whose weights both stages start from")
+    starter: bool = Field(
+        True,
+        description="swift: start stage 1 from the packaged autoencoder where the shape is its own",
+    )
     precision: Literal["fp32", "bf16"] | None = Field(None, description="Default: the faster one")
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         None, description="CPU threads that train; default one, unless more are measured faster"
@@ -207,3 +227,8 @@ class TrainSettings(Settings):
     checkpoint_seconds: Seconds = Field(60.0, description="Time between saves")
     preview_seconds: Seconds = Field(120.0, description="Time between preview pictures")
     log_seconds: Seconds = Field(2.0, description="Time between lines of metrics.jsonl")
+    trackers: str = Field(
+        "",
+        description="Experiment trackers that get curves, pictures and scores: tensorboard, wandb, "
+        "mlflow or trackio, with commas between them",
+    )

@@ -20,7 +20,7 @@ COLOURS = (
 )
 """All names; grey counts as white or black, whichever is nearer."""
 
-RECIPE = 1
+RECIPE = 2
 """To be increased whenever pictures might get other names: stored colours are then not used."""
 
 SIDE = 32
@@ -43,10 +43,13 @@ _PROTOTYPES: dict[str, tuple[str, ...]] = {
         *("7f9a6a", "3a4a2a"),
     ),
     "blue": ("1f4fd8", "4a90e2", "8ab8ee", "1b2f6b", "5b7fc7", "2a6f97", "38b6d9"),
-    "purple": ("7b2fbe", "9b5fd0", "5a1a6e", "8a1f7a", "b38be0", "6a4fb3", "4a1238"),
+    "purple": (
+        *("7b2fbe", "9b5fd0", "5a1a6e", "8a1f7a", "b38be0", "6a4fb3", "4a1238", "d3c6f0"),
+        "a79dcc",
+    ),
     "pink": (
         *("f48fb1", "ff69b4", "e85d9c", "f7b6c8", "d6618f", "ee8a94", "c97a95", "d81b72"),
-        *("b03068", "a8506a", "f27d88", "f5758a"),
+        *("b03068", "a8506a", "f27d88", "f5758a", "cb97c2", "d9b9d2", "ab89a1", "f6d1e9"),
     ),
     "brown": ("7b4a1e", "5c3a1a", "8b5a2b", "3f2a18", "a57a50", "7a5c3e", "9a7658"),
     "white": ("ffffff", "e6e6e6", "cccccc", "a8a8a8", "8c8c8c", "f2ead2", "e3e8f2", "e9dfe2"),

@@ -6,12 +6,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.data.kept import open_kept
+from latentbloom.data.listed.entries import Entries
 from latentbloom.data.pixels import Fit, fit_square, with_channels
 from latentbloom.data.sources.base import Entry, Source
 from latentbloom.errors import SourceError
@@ -61,7 +63,7 @@ class ImageSet:
         if channels not in (1, 3):
             raise SourceError(f"channels is {channels}; 1 (grey) and 3 (colour) are allowed.")
         self.source = source
-        self.entries = tuple(entries)
+        self.entries = Entries.of(entries)
         self.size = size
         self.channels = channels
         self.fit: Fit = fit
@@ -73,9 +75,7 @@ class ImageSet:
         # np.empty touches no memory: pages are taken as pictures come in.
         self._cache = np.empty((cached, channels, size, size), np.uint8)
         self._filled = np.zeros(cached, bool)
-        self._labels = np.array([e.labels for e in self.entries], np.int64).reshape(
-            len(self.entries), len(self.spec.factors)
-        )
+        self._labels = self.entries.labels.reshape(len(self.entries), len(self.spec.factors))
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -90,19 +90,26 @@ class ImageSet:
         """int64 (N, number of factors): an index a factor, `null_index` when unknown."""
         return self._labels
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """SHA-256, in hex, over names, labels, factors, size, channels, fit and treatment."""
-        content: dict[str, object] = {
+        """SHA-256, in hex, over names, labels, factors, size, channels, fit and treatment.
+
+        It is the hash of one JSON object, of which only a picture at a time is written.
+        """
+        head = {
             "factors": self.spec.to_json(),
             "size": self.size,
             "channels": self.channels,
             "fit": self.fit,
-            "entries": [[e.name, *e.labels] for e in self.entries],
         }
-        if self.source.treatment:
-            content["treatment"] = self.source.treatment
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+        digest = hashlib.sha256(f'{json.dumps(head)[:-1]}, "entries": ['.encode())
+        for place, entry in enumerate(self.entries):
+            row = json.dumps([entry.name, *entry.labels])
+            digest.update((f", {row}" if place else row).encode())
+        treatment = self.source.treatment
+        tail = f', "treatment": {json.dumps(treatment)}' if treatment else ""
+        digest.update(f"]{tail}}}".encode())
+        return digest.hexdigest()
 
     def images(self, indices: Indices) -> torch.Tensor:
         """Pictures by index, in the order given; an index may be repeated.

@@ -21,12 +21,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from latentbloom.data.kept_rows import KeptRows, RowColumn
+from latentbloom.data.listed.entries import Entries
 from latentbloom.data.pixels import Fit, with_channels
 from latentbloom.data.reading import FileStamp
 from latentbloom.data.sources.base import Entry, Source
-from latentbloom.files import cache_folder, rename, spare_cache, sync, write_atomic
-from latentbloom.foreign.bounds import check_name
-from latentbloom.foreign.json_files import read_json
+from latentbloom.sharing import ALONE, Group
+from latentbloom.storage.disk import make_folder, remove, remove_folder, rename, step, sync
+from latentbloom.storage.files import cache_folder, spare_cache
 
 LIMIT = 1 << 30
 """Bytes at most for the pictures of one source at one size: 87,000 pictures at 64 px."""
@@ -40,7 +42,7 @@ SHARE_OF_FREE = 4
 _RECIPE = 2
 """Changes whenever the same file might be decoded to other pixels."""
 
-_INDEX = "index.json"
+_INDEX = "index"
 
 
 class KeptPictures:
@@ -48,23 +50,20 @@ class KeptPictures:
 
     Arguments:
         source: Whose pictures they are; knows whether a file has changed.
-        pixels: uint8 (N, size, size, 3).
-        rows: By name of the picture, its row and the stamp of its file.
+        parts: Files as arrays, uint8 (N, size, size, 3), and for each whose rows they are.
     """
 
-    def __init__(
-        self, source: Source, pixels: np.ndarray, rows: dict[str, tuple[int, FileStamp]]
-    ) -> None:
+    def __init__(self, source: Source, parts: list[tuple[np.ndarray, KeptRows]]) -> None:
         self._source = source
-        self._pixels = pixels
-        self._rows = rows
+        self._parts = parts
 
     def read(self, entry: Entry) -> np.ndarray | None:
         """uint8 (size, size, 3); None if it is not kept or its file has changed since."""
-        row, stamp = self._rows.get(entry.name, (-1, (0, 0)))
-        if row < 0 or self._source.stamp(entry) != stamp:
-            return None
-        return np.array(self._pixels[row])
+        for pixels, rows in self._parts:
+            row, stamp = rows.find(entry.name)
+            if row >= 0 and self._source.stamp(entry) == stamp:
+                return np.array(pixels[row])
+        return None
 
 
 class KeepPictures:
@@ -76,22 +75,25 @@ class KeepPictures:
         source: Whose pictures they are.
         size: Side of the pictures, in pixels.
         fit: How pictures that are not square become so.
+        group: Processes that keep a part each, in a file of their own.
     """
 
-    def __init__(self, source: Source, *, size: int, fit: Fit) -> None:
+    def __init__(self, source: Source, *, size: int, fit: Fit, group: Group = ALONE) -> None:
         self._size = size
         self._folder = _folder(source, size, fit)
-        self._name = f"pixels-{os.getpid()}-{time.time_ns()}.npy"
+        self._part = "" if group.count == 1 else f"-{group.index + 1}of{group.count}"
+        self._name = f"pixels{self._part}-{os.getpid()}-{time.time_ns()}.npy"
         self._beside = self._folder / f".new.{self._name}"
-        self._rows: dict[str, tuple[int, FileStamp]] = {}
+        self._rows = RowColumn()
         self._lock = threading.Lock()
         self._room = 0
         self._file: IO[bytes] | None = None
         with spare_cache():
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             free = shutil.disk_usage(self._folder).free // SHARE_OF_FREE
-            room = min(len(source.entries), min(LIMIT, free) // (3 * size * size))
-            self._file = self._beside.open("wb")
+            room = min(len(source.entries), min(LIMIT, free) // (3 * size * size)) // group.count
+            with step("write", self._beside):
+                self._file = self._beside.open("wb")
             header: dict[str, Any] = {
                 "descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)),
                 "fortran_order": False,
@@ -116,13 +118,14 @@ class KeepPictures:
             if self._file is None or len(self._rows) >= self._room:
                 return
             try:
-                self._file.write(content)
+                with step("append", self._beside):
+                    self._file.write(content)
             except OSError:  # the disk is full
                 self._discard()
                 with spare_cache():
                     raise
                 return
-            self._rows[entry.name] = (len(self._rows), stamp)
+            self._rows.append(entry.name, stamp)
 
     def __exit__(
         self,
@@ -130,7 +133,7 @@ class KeepPictures:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None or not self._rows:
+        if kind is not None or not len(self._rows):
             self._discard()
             return
         with spare_cache():
@@ -145,21 +148,20 @@ class KeepPictures:
         if self._file is None:
             return
         start = self._file.tell() - len(self._rows) * 3 * self._size**2
-        self._file.truncate(start + self._room * 3 * self._size**2)
-        self._file.close()
+        with step("write", self._beside):
+            self._file.truncate(start + self._room * 3 * self._size**2)
+            self._file.close()
         sync(self._beside)
         rename(self._beside, self._folder / self._name)
-        pictures = {name: [row, *stamp] for name, (row, stamp) in self._rows.items()}
-        index = {"file": self._name, "pictures": pictures}
-        write_atomic(self._folder / _INDEX, json.dumps(index))
-        for other in self._folder.glob("pixels-*.npy"):
-            if other.name != self._name:
+        self._rows.save(self._folder / f"{_INDEX}{self._part}.json", self._name)
+        for other in self._folder.glob(f"pixels{self._part}-[0-9]*.npy"):
+            if other.name != self._name and (self._part or "of" not in other.name):
                 with suppress(OSError):  # Windows keeps a file that is in use
-                    other.unlink()
+                    remove(other)
         _remove_oldest(self._folder)
 
     def _discard(self) -> None:
-        self._rows.clear()
+        self._rows = RowColumn()
         self._room = 0
         with suppress(OSError):
             if self._file is not None:
@@ -180,25 +182,31 @@ def open_kept(source: Source, *, size: int, fit: Fit) -> KeptPictures | None:
     if source.synthetic:
         return None
     folder = _folder(source, size, fit)
+    found = [_open_part(path, size) for path in sorted(folder.glob(f"{_INDEX}*.json"))]
+    parts = [part for part in found if part is not None]
+    return KeptPictures(source, parts) if parts else None
+
+
+def _open_part(path: Path, size: int) -> tuple[np.ndarray, KeptRows] | None:
+    """A file of pixels and its rows; None if they cannot be used."""
+    folder = path.parent
     try:
-        index = read_json(folder / _INDEX, folder=folder)
-        check_name(index["file"])
-        pixels = np.load(folder / index["file"], mmap_mode="r", allow_pickle=False)
-        rows = {n: (int(row), (int(a), int(b))) for n, (row, a, b) in index["pictures"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        rows = KeptRows(path)
+        pixels = np.load(folder / rows.file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     if pixels.shape[1:] != (size, size, 3) or pixels.dtype != np.uint8:
         return None
-    if rows and max(row for row, _ in rows.values()) >= len(pixels):
+    if len(rows) > len(pixels):
         return None
-    return KeptPictures(source, pixels, rows)
+    return pixels, rows
 
 
 def _folder(source: Source, size: int, fit: Fit) -> Path:
     """A folder of its own for all that decides the pixels."""
     import PIL
 
-    folders = {os.path.dirname(entry.path) for entry in source.entries if entry.path}
+    folders = Entries.of(source.entries).folders()
     where = os.path.commonpath([os.path.realpath(f) for f in folders]) if folders else source.name
     parts = json.dumps([where, source.treatment, size, fit, PIL.__version__, _RECIPE])
     return _root() / hashlib.sha256(parts.encode()).hexdigest()[:24]
@@ -218,5 +226,6 @@ def _remove_oldest(spared: Path) -> None:
     total = sum(size for _, size, _ in ages)
     for _, size, folder in sorted(ages, key=lambda one: one[0]):
         if total > LIMIT_OF_ALL and folder != spared:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                remove_folder(folder)
             total -= size

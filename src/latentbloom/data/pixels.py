@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 Fit = Literal["crop", "squeeze"]
 
-SIZES = (32, 64, 96, 128)
+SIZES = (32, 64, 96, 128, 256)
 """Sides, in pixels, that a model can be trained at."""
+
+LARGEST_SUGGESTED = 128
 
 LARGEST_ON_CPU = 64
 
@@ -105,10 +107,11 @@ def suggest_size(short_side: float, device_type: str = "cpu") -> int:
 
     Arguments:
         short_side: Median of the pictures' shorter sides, in pixels.
-        device_type: "cpu", "cuda", "mps", ...; on a CPU 64 is the most.
+        device_type: "cpu", "cuda", "mps", ...; on a CPU 64 is the most, else 128.
 
     Returns:
         One of `SIZES`; the smallest one when the pictures are smaller still.
     """
-    limit = min(short_side, LARGEST_ON_CPU) if device_type == "cpu" else short_side
+    most = LARGEST_ON_CPU if device_type == "cpu" else LARGEST_SUGGESTED
+    limit = min(short_side, most)
     return max((size for size in SIZES if size <= limit), default=SIZES[0])

@@ -11,7 +11,8 @@ import numpy as np
 
 from latentbloom.data.icc import in_srgb
 from latentbloom.errors import SourceError
-from latentbloom.user_files import open_file, reason
+from latentbloom.storage.mounts import Place, stat
+from latentbloom.storage.user_files import open_file, reason
 from latentbloom.words import visible
 
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ class Picture:
     brightest: float | None = None
 
 
-def file_stamp(path: Path | None) -> FileStamp:
-    """Size and time of change of a file, which show whether it was changed."""
+def file_stamp(path: Place | None) -> FileStamp:
+    """Size and time of change of a file, or of a part of one, which tell whether it changed."""
     try:
-        status = None if path is None else path.stat()
+        status = None if path is None else stat(path)
     except OSError:
         status = None
     return (0, 0) if status is None else (status.st_size, status.st_mtime_ns)
@@ -65,13 +66,11 @@ def is_picture_name(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES
 
 
-def read_picture(path: Path, *, size: int | None = None, white: float | None = None) -> Picture:
-    """Decode a file.
+def read_picture(path: Place, *, size: int | None = None, white: float | None = None) -> Picture:
+    """Decode a file, or a part of one.
 
     A colour profile is applied, so that colours are those of a viewer; transparency is composited
     on white; a rotation noted in EXIF is carried out; an animation gives its first frame.
-
-    Pillow's warning about very large pictures is switched off: the audit names them.
 
     Arguments:
         path: The file.
@@ -110,7 +109,7 @@ def read_picture(path: Path, *, size: int | None = None, white: float | None = N
     return Picture(pixels, mode, width, height, brightest)
 
 
-def deep_mode(path: Path) -> str:
+def deep_mode(path: Place) -> str:
     """Pillow's mode of a file of more than 8 bits a channel; "" for others and for broken ones."""
     try:
         with open_file(path) as file, _opened(file) as image:

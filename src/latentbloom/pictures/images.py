@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from latentbloom.files import write_atomic
-from latentbloom.user_files import open_file
+from latentbloom.storage.files import write_atomic
+from latentbloom.storage.user_files import open_file
 
 if TYPE_CHECKING:
     import torch

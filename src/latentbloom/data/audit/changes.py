@@ -8,7 +8,7 @@ names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,8 @@ from pathlib import Path
 from latentbloom.conditions import ConditionSpec
 from latentbloom.data.audit.findings import Audit
 from latentbloom.data.audit.picture_list import PictureList
-from latentbloom.data.sources.base import Entry, Source, Split
+from latentbloom.data.listed.entries import Entries
+from latentbloom.data.sources.base import Source
 from latentbloom.data.sources.wrapped import WrappedSource
 from latentbloom.errors import SourceError
 
@@ -36,11 +37,11 @@ class PinnedSplits(WrappedSource):
 
     Arguments:
         whole: The source as it is now.
-        pictures: By name the split and the labels that pictures had; new names are not in it.
+        known: The pictures in the splits that they had; new ones are not among them.
         replaced: Names of pictures whose files hold other content than before.
     """
 
-    pictures: Mapping[str, tuple[Split, tuple[str, ...]]]
+    known: Entries
     replaced: tuple[str, ...] = ()
 
     @property
@@ -54,14 +55,13 @@ class PinnedSplits(WrappedSource):
         return self.whole.notes
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Entries:
         """All pictures of the whole."""
-        return tuple(
-            replace(entry, split=self.pictures[entry.name][0])
-            if entry.name in self.pictures
-            else entry
-            for entry in self.whole.entries
-        )
+        held_out = self._whole.held_out.copy()
+        for place, row in enumerate(map(self.known.row_of, self._whole.names())):
+            if row >= 0:
+                held_out[place] = self.known.held_out[row]
+        return self._whole.with_splits(held_out)
 
 
 def record_pictures(source: Source, audit: Audit, path: Path) -> None:
@@ -122,14 +122,14 @@ def check_pictures(
         raise ChangedPicturesError(f"{said} {_WHAT_TO_DO}")
     if say is not None:
         say(f"{said} Pictures that the run knows keep their split.")
-    return PinnedSplits(source, before.pictures, changes.replaced)
+    return PinnedSplits(source, before.pictures.entries, changes.replaced)
 
 
 def _check_counts(
     now: PictureList, audit: Audit, *, accept: bool, say: Callable[[str], object] | None
 ) -> None:
-    train = sum(split == "train" for split, _ in now.pictures.values())
-    val = len(now.pictures) - train
+    val = int(now.pictures.entries.held_out.sum())
+    train = len(now.pictures) - val
     if (train, val) == (audit.train, audit.val):
         return
     said = (

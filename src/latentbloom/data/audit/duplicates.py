@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from latentbloom.data.listed.scratch import Column
+
 THUMB = (16, 18)
-"""Height and width of a thumbnail, in pixels: 864 bytes a picture are kept in memory."""
+"""Height and width of a thumbnail, in pixels: 864 bytes a picture."""
 
 MAX_BITS = 5
 """Largest Hamming distance between the 64-bit hashes of near duplicates.
@@ -70,20 +71,34 @@ def difference_hashes(thumbs: np.ndarray) -> np.ndarray:
     import imagehash
     from PIL import Image
 
-    bits = [imagehash.dhash(Image.fromarray(thumb)).hash.ravel() for thumb in thumbs]
-    return np.packbits(np.array(bits, bool).reshape(-1, 64), axis=1).view(np.uint64).ravel()
+    bits = np.zeros((len(thumbs), 64), bool)
+    for row, thumb in enumerate(thumbs):
+        bits[row] = imagehash.dhash(Image.fromarray(np.asarray(thumb))).hash.ravel()
+    return np.packbits(bits, axis=1).view(np.uint64).ravel()
 
 
-def exact_groups(digests: Sequence[bytes]) -> list[list[int]]:
-    """Groups of two or more equal digests, as indices, each in order."""
-    by_digest: dict[bytes, list[int]] = defaultdict(list)
-    for index, value in enumerate(digests):
-        by_digest[value].append(index)
-    return [group for group in by_digest.values() if len(group) > 1]
+def exact_groups(digests: Sequence[bytes] | np.ndarray) -> list[list[int]]:
+    """Groups of two or more equal digests, all of one length, as indices, each in order."""
+    return _alike(np.asarray(digests))
 
 
-def near_groups(thumbs: np.ndarray) -> list[list[int]]:
-    """Groups of near duplicates, as indices, each in order.
+def _alike(values: np.ndarray) -> list[list[int]]:
+    """Groups of two or more places with equal values, by their first place, each in order."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    same = np.flatnonzero(ordered[1:] == ordered[:-1])
+    groups: list[list[int]] = []
+    before = -2
+    for place in same.tolist():
+        if place != before + 1:
+            groups.append([int(order[place])])
+        groups[-1].append(int(order[place + 1]))
+        before = place
+    return sorted(groups)
+
+
+def near_groups(thumbs: np.ndarray, chosen: np.ndarray | None = None) -> list[list[int]]:
+    """Groups of near duplicates, as indices into `chosen`, each in order.
 
     Two hashes that differ in at most 3 of 64 bits agree in at least one of four 16-bit bands
     (with 4 different bits 9 of 10 pairs do, with 5 3 of 4). Only pictures that share a band are
@@ -92,15 +107,19 @@ def near_groups(thumbs: np.ndarray) -> list[list[int]]:
     c when both are near b.
 
     Arguments:
-        thumbs: uint8 (N, 16, 18, 3), of different pictures (one of each set of exact duplicates).
+        thumbs: uint8 (N, 16, 18, 3); may be a mapped file, of which little is read at once.
+        chosen: Indices of different pictures, one of each set of exact duplicates; default all.
     """
-    count = len(thumbs)
-    hashes = difference_hashes(thumbs)
-    means = thumbs.reshape(count, -1).mean(axis=1)
-    rows = np.concatenate(
-        [_normalised(thumbs[i : i + _BLOCK]).mean(axis=2) for i in range(0, count, _BLOCK)]
-        or [np.zeros((0, THUMB[0]))]
-    )
+    chosen = np.arange(len(thumbs)) if chosen is None else chosen
+    count = len(chosen)
+    columns = Column("Q"), Column("d"), Column("f")
+    for start in range(0, count, _BLOCK):
+        some = thumbs[chosen[start : start + _BLOCK]]
+        columns[0].extend(difference_hashes(some))
+        columns[1].extend(some.reshape(len(some), -1).mean(axis=1))
+        columns[2].extend(_normalised(some).mean(axis=2))
+    hashes, means, rows = (column.array() for column in columns)
+    rows = rows.reshape(count, THUMB[0])
     group = np.arange(count)
     near: list[np.ndarray] = []
     compared = 0
@@ -115,14 +134,11 @@ def near_groups(thumbs: np.ndarray) -> list[list[int]]:
                 compared += pairs.shape[1]
                 # Means of rows never differ by more than what they are means of.
                 pairs = pairs[:, _distance(rows, pairs) <= MAX_DIFFERENCE]
-                near.append(pairs[:, _distance(thumbs, pairs) <= MAX_DIFFERENCE])
+                near.append(pairs[:, _distance(thumbs, chosen[pairs]) <= MAX_DIFFERENCE])
                 if compared > count:  # joining costs about as much as this many comparisons
                     group, compared = _joined(group, near), 0
                     near.clear()
-    members_of: dict[int, list[int]] = defaultdict(list)
-    for index, label in enumerate(_joined(group, near).tolist()):
-        members_of[label].append(index)
-    return [members for members in members_of.values() if len(members) > 1]
+    return _alike(_joined(group, near))
 
 
 def _joined(group: np.ndarray, pairs: Sequence[np.ndarray]) -> np.ndarray:

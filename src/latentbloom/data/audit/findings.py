@@ -9,12 +9,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from latentbloom.conditions import ANY, ConditionSpec
-from latentbloom.data.sources.base import Entry, Split
+from latentbloom.data.listed.entries import Entries
+from latentbloom.data.listed.entry import Split
+from latentbloom.data.sources.base import Entry
 from latentbloom.errors import SourceError
-from latentbloom.files import write_atomic
 from latentbloom.foreign.bounds import ForeignError
 from latentbloom.foreign.json_files import read_json
-from latentbloom.user_files import reason
+from latentbloom.notebook import shown_by
+from latentbloom.storage.files import write_atomic
+from latentbloom.storage.user_files import reason
 from latentbloom.words import visible
 
 DARKEST = 32
@@ -118,6 +121,8 @@ class Audit(_Frozen):
     duplicates: tuple[Duplicates, ...] = Field(validation_alias=AliasChoices("duplicates", "twins"))
     notes: tuple[str, ...]
     readings: tuple[Reading, ...] = ()
+    layout: Shown = ""
+    """What the source's files were taken for, and why."""
     seconds: float
     dark: tuple[str, ...] = ()
     """Pictures that are all but black."""
@@ -126,10 +131,9 @@ class Audit(_Frozen):
     verdict: Verdict = "fair"
     advice: tuple[str, ...] = ()
 
-    def kept(self, entries: Sequence[Entry], split: Split) -> tuple[Entry, ...]:
+    def kept(self, entries: Sequence[Entry], split: Split) -> Entries:
         """The entries of a split that can be used: all but the broken ones."""
-        broken = {aside.name for aside in self.broken}
-        return tuple(e for e in entries if e.split == split and e.name not in broken)
+        return Entries.of(entries).of_split(split, without=(one.name for one in self.broken))
 
     def condition_spec(self) -> ConditionSpec:
         """The factors and their values."""
@@ -142,6 +146,8 @@ class Audit(_Frozen):
         """
         counts = [c.train for c in self.counts if c.factor == factor and c.value != ANY]
         return max(counts) / min(counts) if min(counts) else float("inf")
+
+    _repr_html_ = shown_by("latentbloom.data.audit.table", "audit_table")
 
     @property
     def leaks(self) -> tuple[Duplicates, ...]:

@@ -1,21 +1,69 @@
-"""The list of a run's pictures, and what is different between two lists."""
+"""The list of a run's pictures."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from latentbloom.conditions import ConditionSpec
+import numpy as np
+
+from latentbloom.conditions import ANY, ConditionSpec
 from latentbloom.data.audit.findings import Audit
-from latentbloom.data.audit.marks import Mark, marks_of
-from latentbloom.data.sources.base import Source, Split
+from latentbloom.data.audit.list_changes import Changes, factor_changes
+from latentbloom.data.audit.marks import Mark, MarkColumn, MarkList, marks_of
+from latentbloom.data.listed.entries import Entries, EntryColumn
+from latentbloom.data.listed.entry import Entry, Split
+from latentbloom.data.sources.base import Source
 from latentbloom.errors import SourceError
-from latentbloom.files import write_atomic
-from latentbloom.foreign.json_files import read_json
-from latentbloom.words import listed, plural, shortened
+from latentbloom.foreign.json_lists import read_lists, write_lists
+from latentbloom.storage.files import write_atomic
+
+
+class Listed(Mapping[str, tuple[Split, tuple[str, ...]]]):
+    """Split and words of the labels by name, in order, of pictures in arrays.
+
+    Arguments:
+        factors: The factors and their values, in order.
+        entries: The pictures, labelled by them.
+    """
+
+    def __init__(self, factors: ConditionSpec, entries: Entries) -> None:
+        self.factors = factors
+        self.entries = entries
+
+    @classmethod
+    def of(
+        cls, factors: ConditionSpec, rows: Iterable[tuple[str, Split, tuple[str, ...]]]
+    ) -> Listed:
+        """Pictures by their words; a KeyError or ValueError for words that the factors lack."""
+        known = [
+            {**{v: i for i, v in enumerate(f.values)}, ANY: f.null_index} for f in factors.factors
+        ]
+        column = EntryColumn()
+        for name, split, words in rows:
+            if split not in ("train", "val"):
+                raise ValueError(f"'{split}' is no split")
+            labels = tuple(indices[word] for indices, word in zip(known, words, strict=True))
+            column.append(Entry(name, labels, split))
+        return cls(factors, column.entries())
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return self.entries.names()
+
+    def __getitem__(self, name: str) -> tuple[Split, tuple[str, ...]]:
+        return self.words_of(self.entries.find(name))
+
+    def words_of(self, entry: Entry) -> tuple[Split, tuple[str, ...]]:
+        """The split and the words of one of the entries."""
+        pairs = zip(self.factors.factors, entry.labels, strict=True)
+        return entry.split, tuple(factor.word(index) for factor, index in pairs)
 
 
 @dataclass(frozen=True)
@@ -23,17 +71,15 @@ class PictureList:
     """The pictures of a run that can be read.
 
     Arguments:
-        factors: The factors and their values, in order.
         treatment: What is done to the pixels; see `Source.treatment`.
-        pictures: By name, in order, the split and the words of the labels.
+        pictures: The factors, and by name, in order, the split and the words of the labels.
         marks: By name, what the pictures' files were like; empty in a list that is only compared,
             and for lists of earlier versions.
     """
 
-    factors: ConditionSpec
     treatment: str
-    pictures: Mapping[str, tuple[Split, tuple[str, ...]]]
-    marks: Mapping[str, Mark] = field(default_factory=dict, compare=False)
+    pictures: Listed
+    marks: MarkList = field(default_factory=MarkList, compare=False)
 
     @classmethod
     def of(cls, source: Source, audit: Audit, *, marked: bool = False) -> PictureList:
@@ -44,33 +90,21 @@ class PictureList:
             audit: Its audit.
             marked: Also read every file, for `marks`.
         """
-        factors = source.spec.factors
-        broken = {aside.name for aside in audit.broken}
-        entries = [entry for entry in source.entries if entry.name not in broken]
-        return cls(
-            factors=source.spec,
-            treatment=source.treatment,
-            pictures={
-                entry.name: (
-                    entry.split,
-                    tuple(f.word(i) for f, i in zip(factors, entry.labels, strict=True)),
-                )
-                for entry in entries
-            },
-            marks=marks_of(source, entries) if marked else {},
-        )
+        entries = Entries.of(source.entries).without(aside.name for aside in audit.broken)
+        marks = marks_of(source, entries) if marked else MarkList()
+        return cls(source.treatment, Listed(source.spec, entries), marks)
 
     def save(self, path: Path) -> None:
         """Write the list as JSON, a picture a line."""
-        head = json.dumps({"factors": self.factors.to_json(), "treatment": self.treatment})
-        rows = [
-            json.dumps([name, split, *words], ensure_ascii=False)
-            for name, (split, words) in self.pictures.items()
-        ]
-        marks = [json.dumps([n, *m.to_json()], ensure_ascii=False) for n, m in self.marks.items()]
-        lists = (("pictures", rows), ("files", marks))
-        body = "".join(f', "{name}": [\n' + ",\n".join(lines) + "\n]" for name, lines in lists)
-        write_atomic(path, head[:-1] + body + "}\n")
+        head = {"factors": self.pictures.factors.to_json(), "treatment": self.treatment}
+        lists = {
+            "pictures": ([e.name, split, *words] for e, (split, words) in self._rows()),
+            "files": ([name, *mark.to_json()] for name, mark in self.marks.items()),
+        }
+        write_atomic(path, partial(write_lists, head=head, lists=lists))
+
+    def _rows(self) -> Iterator[tuple[Entry, tuple[Split, tuple[str, ...]]]]:
+        return ((entry, self.pictures.words_of(entry)) for entry in self.pictures.entries)
 
     @classmethod
     def load(cls, path: Path) -> PictureList:
@@ -80,14 +114,22 @@ class PictureList:
             SourceError: The file is missing or broken.
         """
         try:
-            data = read_json(path, folder=path.parent)
-            return cls(
-                factors=ConditionSpec.from_json(data["factors"]),
-                treatment=data["treatment"],
-                pictures={n: (split, tuple(words)) for n, split, *words in data["pictures"]},
-                marks={name: Mark.from_json(mark) for name, *mark in data.get("files", [])},
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            pieces = read_lists(path, ["pictures", "files"])
+            head: dict[str, Any] = next(pieces)[1]
+            marks = MarkColumn()
+
+            def rows() -> Iterator[tuple[str, Split, tuple[str, ...]]]:
+                for kind, row in pieces:
+                    if kind == "pictures":
+                        name, split, *words = row
+                        yield name, split, tuple(words)
+                    else:
+                        name, *mark = row
+                        marks.append(name, Mark.from_json(mark))
+
+            pictures = Listed.of(ConditionSpec.from_json(head["factors"]), rows())
+            return cls(head["treatment"], pictures, marks.marks())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise SourceError(
                 f"{path} is not a readable list of pictures ({error}). Delete it to continue "
                 "without comparing the pictures."
@@ -95,97 +137,54 @@ class PictureList:
 
     def replaced(self, source: Source) -> tuple[str, ...]:
         """Names of pictures whose files hold other content now."""
-        there = {entry.name: entry for entry in source.entries}
+        entries = Entries.of(source.entries)
         return tuple(
             name
             for name, mark in self.marks.items()
-            if name in there and not mark.fits(source.files(there[name]))
+            if (row := entries.row_of(name)) >= 0 and not mark.fits(source.files(entries[row]))
         )
 
     def changes_to(self, now: PictureList) -> Changes:
         """What is different in a newer list."""
-        before, after = self.pictures, now.pictures
-        both = [name for name in before if name in after]
+        before, after = self.pictures.entries, now.pictures.entries
+        rows = _rows_in(before, after)
+        there = rows >= 0
+        old, new = before.take(np.flatnonzero(there)), after.take(rows[there])
+        other = _other_labels(self.pictures.factors, old, now.pictures.factors, new)
         moved: dict[tuple[Split, Split], list[str]] = {}
-        for name in both:
-            if before[name][0] != after[name][0]:
-                moved.setdefault((before[name][0], after[name][0]), []).append(name)
+        for place in np.flatnonzero(old.held_out != new.held_out).tolist():
+            entry = old[place]
+            moved.setdefault((entry.split, new[place].split), []).append(entry.name)
+        is_new = np.ones(len(after), bool)
+        is_new[rows[there]] = False
         return Changes(
-            added=tuple(name for name in after if name not in before),
-            removed=tuple(name for name in before if name not in after),
-            relabelled=tuple(name for name in both if before[name][1] != after[name][1]),
+            added=tuple(after.take(np.flatnonzero(is_new)).names()),
+            removed=tuple(before.take(np.flatnonzero(~there)).names()),
+            relabelled=tuple(old.take(np.flatnonzero(other)).names()),
             moved={way: tuple(names) for way, names in moved.items()},
-            reordered=both != [name for name in after if name in before],
-            factors=_factor_changes(self.factors, now.factors),
+            reordered=bool((np.diff(rows[there]) < 0).any()),
+            factors=factor_changes(self.pictures.factors, now.pictures.factors),
             treatment=self.treatment != now.treatment,
         )
 
 
-@dataclass(frozen=True)
-class Changes:
-    """What is different between two lists of pictures; false where nothing is.
-
-    Arguments:
-        added: Names that only the newer list has. A renamed picture is removed and added.
-        removed: Names that only the older list has.
-        relabelled: Names with other labels.
-        replaced: Names whose files hold other content.
-        moved: By (old split, new split) the names that changed their split.
-        reordered: Whether the pictures that both lists have come in another order.
-        factors: What is different in the factors, in words; "" for nothing.
-        treatment: Whether something else is done to the pixels.
-    """
-
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    relabelled: tuple[str, ...] = ()
-    replaced: tuple[str, ...] = ()
-    moved: Mapping[tuple[Split, Split], tuple[str, ...]] = field(default_factory=dict)
-    reordered: bool = False
-    factors: str = ""
-    treatment: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.parts)
-
-    @cached_property
-    def parts(self) -> tuple[str, ...]:
-        """Each change in words, for example "3 pictures added (a.png, b.png, c.png)"."""
-        groups = [
-            (self.added, "added"),
-            (self.removed, "removed"),
-            (self.relabelled, "relabelled"),
-            (self.replaced, "with other content under the same name"),
-            *((names, f"moved from {old} to {new}") for (old, new), names in self.moved.items()),
-        ]
-        parts = [
-            f"{plural(len(names), 'picture')} {what} ({shortened(names)})"
-            for names, what in groups
-            if names
-        ]
-        if self.reordered:
-            parts.append("the order of the pictures is different")
-        if self.factors:
-            parts.append(self.factors)
-        if self.treatment:
-            parts.append("the pixels are treated differently")
-        return tuple(parts)
-
-    def __str__(self) -> str:
-        return listed(self.parts)
+def _rows_in(before: Entries, after: Entries) -> np.ndarray:
+    """For each name of a list its row in another one, int64 (N,); -1 where it is not there."""
+    if len(before) == len(after) and all(map(operator.eq, before.names(), after.names())):
+        return np.arange(len(before))
+    return np.fromiter(map(after.row_of, before.names()), np.int64, len(before))
 
 
-def _factor_changes(before: ConditionSpec, now: ConditionSpec) -> str:
-    if before == now:
-        return ""
-    if before.names != now.names:
-        return f"the conditions were {listed(before.names)} and are now {listed(now.names)}"
-    for old, new in zip(before.factors, now.factors, strict=True):
-        gone = [value for value in old.values if value not in new.values]
-        come = [value for value in new.values if value not in old.values]
-        parts = [f"lost {shortened(gone)}"] if gone else []
-        parts += [f"gained {shortened(come)}"] if come else []
-        if old != new:
-            what = listed(parts) if parts else "has its values in another order"
-            return f"{old.name} {what}"
-    return ""
+def _other_labels(
+    then: ConditionSpec, old: Entries, now: ConditionSpec, new: Entries
+) -> np.ndarray:
+    """Which pictures have other words than before, bool (N,)."""
+    if then == now:
+        return (old.labels != new.labels).any(axis=1)
+    if len(then.factors) != len(now.factors):
+        return np.ones(len(old), bool)
+    other = np.zeros(len(old), bool)
+    for place, (a, b) in enumerate(zip(then.factors, now.factors, strict=True)):
+        words = np.array([*a.values, ANY], object), np.array([*b.values, ANY], object)
+        other |= words[0][old.labels[:, place]] != words[1][new.labels[:, place]]
+    return other

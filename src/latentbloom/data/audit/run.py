@@ -9,16 +9,16 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 
 from latentbloom.conditions import ANY, ConditionSpec
 from latentbloom.data.audit.advice import judge
 from latentbloom.data.audit.duplicates import exact_groups, near_groups
-from latentbloom.data.audit.examine import Examiner, Progress, Seen, examine_all, expected_sizes
+from latentbloom.data.audit.examine import Examined, Examiner, Progress, examine_all, expected_sizes
 from latentbloom.data.audit.findings import (
     HUGE,
     Aside,
@@ -31,10 +31,12 @@ from latentbloom.data.audit.findings import (
 )
 from latentbloom.data.audit.table import audit_table
 from latentbloom.data.kept import KeepPictures
+from latentbloom.data.listed.entries import Entries
 from latentbloom.data.pixels import Fit, suggest_size
 from latentbloom.data.sources.base import Entry, Source, check_enough
 from latentbloom.data.sources.labels.values import say_readings
 from latentbloom.errors import SourceError
+from latentbloom.sharing import ALONE, Group
 from latentbloom.words import plural
 
 __all__ = ["Audit", "audit_source", "audit_table"]
@@ -51,6 +53,7 @@ def audit_source(
     keep: Fit | None = None,
     workers: int | None = None,
     on_progress: Progress | None = None,
+    group: Group = ALONE,
 ) -> Audit:
     """Check every picture of a source; of a synthetic one, a sample.
 
@@ -62,6 +65,7 @@ def audit_source(
             None keeps nothing.
         workers: Threads that decode; None takes one a core, at most 4.
         on_progress: Called now and then with (pictures done, pictures in all).
+        group: Processes that share the reading; all call this, and find the same.
 
     Raises:
         SourceError: Too few pictures can be read, or all that can have one label.
@@ -77,15 +81,15 @@ def audit_source(
         keeper = None
         # Small files are decoded about as quickly as they are read from the disk.
         if keep is not None and not source.synthetic and side >= 2 * read_size:
-            keeper = stack.enter_context(KeepPictures(source, size=read_size, fit=keep))
+            keeper = stack.enter_context(
+                KeepPictures(source, size=read_size, fit=keep, group=group)
+            )
         examine = Examiner(source, read_size, keep or "crop", keeper)
-        seen, broken = examine_all(examine, entries, workers, on_progress)
-    names = {aside.name for aside in broken}
-    kept = [entry for entry in source.entries if entry.name not in names]
+        found = examine_all(examine, entries, workers, on_progress, group)
+    seen, broken = found.seen, found.broken
+    kept = Entries.of(source.entries).without(aside.name for aside in broken)
     _check(source, kept, broken)
-
-    short_sides = [min(picture.width, picture.height) for picture in seen]
-    median = float(np.median(short_sides))
+    median = float(np.median(np.minimum(seen["width"], seen["height"])))
     unused = [Aside(name=a.name, reason=a.reason) for a in source.set_aside]
     read = [Reading(factor=r.factor, value=r.value, words=r.words) for r in source.readings]
     audit = Audit(
@@ -93,27 +97,39 @@ def audit_source(
         synthetic=source.synthetic,
         looked_at=len(entries),
         spec=source.spec.to_json(),
-        train=sum(entry.split == "train" for entry in kept),
-        val=sum(entry.split == "val" for entry in kept),
+        train=int((~kept.held_out).sum()),
+        val=int(kept.held_out.sum()),
         counts=tuple(_value_counts(source.spec, kept)),
         combinations=tuple(_combination_counts(source.spec, kept)),
         sizes=_sizes(seen),
-        modes=dict(Counter(picture.mode for picture in seen).most_common()),
-        grey=sum(picture.grey for picture in seen),
-        channels=1 if all(picture.grey for picture in seen) else 3,
+        modes={mode.decode(): count for mode, count in _commonest(seen["mode"])},
+        grey=int(seen["grey"].sum()),
+        channels=1 if seen["grey"].all() else 3,
         suggested_size=suggest_size(float("inf") if source.synthetic else median, device_type),
-        broken=tuple(broken),
+        broken=broken,
         unused=tuple(unused),
         unused_count=len(unused),
-        duplicates=() if source.synthetic else tuple(_duplicates(seen)),
+        duplicates=() if source.synthetic else tuple(_duplicates(found, entries)),
         notes=(*say_readings(source.readings), *source.notes),
         readings=tuple(read),
-        huge=tuple(p.entry.name for p in seen if p.width * p.height > HUGE),
-        dark=tuple(picture.entry.name for picture in seen if picture.dark),
+        layout=source.layout,
+        huge=tuple(entries[row].name for row in _rows_of_huge(seen)),
+        dark=tuple(entries[row].name for row in seen["row"][seen["dark"]]),
         seconds=round(time.perf_counter() - start, 2),
     )
     verdict, advice = judge(audit)
     return audit.model_copy(update={"verdict": verdict, "advice": advice})
+
+
+def _rows_of_huge(seen: np.ndarray) -> np.ndarray:
+    return seen["row"][seen["width"].astype(np.int64) * seen["height"] > HUGE]
+
+
+def _commonest(values: np.ndarray) -> list[tuple[Any, int]]:
+    """Different values and how often each occurs, as `Counter.most_common` gives them."""
+    found, first, counts = np.unique(values, return_index=True, return_counts=True)
+    order = np.lexsort((first, -counts))
+    return list(zip(found[order].tolist(), counts[order].tolist(), strict=True))
 
 
 def _sample(source: Source) -> Sequence[Entry]:
@@ -121,7 +137,7 @@ def _sample(source: Source) -> Sequence[Entry]:
     return source.entries[::step][:_SYNTHETIC_SAMPLE]
 
 
-def _check(source: Source, kept: Sequence[Entry], broken: Sequence[Aside]) -> None:
+def _check(source: Source, kept: Entries, broken: Sequence[Aside]) -> None:
     """Refuse a source of which too few pictures can be read."""
     try:
         check_enough(len(kept), source.name)
@@ -131,7 +147,7 @@ def _check(source: Source, kept: Sequence[Entry], broken: Sequence[Aside]) -> No
         raise SourceError(
             f"{error} {len(broken):,} of its files cannot be read; the first: {broken[0].reason}"
         ) from error
-    if all(entry.labels == kept[0].labels for entry in kept):
+    if (kept.labels == kept.labels[:1]).all():
         words = ", ".join(
             f"{factor.name}={factor.word(index)}"
             for factor, index in zip(source.spec.factors, kept[0].labels, strict=True)
@@ -145,63 +161,71 @@ def _check(source: Source, kept: Sequence[Entry], broken: Sequence[Aside]) -> No
         )
 
 
-def _value_counts(spec: ConditionSpec, entries: Sequence[Entry]) -> Iterator[ValueCount]:
+def _value_counts(spec: ConditionSpec, entries: Entries) -> Iterator[ValueCount]:
     for place, factor in enumerate(spec.factors):
-        counts = Counter((entry.labels[place], entry.split) for entry in entries)
+        counts = [
+            np.bincount(entries.labels[held, place], minlength=len(factor.values) + 1).tolist()
+            for held in (~entries.held_out, entries.held_out)
+        ]
         for index, value in enumerate((*factor.values, ANY)):
-            train, val = counts[index, "train"], counts[index, "val"]
+            train, val = counts[0][index], counts[1][index]
             if value != ANY or train + val:
                 yield ValueCount(factor=factor.name, value=value, train=train, val=val)
 
 
-def _combination_counts(
-    spec: ConditionSpec, entries: Sequence[Entry]
-) -> Iterator[CombinationCount]:
+def _combination_counts(spec: ConditionSpec, entries: Entries) -> Iterator[CombinationCount]:
     """How often values occur together; nothing for one factor or for very many combinations."""
     total = math.prod(len(factor.values) for factor in spec.factors)
     if len(spec.factors) < 2 or total > _MAX_COMBINATIONS:
         return
-    counts = Counter((entry.labels, entry.split) for entry in entries)
+    sides = [len(factor.values) + 1 for factor in spec.factors]
+    numbers = np.ravel_multi_index(tuple(entries.labels.T), sides)
+    counts = [
+        np.bincount(numbers[held], minlength=math.prod(sides)).reshape(sides)
+        for held in (~entries.held_out, entries.held_out)
+    ]
     for labels in itertools.product(*(range(len(factor.values)) for factor in spec.factors)):
         yield CombinationCount(
             values=tuple(f.values[i] for f, i in zip(spec.factors, labels, strict=True)),
-            train=counts[labels, "train"],
-            val=counts[labels, "val"],
+            train=int(counts[0][labels]),
+            val=int(counts[1][labels]),
         )
 
 
-def _sizes(seen: Sequence[Seen]) -> Sizes:
-    widths = [picture.width for picture in seen]
-    heights = [picture.height for picture in seen]
-    common = Counter(zip(widths, heights, strict=True)).most_common(5)
+def _sizes(seen: np.ndarray) -> Sizes:
+    widths, heights = seen["width"], seen["height"]
+    both = _commonest(widths.astype(np.int64) << 32 | heights)
     return Sizes(
-        width=(min(widths), float(np.median(widths)), max(widths)),
-        height=(min(heights), float(np.median(heights)), max(heights)),
-        short_side=float(np.median([min(s) for s in zip(widths, heights, strict=True)])),
-        not_square=sum(w != h for w, h in zip(widths, heights, strict=True)),
-        common=tuple((w, h, count) for (w, h), count in common),
-        different=len(set(zip(widths, heights, strict=True))),
+        width=(int(widths.min()), float(np.median(widths)), int(widths.max())),
+        height=(int(heights.min()), float(np.median(heights)), int(heights.max())),
+        short_side=float(np.median(np.minimum(widths, heights))),
+        not_square=int((widths != heights).sum()),
+        common=tuple((key >> 32, key & 0xFFFFFFFF, count) for key, count in both[:5]),
+        different=len(both),
     )
 
 
-def _duplicates(seen: Sequence[Seen]) -> Iterator[Duplicates]:
-    exact = exact_groups([picture.digest for picture in seen])
-    yield from (_group(seen, members, exact=True) for members in exact)
+def _duplicates(found: Examined, entries: Sequence[Entry]) -> Iterator[Duplicates]:
+    rows = found.seen["row"]
+    exact = exact_groups(found.seen["digest"])
+    yield from (_group(entries, rows[members], exact=True) for members in exact)
     # In the search for near duplicates, one of each set of exact ones represents them all.
-    repeated = {index for members in exact for index in members[1:]}
-    single = [index for index in range(len(seen)) if index not in repeated]
-    if not single:
+    single = np.ones(len(rows), bool)
+    for members in exact:
+        single[members[1:]] = False
+    chosen = np.flatnonzero(single)
+    if not len(chosen):
         return
-    for members in near_groups(np.stack([seen[index].thumb for index in single])):
-        yield _group(seen, [single[member] for member in members], exact=False)
+    for members in near_groups(found.thumbs, chosen):
+        yield _group(entries, rows[chosen[members]], exact=False)
 
 
-def _group(seen: Sequence[Seen], members: Iterable[int], *, exact: bool) -> Duplicates:
-    entries = [seen[member].entry for member in members]
+def _group(entries: Sequence[Entry], rows: np.ndarray, *, exact: bool) -> Duplicates:
+    some = [entries[row] for row in rows]
     return Duplicates(
-        names=tuple(entry.name for entry in entries),
+        names=tuple(entry.name for entry in some),
         exact=exact,
-        across_splits=len({entry.split for entry in entries}) > 1,
-        across_labels=len({entry.labels for entry in entries}) > 1,
-        held_out=sum(entry.split == "val" for entry in entries),
+        across_splits=len({entry.split for entry in some}) > 1,
+        across_labels=len({entry.labels for entry in some}) > 1,
+        held_out=sum(entry.split == "val" for entry in some),
     )

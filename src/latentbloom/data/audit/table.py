@@ -141,6 +141,8 @@ def _files(audit: Audit) -> Table:
 
 def _facts(audit: Audit) -> Iterator[tuple[str, str]]:
     sizes = audit.sizes
+    if audit.layout:
+        yield "read as", audit.layout
     if audit.synthetic:
         yield "pictures", "rendered by the program at any size, exact labels"
     elif sizes.different == 1:

@@ -6,43 +6,24 @@ memory does not grow with their number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from latentbloom.conditions import ConditionSpec
+from latentbloom.data.listed.entries import Entries
+from latentbloom.data.listed.entry import Entry
 from latentbloom.data.reading import FileStamp, Picture, file_stamp, read_picture
 from latentbloom.errors import SourceError
-from latentbloom.user_files import odd_kind
+from latentbloom.storage.mounts import FilePart
+from latentbloom.storage.user_files import odd_kind
 from latentbloom.words import visible
-
-Split = Literal["train", "val"]
 
 MIN_PICTURES = 16
 """Fewer pictures are refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One picture of a source.
-
-    Arguments:
-        name: Unique in its source, POSIX-relative, for example "train/smiling/1.jpg".
-        labels: An index a factor, in the order of the spec; `null_index` when unknown.
-        split: "train" for training, "val" for held out.
-        path: Its file; None when the program renders it.
-    """
-
-    name: str
-    labels: tuple[int, ...]
-    split: Split
-    path: Path | None = None
-
-    def __post_init__(self) -> None:
-        """Spell out what a file cannot hold: a file's name may be any bytes."""
-        object.__setattr__(self, "name", visible(self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +73,8 @@ class Source(Protocol):
         ...
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
-        """The pictures, in natural order of their names."""
+    def entries(self) -> Sequence[Entry]:
+        """The pictures, in natural order of their names; see `Entries`."""
         ...
 
     @property
@@ -107,6 +88,11 @@ class Source(Protocol):
 
         It is part of the fingerprint of a set of pictures.
         """
+        ...
+
+    @property
+    def layout(self) -> str:
+        """What its files were taken for, and why; "" where there was nothing to decide."""
         ...
 
     @property
@@ -128,7 +114,7 @@ class Source(Protocol):
         """What changes whenever the files change that the picture is read from."""
         ...
 
-    def files(self, entry: Entry) -> tuple[Path, ...]:
+    def files(self, entry: Entry) -> tuple[Path | FilePart, ...]:
         """The files that the picture is read from; none where the program renders it."""
         ...
 
@@ -161,15 +147,18 @@ class FileSource:
 
     name: str
     spec: ConditionSpec
-    entries: tuple[Entry, ...]
+    entries: Sequence[Entry]
     notes: tuple[str, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
     readings: tuple[ReadAs, ...] = ()
     white: float | None = None
+    layout: str = ""
 
     def __post_init__(self) -> None:
-        """As in `Entry`."""
+        """As in `Entry`; the entries are packed."""
+        object.__setattr__(self, "entries", Entries.of(self.entries))
         object.__setattr__(self, "notes", tuple(visible(note) for note in self.notes))
+        object.__setattr__(self, "layout", visible(self.layout))
 
     @property
     def synthetic(self) -> bool:
@@ -185,7 +174,7 @@ class FileSource:
         """See `Source.stamp`."""
         return file_stamp(entry.path)
 
-    def files(self, entry: Entry) -> tuple[Path, ...]:
+    def files(self, entry: Entry) -> tuple[Path | FilePart, ...]:
         """See `Source.files`."""
         return () if entry.path is None else (entry.path,)
 

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.colour import COLOURS
+from latentbloom.data.listed.entries import Entries
 from latentbloom.data.reading import file_stamp
-from latentbloom.data.sources.base import Entry, Source
+from latentbloom.data.sources.base import Source
 from latentbloom.data.sources.colour_finds import (
     Find,
     cache_file,
@@ -25,7 +28,7 @@ from latentbloom.data.sources.colour_finds import (
 from latentbloom.data.sources.options import COLOUR
 from latentbloom.data.sources.wrapped import WrappedSource
 from latentbloom.errors import SourceError
-from latentbloom.files import spare_cache
+from latentbloom.storage.files import spare_cache
 
 FEWEST = 40
 FEWEST_SHARE = 0.05
@@ -67,17 +70,17 @@ class ColourSource(WrappedSource):
         return ConditionSpec((*self.whole.spec.factors, self.factor))
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Entries:
         """All pictures; a rare colour, or none, is "any"."""
         index = {value: self.factor.index(value) for value in self.factor.values}
-        labels = {
-            name: index.get(found.colour, self.factor.null_index)
-            for name, found in self.finds.items()
-        }
-        return tuple(
-            replace(entry, labels=(*entry.labels, labels.get(entry.name, self.factor.null_index)))
-            for entry in self.whole.entries
+        null = self.factor.null_index
+        colours = np.array(
+            [
+                null if found is None else index.get(found.colour, null)
+                for found in map(self.finds.get, self._whole.names())
+            ]
         )
+        return self._whole.with_labels(np.column_stack([self._whole.labels, colours]))
 
     @property
     def notes(self) -> tuple[str, ...]:

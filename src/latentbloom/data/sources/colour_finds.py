@@ -13,13 +13,14 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from latentbloom.data.colour import COLOURS, RECIPE, SIDE, colour_of
+from latentbloom.data.listed.entries import Entries
 from latentbloom.data.pixels import fit_square, is_grey
 from latentbloom.data.reading import FileStamp
 from latentbloom.data.sources.base import Entry, Source
 from latentbloom.errors import SourceError
-from latentbloom.files import cache_folder, write_atomic
 from latentbloom.foreign.json_files import read_json
-from latentbloom.user_files import map_in_threads
+from latentbloom.storage.files import cache_folder, write_atomic
+from latentbloom.storage.user_files import map_in_threads
 
 _CHUNK = 64
 
@@ -78,7 +79,7 @@ def find_colours(source: Source, entries: Sequence[Entry]) -> Iterator[tuple[Ent
 
 def cache_file(source: Source) -> Path:
     """Where the user's cache keeps the colours of a source."""
-    folders = {os.path.dirname(entry.path) for entry in source.entries if entry.path}
+    folders = Entries.of(source.entries).folders()
     where = os.path.commonpath([os.path.realpath(f) for f in folders]) if folders else source.name
     outlined = source.outlined if isinstance(source, KnowsSubject) else 0
     parts = json.dumps([where, source.treatment, outlined, RECIPE])

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from latentbloom.conditions import ConditionSpec
-from latentbloom.data.sources.base import Entry, ReadAs, Source
+from latentbloom.data.listed.entries import Entries
+from latentbloom.data.sources.base import ReadAs, Source
 from latentbloom.data.sources.colour_factor import colours_found, with_colour
 from latentbloom.data.sources.options import COLOUR
 from latentbloom.data.sources.wrapped import WrappedSource
@@ -63,13 +64,10 @@ class ChosenFactors(WrappedSource):
         return ConditionSpec(tuple(self.whole.spec.factor(name) for name in self.names))
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Entries:
         """All pictures, with the labels of the chosen factors."""
         places = [self.whole.spec.names.index(name) for name in self.names]
-        return tuple(
-            Entry(entry.name, tuple(entry.labels[p] for p in places), entry.split, entry.path)
-            for entry in self.whole.entries
-        )
+        return self._whole.with_labels(self._whole.labels[:, places])
 
     @property
     def readings(self) -> tuple[ReadAs, ...]:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from latentbloom.conditions import ConditionSpec
+from latentbloom.data.listed.entries import Entries
 from latentbloom.data.sources.base import Entry, Source
 from latentbloom.data.sources.wrapped import WrappedSource
 from latentbloom.errors import ConfigError
@@ -44,7 +47,9 @@ def held_out(
             "not training it. Combinations take two factors or more."
         )
     nulls = tuple(factor.null_index for factor in spec.factors)
-    there = sorted({e.labels for e in entries if all(map(int.__ne__, e.labels, nulls))})
+    labels = Entries.of(entries).labels
+    known = labels[(labels != np.array(nulls)).all(axis=1)]
+    there = [tuple(row) for row in np.unique(known, axis=0).tolist()]
     share = _share(text)
     if share is not None:
         return _chosen(there, share, seed)
@@ -73,22 +78,23 @@ class HeldOutSource(WrappedSource):
         return self.whole.spec
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Entries:
         """All val pictures, and the training pictures of the other combinations."""
-        return tuple(
-            entry
-            for entry in self.whole.entries
-            if entry.split != "train" or entry.labels not in self.held
-        )
+        return self._whole.take(np.flatnonzero(~self._left))
 
     @cached_property
-    def left_out(self) -> tuple[Entry, ...]:
+    def left_out(self) -> Entries:
         """The training pictures that are held out."""
-        return tuple(
-            entry
-            for entry in self.whole.entries
-            if entry.split == "train" and entry.labels in self.held
-        )
+        return self._whole.take(np.flatnonzero(self._left))
+
+    @cached_property
+    def _left(self) -> np.ndarray:
+        """Which pictures of the whole are held out, bool (N,)."""
+        labels = self._whole.labels
+        found = np.zeros(len(labels), bool)
+        for combination in self.held:
+            found |= (labels == np.array(combination)).all(axis=1)
+        return found & ~self._whole.held_out
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -109,7 +115,9 @@ def hold_out(source: Source, text: str, *, seed: int = 0) -> Source:
         ConfigError: See `held_out`.
         ConditionError: See `held_out`.
     """
-    train = [entry for entry in source.entries if entry.split == "train"]
+    if not text.strip():
+        return source
+    train = Entries.of(source.entries).of_split("train")
     held = held_out(text, train, source.spec, seed=seed)
     return HeldOutSource(source, held) if held else source
 

@@ -1,28 +1,22 @@
-"""Opening the source that somebody names: a folder, a table or a built-in one."""
+"""Opening the source that somebody names: a path, or a built-in one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from latentbloom.config import SourceOptions
-from latentbloom.data.sources.base import MIN_PICTURES, Source, check_enough, refuse_odd
+from latentbloom.data.sources.base import MIN_PICTURES, Source, check_enough
 from latentbloom.data.sources.built_in import BUILT_INS, takers
 from latentbloom.data.sources.depth import with_range
 from latentbloom.data.sources.factors import choose_factors
-from latentbloom.data.sources.folders.labelled_folder import open_folder
-from latentbloom.data.sources.folders.unread import refuse_run
 from latentbloom.data.sources.holdout import hold_out
-from latentbloom.data.sources.labels.bins import parse_bins
+from latentbloom.data.sources.layouts.open_path import open_path
 from latentbloom.data.sources.options import COLOUR, check_taken, parse_factors, parse_splits
-from latentbloom.data.sources.tables.find_table import (
-    FoundTable,
-    find_table,
-    say_other_tables,
-    table_given,
-)
-from latentbloom.data.sources.tables.table_source import open_table
+from latentbloom.data.sources.shards.patterns import PREFIX
+from latentbloom.data.sources.shards.shard_source import open_shards
 from latentbloom.errors import SourceError
-from latentbloom.user_files import named_while_waiting
+from latentbloom.storage.user_files import named_while_waiting
 from latentbloom.words import close_matches
 
 
@@ -57,10 +51,17 @@ def open_source(
     name, colon, number = options.source.partition(":")
     built_in = BUILT_INS.get(name)
     check_taken(options, name, built_in.takes if built_in else ("bins",), takers())
-    if built_in is None:
+    if options.source.startswith(PREFIX):
+        why = f"WebDataset shards, because the source begins with {PREFIX}"
+        source = with_range(replace(open_shards(options, factors, seed), layout=why))
+    elif built_in is None:
         # A share that does not answer may also keep the list of its files waiting.
         with named_while_waiting(options.source):
-            source = with_range(_open_path(options, factors, seed))
+            found = open_path(options, factors, seed)
+            if found is None:
+                folder = Path(options.source).expanduser()
+                raise SourceError(_no_such_source(options.source, folder))
+            source = with_range(found)
     else:
         if colon and not built_in.synthetic:
             raise SourceError(
@@ -78,52 +79,6 @@ def open_source(
     check_enough(len(source.entries), source.name)
     source = choose_factors(source, factors, colours=colours)
     return hold_out(source, options.hold_out, seed=seed)
-
-
-def _open_path(options: SourceOptions, factors: tuple[str, ...], seed: int) -> Source:
-    """The source that a folder is."""
-    where = options.source
-    folder = Path(where).expanduser()
-    if table_given(folder):
-        return _open_table(FoundTable(folder), options, factors, seed)
-    if not folder.exists():
-        raise SourceError(_no_such_source(where, folder))
-    if not folder.is_dir():
-        refuse_odd(folder)
-        raise SourceError(
-            f"'{where}' is a file, not a folder. Give a folder whose sub-folders are the labels "
-            "or that holds a labels.csv; unpack an archive first."
-        )
-    refuse_run(folder, where)
-    table = find_table(folder)
-    if table is not None:
-        return _open_table(table, options, factors, seed)
-    if options.bins:
-        raise SourceError(f"--bins needs a table with a column of numbers; '{where}' has none.")
-    try:
-        return open_folder(
-            folder,
-            name=where,
-            seed=seed,
-            val_share=options.val_share,
-            as_written=options.values_as_written,
-        )
-    except SourceError as error:
-        raise SourceError(f"{error}{say_other_tables(folder)}") from error
-
-
-def _open_table(
-    table: FoundTable, options: SourceOptions, factors: tuple[str, ...], seed: int
-) -> Source:
-    return open_table(
-        table,
-        name=options.source,
-        seed=seed,
-        val_share=options.val_share,
-        wanted=factors,
-        bins=parse_bins(options.bins),
-        as_written=options.values_as_written,
-    )
 
 
 def _no_such_source(where: str, folder: Path) -> str:

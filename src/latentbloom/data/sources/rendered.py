@@ -15,10 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from latentbloom.conditions import ConditionSpec, Factor
+from latentbloom.data.listed.entries import Entries
+from latentbloom.data.listed.entry import Split
 from latentbloom.data.reading import FileStamp, Picture
-from latentbloom.data.sources.base import Entry, ReadAs, SetAside, Split
+from latentbloom.data.sources.base import Entry, ReadAs, SetAside
 from latentbloom.data.sources.labels.names import NO_YES
 from latentbloom.errors import SourceError
+from latentbloom.storage.mounts import FilePart
 
 NUM_TRAIN = 4000
 VAL_SHARE = 0.2
@@ -72,15 +75,20 @@ class SyntheticSource:
         return (f"Rendered by the program with seed {self.seed}: labels are exact.",)
 
     @property
+    def layout(self) -> str:
+        """There are no files."""
+        return ""
+
+    @property
     def set_aside(self) -> tuple[SetAside, ...]:
         """Nothing is ever wrong with these pictures."""
         return ()
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Entries:
         """The pictures, training ones first."""
         combinations = list(np.ndindex(*(len(f.values) for f in self.spec.factors)))
-        return tuple(
+        return Entries.of(
             Entry(f"{split}/{k:06d}", combinations[k % len(combinations)], split)
             for split, count in (("train", self.num_train), ("val", self.num_val))
             for k in range(count)
@@ -112,7 +120,7 @@ class SyntheticSource:
         """There is no file."""
         return (0, 0)
 
-    def files(self, entry: Entry) -> tuple[Path, ...]:
+    def files(self, entry: Entry) -> tuple[Path | FilePart, ...]:
         """There is none."""
         return ()
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from latentbloom.data.listed.entries import Entries
 from latentbloom.data.reading import FileStamp, Picture
 from latentbloom.data.sources.base import Entry, ReadAs, SetAside, Source
+from latentbloom.storage.mounts import FilePart
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class WrappedSource:
         return self.whole.treatment
 
     @property
+    def layout(self) -> str:
+        """What the files were taken for."""
+        return self.whole.layout
+
+    @property
     def set_aside(self) -> tuple[SetAside, ...]:
         """Files and rows that are not used."""
         return self.whole.set_aside
@@ -49,21 +56,24 @@ class WrappedSource:
 
     def stamp(self, entry: Entry) -> FileStamp:
         """See `Source.stamp`."""
-        return self.whole.stamp(self._by_name[entry.name])
+        return self.whole.stamp(self._known(entry))
 
-    def files(self, entry: Entry) -> tuple[Path, ...]:
+    def files(self, entry: Entry) -> tuple[Path | FilePart, ...]:
         """See `Source.files`."""
-        return self.whole.files(self._by_name[entry.name])
+        return self.whole.files(self._known(entry))
 
     def inspect(self, entry: Entry, *, size: int | None = None) -> Picture:
         """See `Source.inspect`."""
-        return self.whole.inspect(self._by_name[entry.name], size=size)
+        return self.whole.inspect(self._known(entry), size=size)
 
     def read(self, entry: Entry, *, size: int | None = None) -> np.ndarray:
         """See `Source.read`."""
-        return self.whole.read(self._by_name[entry.name], size=size)
+        return self.whole.read(self._known(entry), size=size)
 
     @cached_property
-    def _by_name(self) -> dict[str, Entry]:
+    def _whole(self) -> Entries:
+        return Entries.of(self.whole.entries)
+
+    def _known(self, entry: Entry) -> Entry:
         # A rendered picture needs all of its own labels, and no others.
-        return {entry.name: entry for entry in self.whole.entries}
+        return self._whole.find(entry.name)

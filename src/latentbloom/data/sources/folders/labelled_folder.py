@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from latentbloom.conditions import ANY, ConditionSpec
-from latentbloom.data.sources.base import Entry, FileSource, SetAside, Split
+from latentbloom.data.listed.entries import EntryColumn
+from latentbloom.data.listed.entry import Split
+from latentbloom.data.listed.texts import TextColumn, Texts
+from latentbloom.data.sources.base import Entry, FileSource, SetAside
+from latentbloom.data.sources.folders.label_folders import (
+    Below,
+    LabelledPictures,
+    VisibleNames,
+)
 from latentbloom.data.sources.folders.split_folders import Layout, doubled, find_layout
-from latentbloom.data.sources.folders.unread import refuse_run, say_unread
+from latentbloom.data.sources.folders.unread import AN_ARCHIVE, refuse_run, say_unread
 from latentbloom.data.sources.folders.walk import Found, find_pictures
-from latentbloom.data.sources.labels.hold_out_share import choose_val, say_share
+from latentbloom.data.sources.labels.hold_out_share import choose_rows, say_share
 from latentbloom.data.sources.labels.names import natural_key
+from latentbloom.data.sources.labels.natural_order import natural_order
 from latentbloom.data.sources.labels.values import factor_of_folders, read_values, readings
 from latentbloom.errors import SourceError
-from latentbloom.words import plural, shortened
+from latentbloom.storage.mounts import folder_name
+from latentbloom.words import listed, plural, shortened
 
 _LAYOUT = (
     "Put the pictures into sub-folders that are named after their labels "
     "(smiling/, not_smiling/), or add a labels.csv (file,smiling,...)."
 )
 _LOOSE = "it lies beside the label folders"
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """A picture, and the name of its label folder."""
-
-    path: PurePosixPath
-    label: str
-
-    @property
-    def name(self) -> str:
-        return self.path.as_posix()
 
 
 @dataclass
@@ -47,13 +46,15 @@ class _Parts:
         inner: For each of `train` its name from the split's folder on.
         set_aside: Pictures that are not used.
         notes: Sentences for the user.
+        layout: Where the labels are, and why they are looked for there.
     """
 
-    train: list[_Picture] = field(default_factory=list)
-    val: list[_Picture] | None = None
-    inner: list[str] = field(default_factory=list)
+    train: LabelledPictures
+    val: LabelledPictures | None = None
+    inner: TextColumn = field(default_factory=TextColumn)
     set_aside: list[SetAside] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    layout: str = ""
 
 
 def open_folder(
@@ -81,10 +82,10 @@ def open_folder(
     parts = _parts(found, name)
     if not parts.train:
         raise SourceError(_nothing_found(name, found))
-    parent = folder.resolve().name
+    parent = folder_name(folder)
     _drop_unknown_labels(parts, as_written)
-    counts = Counter(picture.label for picture in parts.train)
-    held = Counter(picture.label for picture in parts.val or ())
+    val = LabelledPictures(found.pictures.names) if parts.val is None else parts.val
+    counts, held = parts.train.counts(), val.counts()
     words = {**dict.fromkeys(held, 0), **counts}
     factor, indices = factor_of_folders(words, parent=parent, as_written=as_written)
     known = {indices[label] for label in counts} - {factor.null_index}
@@ -92,96 +93,109 @@ def open_folder(
         label = factor.word(min(known, default=factor.null_index))
         raise SourceError(_one_label(folder, name, parts, label))
 
-    splits: dict[str, Split] = {picture.name: "train" for picture in parts.train}
-    splits.update((picture.name, "val") for picture in parts.val or ())
-    if not parts.val:
-        strata = [indices[picture.label] for picture in parts.train]
-        kept = choose_val(parts.inner, strata, share=val_share, seed=seed)
-        for picture, inner in zip(parts.train, parts.inner, strict=True):
-            if inner in kept:
-                splits[picture.name] = "val"
+    held_out = np.zeros(len(parts.train), bool)
+    if not val:
+        inner = parts.inner.texts()
+        rows = choose_rows(inner, parts.train.mapped(indices).tolist(), share=val_share, seed=seed)
+        held_out[rows] = True
         why = "No val/ folder" if parts.val is None else "val/ has no picture that can be used"
-        parts.notes.append(f"{why}: {say_share(len(kept), len(parts.inner))}.")
-    entries = sorted(
-        (
-            Entry(p.name, (indices[p.label],), splits[p.name], folder / p.path)
-            for p in (*parts.train, *(parts.val or ()))
-        ),
-        key=lambda entry: natural_key(entry.name),
-    )
+        parts.notes.append(f"{why}: {say_share(len(rows), len(inner))}.")
+    rows = np.concatenate([parts.train.rows, val.rows])
+    labels = np.concatenate([parts.train.mapped(indices), val.mapped(indices)])
+    held_out = np.concatenate([held_out, np.ones(len(val), bool)])
+    names = found.pictures.names
+    order = natural_order(VisibleNames(names, rows))
+    entries = EntryColumn()
+    for k in range(len(rows)) if order is None else order.tolist():
+        path = names[int(rows[k])]
+        split: Split = "val" if held_out[k] else "train"
+        entries.append(Entry(path, (int(labels[k]),), split, folder / path))
     return FileSource(
         name=name,
         spec=ConditionSpec((factor,)),
-        entries=tuple(entries),
+        entries=entries.entries(),
         notes=tuple(parts.notes),
         set_aside=tuple(parts.set_aside),
         readings=readings(factor, indices, counts + held),
+        layout=parts.layout,
     )
 
 
 def _parts(found: Found, name: str) -> _Parts:
     """Sort the pictures into splits and labels."""
-    children: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-    parts = _Parts(set_aside=list(found.set_aside))
-    for path in found.pictures:
-        if len(path.parts) == 1:
-            parts.set_aside.append(SetAside(path.as_posix(), _LOOSE))
+    names = found.pictures.names
+    children: dict[str, Below] = {}
+    parts = _Parts(LabelledPictures(names), set_aside=list(found.set_aside))
+    for row, path in enumerate(names):
+        child, below, _ = path.partition("/")
+        if not below:
+            parts.set_aside.append(SetAside(path, _LOOSE))
         else:
-            children[path.parts[0]].append(path.parts[1:])
+            children.setdefault(child, Below(names)).add(row)
     layout = find_layout(children, name)
     parts.notes += layout.notes
+    parts.layout = _said(layout)
     if layout.train:
-        _fill(parts, children, layout)
+        _fill(parts, children, layout, names)
     else:
         for child, below in children.items():
-            parts.train += [_Picture(PurePosixPath(child, *p), child) for p in below]
-        parts.inner = [picture.name for picture in parts.train]
+            for row, _ in below.numbered():
+                parts.train.add(row, child)
+        for path in parts.train.names():
+            parts.inner.append(path)
     parts.set_aside += [SetAside(f"{one.name}/", one.reason) for one in found.unread]
     parts.notes += say_unread(found.unread)
     parts.notes += _empty(found, layout)
     return parts
 
 
-def _fill(parts: _Parts, children: Mapping[str, list[tuple[str, ...]]], layout: Layout) -> None:
+def _said(layout: Layout) -> str:
+    """Which folders are labels, and why."""
+    why = "because there is no file of labels"
+    if not layout.train:
+        return f"labelled folders, {why}: each sub-folder is a label"
+    splits = listed([f"{child}/" for child in (*layout.train, *layout.val)])
+    return f"labelled folders in {splits}, {why} and those are names of splits"
+
+
+def _fill(parts: _Parts, children: Mapping[str, Below], layout: Layout, names: Texts) -> None:
     """The labels of splits are one level, or two, further down."""
+    if layout.val:
+        parts.val = LabelledPictures(names)
     for child in (*layout.train, *layout.val):
         below = children[child]
         level = 1 if doubled(below, child) else 0
-        labelled = []
-        for rest in below:
-            path = PurePosixPath(child, *rest)
+        labelled = parts.train if child in layout.train else parts.val
+        assert labelled is not None
+        for row, rest in below.numbered():
             if len(rest) - level < 2:
-                parts.set_aside.append(SetAside(path.as_posix(), _LOOSE))
+                parts.set_aside.append(SetAside(names[row], _LOOSE))
                 continue
-            labelled.append(_Picture(path, rest[level]))
+            labelled.add(row, rest[level])
             if child in layout.train:
-                inner = rest[level:] if len(layout.train) == 1 else path.parts
-                parts.inner.append(PurePosixPath(*inner).as_posix())
-        if child in layout.train:
-            parts.train += labelled
-        else:
-            parts.val = [*(parts.val or ()), *labelled]
+                one = len(layout.train) == 1
+                parts.inner.append("/".join(rest[level:]) if one else names[row])
 
 
 def _drop_unknown_labels(parts: _Parts, as_written: bool) -> None:
     """Set held-out pictures aside whose label no picture to train on has."""
-    trained = Counter(picture.label for picture in parts.train)
-    held = dict.fromkeys((picture.label for picture in parts.val or ()), 0)
-    means = read_values({**held, **trained}, as_written=as_written)
+    if parts.val is None:
+        return
+    trained = parts.train.counts()
+    means = read_values({**dict.fromkeys(parts.val.counts(), 0), **trained}, as_written=as_written)
     known = {means[label] for label in trained} | {ANY}
     folder = parts.train[0].path.parts[0]
-    for picture in parts.val or ():
-        if means[picture.label] not in known:
-            reason = f"its label '{picture.label}' does not occur in {folder}/"
-            parts.set_aside.append(SetAside(picture.name, reason))
-    if parts.val is not None:
-        parts.val = [picture for picture in parts.val if means[picture.label] in known]
+    for picture in parts.val.those(lambda label: means[label] not in known):
+        reason = f"its label '{picture.label}' does not occur in {folder}/"
+        parts.set_aside.append(SetAside(picture.path.as_posix(), reason))
+    parts.val = parts.val.those(lambda label: means[label] in known)
 
 
 def _empty(found: Found, layout: Layout) -> list[str]:
     """Sentences about label folders without pictures, unless something in them is not read."""
     above = {PurePosixPath(child) for child in (*layout.train, *layout.val)} or {PurePosixPath()}
-    filled = {parent for path in found.pictures for parent in path.parents}
+    holders = {name.rpartition("/")[0] for name in found.pictures.names}
+    filled = {parent for holder in holders for parent in PurePosixPath(holder, "x").parents}
     filled |= {parent for one in found.unread for parent in PurePosixPath(one.name).parents}
     empty = [
         f"{folder}/"
@@ -203,7 +217,11 @@ def _nothing_found(name: str, found: Found) -> str:
     others = len(found.set_aside)
     seen = plural(others, "other file") if others else "nothing"
     unread = "".join(f" {said}" for said in say_unread(found.unread))
-    return f"'{name}' holds no pictures: {seen} was found in it and below.{unread} {_LAYOUT}"
+    packed = [one.name for one in found.set_aside if one.reason == AN_ARCHIVE]
+    inside = f" {shortened(packed)}: {AN_ARCHIVE}." if packed else ""
+    return (
+        f"'{name}' holds no pictures: {seen} was found in it and below.{inside}{unread} {_LAYOUT}"
+    )
 
 
 def _one_label(folder: Path, name: str, parts: _Parts, label: str) -> str:

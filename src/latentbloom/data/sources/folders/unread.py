@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from latentbloom.data.sources.archives.member_names import is_archive_name
 from latentbloom.errors import SourceError
-from latentbloom.files import cache_folder
 from latentbloom.foreign.json_files import read_json
+from latentbloom.storage.files import cache_folder
+from latentbloom.storage.mounts import is_file
 from latentbloom.words import plural, shortened
 
 HIDDEN = "it is hidden"
@@ -18,6 +20,7 @@ OF_SYSTEM = "the system keeps it for itself"
 CACHE = "it is a cache"
 RUN = "it is a run of latentbloom"
 SHUT = "it cannot be opened"
+AN_ARCHIVE = "it is an archive; unpack it, or give it alone"
 
 _SYSTEM_FOLDERS = frozenset(
     (
@@ -79,7 +82,9 @@ def why_no_picture(name: str) -> str:
     """Why a file is not used that is not called like a picture, or hidden."""
     if name.casefold() in _SYSTEM_FILES:
         return OF_SYSTEM
-    return HIDDEN if name.startswith(".") else "it is not a picture"
+    if name.startswith("."):
+        return HIDDEN
+    return AN_ARCHIVE if is_archive_name(name) else "it is not a picture"
 
 
 def is_run(folder: Path) -> bool:
@@ -88,7 +93,7 @@ def is_run(folder: Path) -> bool:
     return (
         {"data", "vae_gan", "train"} <= config.keys()
         or {"request", "plan"} <= plan.keys()
-        or (audit.get("format") == "latentbloom-audit" and (folder / "pictures.json").is_file())
+        or (audit.get("format") == "latentbloom-audit" and is_file(folder / "pictures.json"))
     )
 
 

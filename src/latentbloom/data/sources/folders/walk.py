@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from latentbloom.data.listed.paths import Paths
 from latentbloom.data.reading import is_picture_name
 from latentbloom.data.sources.base import SetAside
 from latentbloom.data.sources.folders.unread import (
@@ -15,7 +16,8 @@ from latentbloom.data.sources.folders.unread import (
     why_unread,
     why_unread_inside,
 )
-from latentbloom.user_files import odd_kind
+from latentbloom.storage.mounts import Member, list_folder
+from latentbloom.storage.user_files import odd_kind
 
 
 @dataclass
@@ -29,7 +31,7 @@ class Found:
         unread: Folders that were not, and why.
     """
 
-    pictures: list[PurePosixPath] = field(default_factory=list)
+    pictures: Paths = field(default_factory=Paths)
     set_aside: list[SetAside] = field(default_factory=list)
     folders: list[PurePosixPath] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
@@ -51,8 +53,7 @@ def find_pictures(top: Path) -> Found:
             continue
         visited.add(real)
         try:
-            with os.scandir(top / here) as scan:
-                children = sorted(scan, key=lambda child: child.name)
+            children = list_folder(top / here)
         except OSError:
             if not here.parts:
                 raise
@@ -72,7 +73,7 @@ def find_pictures(top: Path) -> Found:
 
 
 def _sort(
-    child: os.DirEntry[str], here: PurePosixPath, top: Path, found: Found
+    child: os.DirEntry[str] | Member, here: PurePosixPath, top: Path, found: Found
 ) -> PurePosixPath | None:
     """Put a file where it belongs; the path of a folder that is to be read."""
     path = here / child.name

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
 
 
 def choose_val(
@@ -27,33 +30,58 @@ def choose_val(
     Returns:
         The names of the held-out pictures.
     """
-    groups: dict[Hashable, list[str]] = defaultdict(list)
-    values: dict[str, tuple[Hashable, ...]] = {}
-    left: Counter[Hashable] = Counter()
-    for name, stratum in zip(names, strata, strict=True):
-        groups[stratum].append(name)
-        labels = stratum if isinstance(stratum, tuple) else (stratum,)
-        values[name] = tuple(enumerate(labels))
-        left.update(values[name])
-    ranked = [sorted(members, key=lambda n: _rank(n, seed)) for members in groups.values()]
-    picked: set[str] = set()
+    return frozenset(names[row] for row in choose_rows(names, strata, share=share, seed=seed))
 
-    def pick(members: Sequence[str]) -> None:
-        wanted = round(share * len(members))
-        for name in members:
-            if wanted and all(left[value] > 1 for value in values[name]):
-                picked.add(name)
-                left.subtract(values[name])
+
+def choose_rows(
+    names: Sequence[str], strata: Sequence[Hashable], *, share: float, seed: int = 0
+) -> list[int]:
+    """The places of the pictures that `choose_val` chooses; arguments as there."""
+    groups: dict[Hashable, array[int]] = {}
+    for row, stratum in enumerate(strata):
+        groups.setdefault(stratum, array("q")).append(row)
+    left: Counter[Hashable] = Counter()
+    for stratum, members in groups.items():
+        for value in _values(stratum):
+            left[value] += len(members)
+    first_bytes = np.fromiter(
+        (int.from_bytes(_rank(name, seed)[:8], "big") for name in names), np.uint64, len(names)
+    )
+
+    def ranked(members: Iterable[int]) -> list[int]:
+        rows = np.fromiter(members, np.int64)
+        order = rows[np.argsort(first_bytes[rows], kind="stable")]
+        ranks = first_bytes[order]
+        if (ranks[1:] == ranks[:-1]).any():  # next to never, but for a name that occurs twice
+            return sorted(order.tolist(), key=lambda row: _rank(names[row], seed))
+        return order.tolist()
+
+    picked: list[int] = []
+
+    def pick(members: Iterable[int], wanted: int) -> None:
+        for row in members:
+            if not wanted:
+                return
+            values = _values(strata[row])
+            if all(left[value] > 1 for value in values):
+                picked.append(row)
+                left.subtract(values)
                 wanted -= 1
 
-    pool: list[str] = []
-    for members in sorted(ranked, key=lambda members: _rank(members[0], seed)):
+    sorted_groups = [ranked(members) for members in groups.values()]
+    pool: list[int] = []
+    for members in sorted(sorted_groups, key=lambda rows: _rank(names[rows[0]], seed)):
         if round(share * len(members)) == 0:
             pool += members
         else:
-            pick(members)
-    pick(sorted(pool, key=lambda n: _rank(n, seed)))
-    return frozenset(picked)
+            pick(members, round(share * len(members)))
+    pick(ranked(pool), round(share * len(pool)))
+    return picked
+
+
+def _values(stratum: Hashable) -> tuple[Hashable, ...]:
+    """The values that count one by one: a label, or each of a tuple of labels, by its place."""
+    return tuple(enumerate(stratum if isinstance(stratum, tuple) else (stratum,)))
 
 
 def say_share(held: int, count: int) -> str:

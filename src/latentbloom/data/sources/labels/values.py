@@ -23,6 +23,11 @@ _MISSING = frozenset(
 )
 """What programs and people write where a value is not known, in lower case."""
 
+_DATE = re.compile(
+    r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d{2}))"  # 2026-03-01, 1.3.26
+    r"([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp][Mm])?(Z|[+-]\d{2}:?\d{2})?)?"
+)
+
 _NEGATION = re.compile(r"^(not|no|non|without)[_\-\s]+(?P<rest>.+)$", re.IGNORECASE)
 
 
@@ -44,6 +49,11 @@ def two_valued(words: Iterable[str]) -> dict[str, str] | None:
 def is_missing(word: str) -> bool:
     """Whether a word says that the value is not known, as nan, N/A, None, null, ? and - do."""
     return spelling_key(word) in _MISSING
+
+
+def is_date(word: str) -> bool:
+    """Whether a word is a date, with or without a time of day, as spreadsheets write it."""
+    return _DATE.fullmatch(word.strip()) is not None
 
 
 def read_values(counts: Mapping[str, int], *, as_written: bool = False) -> dict[str, str]:

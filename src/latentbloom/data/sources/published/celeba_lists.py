@@ -22,7 +22,7 @@ from latentbloom.data.sources.labels.names import NO_YES, factor_name
 from latentbloom.data.sources.labels.values import is_missing, two_valued
 from latentbloom.data.sources.options import OFFICIAL, Official
 from latentbloom.errors import SourceError
-from latentbloom.user_files import read_text, reason
+from latentbloom.storage.user_files import read_text, reason
 from latentbloom.words import listed, spelling_key
 
 _INDICES = {"-1": 0, "0": 0, "1": 1}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from latentbloom.data.reading import is_picture_name
 from latentbloom.data.sources.base import SetAside
 from latentbloom.data.sources.labels.names import natural_key
 from latentbloom.errors import SourceError
-from latentbloom.files import rename
+from latentbloom.storage.disk import remove_folder, rename
 
 _SILENCE = 60.0
 """Seconds without an answer after which a server is given up."""
@@ -106,12 +105,12 @@ def unpack(archive: Path, name: str) -> None:
 
     beside, folder = archive.with_name(".unpacking"), archive.with_name(name)
     try:
-        shutil.rmtree(beside, ignore_errors=True)  # of an attempt that was interrupted
+        remove_folder(beside)  # of an attempt that was interrupted
         extract_archive(archive, beside)
         if folder.is_dir():
             folder.rmdir()  # empty, or it would have been used
         rename(beside / name, folder)
-        shutil.rmtree(beside)
+        remove_folder(beside)
     except Exception as error:  # zipfile, tarfile and zlib have many, and all mean the same
         raise SourceError(
             f"{archive} cannot be unpacked ({error}); unpack it by hand, or delete it to have it "

@@ -11,6 +11,7 @@ import numpy as np
 from latentbloom.data.reading import FileStamp, Picture, file_stamp, read_picture
 from latentbloom.data.sources.base import Entry, FileSource
 from latentbloom.errors import SourceError
+from latentbloom.storage.mounts import FilePart
 
 _BLUE = 100
 """How far blue must stand above red and green, in levels, for the blue of a segmentation."""
@@ -53,7 +54,7 @@ class FlowersInFront(FileSource):
         mask = file_stamp(self.masks[entry.name])
         return photograph[0] + mask[0], max(photograph[1], mask[1])
 
-    def files(self, entry: Entry) -> tuple[Path, ...]:
+    def files(self, entry: Entry) -> tuple[Path | FilePart, ...]:
         """The photograph, and its segmentation where the pixels depend on it."""
         masks = () if self.shade is None else (self.masks[entry.name],)
         return (*super().files(entry), *masks)

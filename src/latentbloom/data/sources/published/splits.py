@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 
 from latentbloom.config import SourceOptions
-from latentbloom.data.sources.base import Split
+from latentbloom.data.listed.entry import Split
 from latentbloom.data.sources.labels.hold_out_share import choose_val
 from latentbloom.data.sources.options import OFFICIAL, Official, parse_splits
 from latentbloom.errors import SourceError

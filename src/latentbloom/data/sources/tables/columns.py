@@ -16,7 +16,7 @@ from latentbloom.data.sources.labels.bins import (
     number,
 )
 from latentbloom.data.sources.labels.names import factor_name
-from latentbloom.data.sources.labels.values import factor_of, is_missing, readings
+from latentbloom.data.sources.labels.values import factor_of, is_date, is_missing, readings
 from latentbloom.data.sources.tables.header import (
     candidates,
     check_header,
@@ -172,10 +172,13 @@ def _one_value(name: str, column: Column) -> str:
 def _why_left_alone(name: str, counts: Counter[str], column: Column, *, asked: bool) -> str | None:
     """Why a column is no factor; None if it is one."""
     null = column.factor.null_index
+    known = [word for word in counts if column.indices[word] != null]
+    if not asked and all(map(is_date, known)):
+        return f"Column '{name}' holds dates and is left alone unless it is asked for."
     filled = sum(count for word, count in counts.items() if column.indices[word] != null)
     different = len(column.factor.values)
     rare = 2 * different > filled
-    numbers = all(number(word) is not None for word in counts if column.indices[word] != null)
+    numbers = all(number(word) is not None for word in known)
     few = _MANY_VALUES if asked else _FEW_VALUES
     if not (rare and different > few) and (asked or not numbers or different <= _MANY_NUMBERS):
         return None

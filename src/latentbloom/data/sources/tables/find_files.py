@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from latentbloom.storage.mounts import is_file
 from latentbloom.words import plural
 
 _OUTSIDE = "must name paths below its own folder"
@@ -47,24 +48,35 @@ class Finder:
         self._names = _index(self._there, posixpath.basename)
         self._stems = _index(self._there, lambda path: _stem(posixpath.basename(path)))
 
-    def find(self, written: str) -> tuple[str | None, str]:
+    def find(self, written: str, also: Sequence[str] = ()) -> tuple[str | None, str]:
         """The picture that a cell names, relative to the folder.
+
+        Arguments:
+            written: What the cell says.
+            also: Other names that the picture may have; the first one that is there is taken.
 
         Returns:
             Its path, or None; and then why there is none, to follow the table's name.
         """
+        for other in (written, *also) if also else ():
+            if posixpath.normpath(other) in self._there:
+                return posixpath.normpath(other), ""
         path = posixpath.normpath(written)
         if path in self._there:
             return path, ""
         full = os.path.normpath(self.folder.absolute() / written)
         absolute = posixpath.isabs(path) or Path(written).is_absolute() or path[1:3] == ":/"
         inside = self._below(full)
-        if inside is not None and (self.folder / inside).is_file():
+        if inside is not None and is_file(self.folder / inside):
             if absolute:
                 self._count("absolute")
             return inside, ""
         outside = absolute or path.startswith("../")
         for how, candidate in self._others(path, outside):
+            if candidate is not None:
+                self._count(how)
+                return candidate, ""
+        for how, candidate in (pair for one in also for pair in self._others(one, False)):
             if candidate is not None:
                 self._count(how)
                 return candidate, ""

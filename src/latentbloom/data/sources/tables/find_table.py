@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from latentbloom.data.sources.base import refuse_odd
-from latentbloom.data.sources.tables.table_file import HELP
+from latentbloom.data.sources.tables.table_file import HELP, Table
 from latentbloom.errors import SourceError
-from latentbloom.user_files import open_file
+from latentbloom.storage.mounts import is_file, list_folder
 from latentbloom.words import listed
 
 TABLE = "labels.csv"
@@ -30,14 +31,22 @@ class FoundTable:
     Arguments:
         path: Its file.
         notes: A sentence about its name, if it is not labels.csv.
+        layout: What it was taken for, and why.
+        folder: The folder that the pictures' names begin at; None: that of the file.
+        read: Reads it; None: as a table of text.
+        files: All files that belong to it, relative to the folder, where they are several.
     """
 
     path: Path
     notes: tuple[str, ...] = ()
+    layout: str = ""
+    folder: Path | None = None
+    read: Callable[[], Table] | None = None
+    files: tuple[str, ...] = ()
 
 
 def find_table(folder: Path) -> FoundTable | None:
-    """The table of a folder: labels.csv, Hugging Face's metadata.csv, or what was meant as one.
+    """The table of a folder: labels.csv, or what was meant as one.
 
     None where the folder has none.
 
@@ -46,13 +55,9 @@ def find_table(folder: Path) -> FoundTable | None:
     """
     exact = folder / TABLE
     refuse_odd(exact)
-    if exact.is_file():
-        return FoundTable(exact)
-    names = _files(folder)
-    for name in _HUGGING_FACE:
-        if name in names and _names_pictures(folder / name):
-            note = f"{name} is read as Hugging Face writes it: file_name names the picture."
-            return FoundTable(folder / name, (note,))
+    if is_file(exact):
+        return FoundTable(exact, layout=f"a table of labels, because there is {TABLE}")
+    names = visible_files(folder)
     meant = [name for name in names if name.casefold() in _MEANT]
     if len(meant) > 1:
         raise SourceError(
@@ -62,38 +67,29 @@ def find_table(folder: Path) -> FoundTable | None:
     if not meant:
         return None
     note = f"There is no {TABLE}: {meant[0]} is read in its place."
-    return FoundTable(folder / meant[0], (note,))
+    return FoundTable(folder / meant[0], (note,), f"a table of labels, because of {meant[0]}")
 
 
 def table_given(path: Path) -> bool:
     """Whether a file that is given as a source is a table of labels, by its name."""
     name = path.name.casefold()
-    return path.is_file() and (name.endswith((".csv", ".tsv", ".tab", ".jsonl")) or name in _MEANT)
+    return is_file(path) and (name.endswith((".csv", ".tsv", ".tab", ".jsonl")) or name in _MEANT)
 
 
 def say_other_tables(folder: Path) -> str:
     """A sentence, with a space in front, about files that may hold labels; "" if there are none."""
-    for child in sorted(folder.iterdir()):
+    for child in list_folder(folder):
         for name in (TABLE, *_HUGGING_FACE):
-            if child.is_dir() and (child / name).is_file():
-                return f" {child.name}/ holds {name}: give {child} to use the pictures in it."
-    tables = [name for name in _files(folder) if name.casefold().endswith(_TABLE_ENDINGS)]
+            if child.is_dir() and is_file(folder / child.name / name):
+                place = folder / child.name
+                return f" {child.name}/ holds {name}: give {place} to use the pictures in it."
+    tables = [name for name in visible_files(folder) if name.casefold().endswith(_TABLE_ENDINGS)]
     if not tables:
         return ""
     found = listed(tables[:3]) + (" and others" if len(tables) > 3 else "")
     return f" It holds {found}: if the labels are in there, write them into {TABLE}. {HELP}"
 
 
-def _files(folder: Path) -> list[str]:
-    return sorted(
-        child.name for child in folder.iterdir() if child.is_file() and child.name[0] != "."
-    )
-
-
-def _names_pictures(path: Path) -> bool:
-    """Whether the first line has the column file_name."""
-    try:
-        with open_file(path) as file:
-            return b"file_name" in file.readline()
-    except OSError:
-        return False
+def visible_files(folder: Path) -> list[str]:
+    """Names of the files directly in a folder that are not hidden."""
+    return [child.name for child in list_folder(folder) if child.is_file() and child.name[0] != "."]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from latentbloom.errors import SourceError
 from latentbloom.foreign.json_files import parse_json
-from latentbloom.user_files import read_bytes, reason
+from latentbloom.storage.user_files import read_bytes, reason
 
 FILE, SPLIT = "file", "split"
 HELP = (
@@ -30,14 +30,16 @@ class Row:
     """A row of a table.
 
     Arguments:
-        line: Its line, from 1.
+        line: Its line, or its place in a list, from 1.
         file: The picture that it names, with "/" between folders.
         cells: All cells, in the order of the header.
+        also: Other names that the picture may have.
     """
 
     line: int
     file: str
     cells: tuple[str, ...]
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,15 @@ class Table:
         path: Its file.
         header: The names of the columns; `file` and `split` in lower case, "" where one has none.
         rows: The rows that are not empty.
+        unit: What `Row.line` counts.
+        notes: Sentences for the user about what was left out.
     """
 
     path: Path
     header: tuple[str, ...]
     rows: tuple[Row, ...]
+    unit: str = "line"
+    notes: tuple[str, ...] = ()
 
     def column(self, place: int) -> list[str]:
         """The cells of a column."""

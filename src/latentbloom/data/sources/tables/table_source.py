@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from latentbloom.conditions import ConditionSpec
-from latentbloom.data.sources.base import Entry, FileSource, SetAside, Source, Split
+from latentbloom.data.listed.entry import Split
+from latentbloom.data.sources.base import Entry, FileSource, SetAside, Source
 from latentbloom.data.sources.folders.split_folders import TRAIN, VAL_NAMES, split_word
 from latentbloom.data.sources.folders.unread import (
     RUN,
@@ -22,7 +24,8 @@ from latentbloom.data.sources.labels.values import is_missing
 from latentbloom.data.sources.tables.columns import Columns, find_columns
 from latentbloom.data.sources.tables.find_files import Finder
 from latentbloom.data.sources.tables.find_table import FoundTable
-from latentbloom.data.sources.tables.table_file import HELP, Row, Table, read_table
+from latentbloom.data.sources.tables.matches import check_matches
+from latentbloom.data.sources.tables.table_file import Row, Table, read_table
 from latentbloom.errors import SourceError
 from latentbloom.words import plural, shortened
 
@@ -74,28 +77,28 @@ def open_table(
             is there, or has no column with different values.
     """
     path = found.path
-    folder = path.parent
+    folder = found.folder or path.parent
     refuse_run(folder, name)
-    table = read_table(path)
+    table = found.read() if found.read is not None else read_table(path)
     below = find_pictures(folder)
     set_aside: list[SetAside] = []
     finder = Finder(folder, below.pictures)
     present = replace(table, rows=tuple(_present(table, finder, below, set_aside)))
-    if not present.rows:
-        first = f" The first one, {set_aside[0].name}: {set_aside[0].reason}." if set_aside else ""
-        raise SourceError(f"{path} names no picture that can be used.{first} {HELP}")
+    check_matches(table, present, below.pictures, set_aside)
     columns = find_columns(present, wanted=wanted, bins=bins, as_written=as_written)
-    notes = [*found.notes, *finder.say(path.name), *columns.notes]
+    notes = [*found.notes, *table.notes, *finder.say(path.name), *columns.notes]
     rows = _once(present, columns, notes)
     labels = [tuple(c.indices[row.cells[c.place]] for c in columns.factors) for row in rows]
-    splits = _splits(rows, labels, present, columns, notes, share=val_share, seed=seed)
+    splits = splits_of_rows(rows, labels, present, columns, notes, share=val_share, seed=seed)
     entries = []
     for row, label, split in zip(rows, labels, splits, strict=True):
         if split is None:
             set_aside.append(SetAside(row.file, f"its split is '{_cell(row, columns.split)}'"))
         else:
             entries.append(Entry(row.file, label, split, folder / row.file))
-    _unlisted(present, below, set_aside, notes)
+    _check_train(splits, path)
+    own = {path.name, *found.files} if found.folder is None else {*found.files}
+    _unlisted(present, below, own, set_aside, notes)
     set_aside += [SetAside(f"{one.name}/", one.reason) for one in below.unread]
     return TableSource(
         name=name,
@@ -104,6 +107,7 @@ def open_table(
         notes=(*notes, *say_unread(below.unread)),
         set_aside=tuple(set_aside),
         readings=tuple(read for column in columns.factors for read in column.read),
+        layout=found.layout or f"a table of labels, because {path.name} is one",
         bins=write_bins({c.factor.name: c.edges for c in columns.factors if c.edges}),
     )
 
@@ -112,10 +116,12 @@ def _present(table: Table, finder: Finder, below: Found, set_aside: list[SetAsid
     """Rows whose picture is there, with its path below the folder."""
     present = []
     for row in table.rows:
-        file, why = finder.find(row.file)
+        file, why = finder.find(row.file, row.also)
         if file is None:
             told = f"{table.path.name} {why}"
-            missing = f"{table.path.name} names it in line {row.line}, but there is no such file"
+            missing = (
+                f"{table.path.name} names it in {table.unit} {row.line}, but there is no such file"
+            )
             set_aside.append(SetAside(row.file, told if why else missing))
         elif lies_in(file, below.unread, RUN):
             set_aside.append(SetAside(row.file, "it lies in a run of latentbloom"))
@@ -133,8 +139,8 @@ def _once(table: Table, columns: Columns, notes: list[str]) -> list[Row]:
         known = first.setdefault(row.file, row)
         if any(known.cells[place] != row.cells[place] for place in used):
             raise SourceError(
-                f"{table.path} lists {row.file} twice with different cells, in lines {known.line} "
-                f"and {row.line}. Keep one of them."
+                f"{table.path} lists {row.file} twice with different cells, in "
+                f"{table.unit}s {known.line} and {row.line}. Keep one of them."
             )
     if repeated := len(table.rows) - len(first):
         verb = "repeats" if repeated == 1 else "repeat"
@@ -142,7 +148,14 @@ def _once(table: Table, columns: Columns, notes: list[str]) -> list[Row]:
     return list(first.values())
 
 
-def _unlisted(table: Table, below: Found, set_aside: list[SetAside], notes: list[str]) -> None:
+def _check_train(splits: Sequence[Split | None], path: Path) -> None:
+    if "train" not in splits:
+        raise SourceError(f"{path} names no picture to train on: all belong to other splits.")
+
+
+def _unlisted(
+    table: Table, below: Found, own: Collection[str], set_aside: list[SetAside], notes: list[str]
+) -> None:
     """Name the pictures that the table does not."""
     listed = {row.file for row in table.rows}
     others = sorted(
@@ -156,14 +169,14 @@ def _unlisted(table: Table, below: Found, set_aside: list[SetAside], notes: list
             f"({shortened(others)})."
         )
     set_aside += [SetAside(name, f"{table.path.name} does not name it") for name in others]
-    set_aside += [aside for aside in below.set_aside if aside.name != table.path.name]
+    set_aside += [aside for aside in below.set_aside if aside.name not in own]
 
 
 def _cell(row: Row, place: int | None) -> str:
     return "" if place is None else row.cells[place]
 
 
-def _splits(
+def splits_of_rows(
     rows: Sequence[Row],
     labels: Sequence[tuple[int, ...]],
     table: Table,
@@ -173,14 +186,27 @@ def _splits(
     share: float,
     seed: int,
 ) -> list[Split | None]:
-    """The split of each row; None for rows that belong to a third one, such as test."""
+    """The split of each row; None for rows that belong to a third one, such as test.
+
+    Arguments:
+        rows: The rows.
+        labels: Their labels.
+        table: Their table, for messages.
+        columns: Its columns.
+        notes: Receives sentences about what was decided.
+        share: Share to hold out if no column says so.
+        seed: Decides which pictures are held out.
+
+    Raises:
+        SourceError: A cell names no split.
+    """
     said = []
     for row in rows:
         cell = _cell(row, columns.split)
         word = TRAIN if is_missing(cell) else split_word(cell)
         if word is None:
             raise SourceError(
-                f"{table.path}, line {row.line}: split is '{cell}'. Known: train, val."
+                f"{table.path}, {table.unit} {row.line}: split is '{cell}'. Known: train, val."
             )
         said.append(word)
     val_word = next((word for word in VAL_NAMES if word in said), None)

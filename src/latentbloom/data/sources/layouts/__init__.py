@@ -1,0 +1,1 @@
+"""Layouts of labelled pictures that other programs write."""
