@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 SHARD = 16_384
+"""Pictures in a shard, at most. Several processes that encode together make smaller ones."""
 
 
 class Latents(Protocol):
@@ -70,13 +71,14 @@ class LatentCache:
         try:
             self.manifest: dict[str, Any] = read_json(folder / MANIFEST, folder=folder)
             self.count, self.mirrored, self.shape = _described(self.manifest)
+            self.rows: int = _rows(self.manifest)
             check_place(folder / "labels.npy", folder)
             self._labels = np.load(folder / "labels.npy", mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunFolderError(
                 f"{folder} holds no latents ({error}). Run `latentbloom fit` on the run again."
             ) from None
-        self._shards = [self._open(i) for i in range(-(-self.count // SHARD))]
+        self._shards = [self._open(i) for i in range(-(-self.count // self.rows))]
 
     def __len__(self) -> int:
         return self.count
@@ -103,7 +105,7 @@ class LatentCache:
         flips = [0] * len(indices) if mirrored is None else mirrored
         batch = np.empty((len(indices), 2, *self.shape), np.float32)
         for row, (index, flip) in enumerate(zip(indices, flips, strict=True)):
-            shard, place = divmod(index, SHARD)
+            shard, place = divmod(index, self.rows)
             batch[row] = self._shards[shard][place, int(flip)]
         both = torch.from_numpy(batch)
         return both[:, 0], both[:, 1]
@@ -124,7 +126,7 @@ class LatentCache:
 
     def _open(self, number: int) -> np.ndarray:
         path = self.folder / f"latents-{number:05d}.npy"
-        rows = min(SHARD, self.count - number * SHARD)
+        rows = min(self.rows, self.count - number * self.rows)
         expected = (rows, 2 if self.mirrored else 1, 2, *self.shape)
         try:
             check_place(path, self.folder)
@@ -151,3 +153,11 @@ def _described(manifest: Any) -> tuple[int, bool, tuple[int, ...]]:
     if not all(isinstance(manifest[name], str) for name in ("autoencoder", "images")):
         raise ValueError(f"its {MANIFEST} gives no fingerprints")
     return count, mirrored, shape
+
+
+def _rows(manifest: Any) -> int:
+    """Pictures in each shard but the last; else a ValueError."""
+    rows = manifest.get("rows", SHARD)
+    if type(rows) is not int or not 0 < rows <= SHARD:
+        raise ValueError(f"its {MANIFEST} gives no usable number of rows")
+    return rows

@@ -9,8 +9,31 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def mean_over(values: Tensor, expected: float | None = None) -> Tensor:
+    """Sum of the rows' means over `expected`: a piece's contribution to the mean over a batch.
+
+    Arguments:
+        values: Shape (B, ...); B may be 0.
+        expected: Rows to divide by; default B, which gives the mean.
+
+    Returns:
+        A scalar.
+    """
+    if not len(values):
+        return values.sum()
+    if expected is None or expected == len(values):
+        return values.mean()
+    return values.mean() * (len(values) / expected)
+
+
+def _expected(scores: Sequence[Tensor], rows: Sequence[float] | None) -> Sequence[float | None]:
+    return [None] * len(scores) if rows is None else rows
+
+
 def hinge_discriminator_loss(
-    real_scores: Sequence[Tensor], fake_scores: Sequence[Tensor]
+    real_scores: Sequence[Tensor],
+    fake_scores: Sequence[Tensor],
+    rows: Sequence[float] | None = None,
 ) -> Tensor:
     r"""Push scores of real patches above 1 and those of reconstructed ones below -1.
 
@@ -19,24 +42,34 @@ def hinge_discriminator_loss(
     Arguments:
         real_scores: One tensor (B, 1, h, w) per head; heads have equal weight.
         fake_scores: The same for reconstructions.
+        rows: For each head, the rows to divide by, as in `mean_over`; default those there are.
 
     Returns:
         A scalar, the mean over heads, pictures and patches. Source: Lim and Ye 2017,
         arXiv:1705.02894.
     """
     losses = [
-        0.5 * (F.relu(1.0 - real).mean() + F.relu(1.0 + fake).mean())
-        for real, fake in zip(real_scores, fake_scores, strict=True)
+        0.5 * (mean_over(F.relu(1.0 - real), n) + mean_over(F.relu(1.0 + fake), n))
+        for real, fake, n in zip(
+            real_scores, fake_scores, _expected(real_scores, rows), strict=True
+        )
     ]
     return torch.stack(losses).mean()
 
 
-def hinge_generator_loss(fake_scores: Sequence[Tensor]) -> Tensor:
+def hinge_generator_loss(
+    fake_scores: Sequence[Tensor], rows: Sequence[float] | None = None
+) -> Tensor:
     """Minus the mean score of reconstructed patches, a scalar; heads have equal weight."""
-    return -torch.stack([score.mean() for score in fake_scores]).mean()
+    pairs = zip(fake_scores, _expected(fake_scores, rows), strict=True)
+    return -torch.stack([mean_over(score, n) for score, n in pairs]).mean()
 
 
-def bce_discriminator_loss(real_scores: Sequence[Tensor], fake_scores: Sequence[Tensor]) -> Tensor:
+def bce_discriminator_loss(
+    real_scores: Sequence[Tensor],
+    fake_scores: Sequence[Tensor],
+    rows: Sequence[float] | None = None,
+) -> Tensor:
     r"""Binary cross-entropy of scores as log-odds of being real, in nats.
 
     .. math:: \frac{1}{2} (\log(1 + e^{-D(x)}) + \log(1 + e^{D(\hat x)}))
@@ -46,15 +79,20 @@ def bce_discriminator_loss(real_scores: Sequence[Tensor], fake_scores: Sequence[
         Goodfellow et al. 2014, arXiv:1406.2661, equation 1.
     """
     losses = [
-        0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
-        for real, fake in zip(real_scores, fake_scores, strict=True)
+        0.5 * (mean_over(F.softplus(-real), n) + mean_over(F.softplus(fake), n))
+        for real, fake, n in zip(
+            real_scores, fake_scores, _expected(real_scores, rows), strict=True
+        )
     ]
     return torch.stack(losses).mean()
 
 
-def bce_generator_loss(fake_scores: Sequence[Tensor]) -> Tensor:
+def bce_generator_loss(
+    fake_scores: Sequence[Tensor], rows: Sequence[float] | None = None
+) -> Tensor:
     """Cross-entropy of reconstructed patches against "real" in nats, a scalar; equal heads."""
-    return torch.stack([F.softplus(-score).mean() for score in fake_scores]).mean()
+    pairs = zip(fake_scores, _expected(fake_scores, rows), strict=True)
+    return torch.stack([mean_over(F.softplus(-score), n) for score, n in pairs]).mean()
 
 
 ADVERSARIAL_LOSSES = {
@@ -63,11 +101,17 @@ ADVERSARIAL_LOSSES = {
 }
 
 
-def discriminator_accuracy(real_scores: Sequence[Tensor], fake_scores: Sequence[Tensor]) -> Tensor:
+def discriminator_accuracy(
+    real_scores: Sequence[Tensor],
+    fake_scores: Sequence[Tensor],
+    rows: Sequence[float] | None = None,
+) -> Tensor:
     """Share of patches on the right side of zero, a scalar in [0, 1]; equal heads."""
     shares = [
-        0.5 * ((real > 0).float().mean() + (fake < 0).float().mean())
-        for real, fake in zip(real_scores, fake_scores, strict=True)
+        0.5 * (mean_over((real > 0).float(), n) + mean_over((fake < 0).float(), n))
+        for real, fake, n in zip(
+            real_scores, fake_scores, _expected(real_scores, rows), strict=True
+        )
     ]
     return torch.stack(shares).mean()
 

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from latentbloom.files import condition_word, write_atomic, write_json
+from latentbloom.storage.disk import make_folder
+from latentbloom.storage.files import condition_word, write_atomic, write_json
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+
+MOST_SHOWN = 100
+"""Pictures that a notebook shows of a request."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,9 @@ class Record:
     z: torch.Tensor
     path: tuple[Moment, ...] = field(default=())
 
+    def _repr_png_(self) -> bytes:
+        return _png(self.image[None])
+
     @property
     def name(self) -> str:
         """A file name without ending, such as "smiling-yes_seed0_0003", of at most 116 bytes."""
@@ -72,6 +80,16 @@ class Records(Sequence[Record]):
 
     def __len__(self) -> int:
         return len(self._records)
+
+    def __repr__(self) -> str:
+        return f"Records({len(self)} pictures)"
+
+    def _repr_png_(self) -> bytes | None:
+        import numpy as np
+
+        if not self._records:
+            return None
+        return _png(np.stack([record.image for record in self._records[:MOST_SHOWN]]))
 
     @overload
     def __getitem__(self, index: int) -> Record: ...
@@ -117,7 +135,7 @@ class Records(Sequence[Record]):
         from PIL import Image
 
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         paths = []
         for record in self._records:
             path = folder / f"{record.name}.png"
@@ -134,3 +152,12 @@ class Records(Sequence[Record]):
 
             save_picture(folder / "grid.png", picture_grid(self.images))
         return paths
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    """A grid of pictures (N, H, W, C) as a notebook shows it."""
+    from latentbloom.pictures.grids import fitting_scale, picture_grid
+    from latentbloom.pictures.images import picture_bytes
+
+    scale = fitting_scale(pixels.shape[1], wanted=96)
+    return picture_bytes(picture_grid(pixels, scale=scale, smooth=False), ".png")

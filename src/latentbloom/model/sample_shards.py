@@ -5,16 +5,16 @@ from __future__ import annotations
 import io
 import json
 import re
-import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from latentbloom.errors import ConfigError, RunFolderError
-from latentbloom.files import write_atomic, write_json
 from latentbloom.foreign.json_files import read_json
 from latentbloom.runs.checkpoint import fingerprint
+from latentbloom.storage.disk import remove
+from latentbloom.storage.files import write_atomic, write_json, write_tar
 
 if TYPE_CHECKING:
     from latentbloom.model.generator import Model
@@ -97,11 +97,15 @@ def sample_shard(
     made = 0
     for numbers in shard.groups(n):
         path = folder / f"seed{seed}_{numbers.start:09d}-{numbers.stop - 1:09d}.tar"
-        new = not path.exists()
+        # A request for fewer pictures may have ended inside this file, one for more may hold it.
+        others = sorted(folder.glob(f"seed{seed}_{numbers.start:09d}-*.tar"))
+        new = not others or others[-1].name < path.name
         if new:
             records = model.sample(dict(cond), seed=seed, indices=numbers, **settings)
             write_atomic(path, _tar_writer(records))
             made += len(records)
+            for shorter in others:
+                remove(shorter)
         on_file(path, new)
     return made
 
@@ -141,21 +145,17 @@ def _check_same(folder: Path, about: dict[str, Any]) -> None:
 
 
 def _tar_writer(records: Iterable[Record]) -> Callable[[Path], None]:
+    return lambda path: write_tar(path, _members(records))
+
+
+def _members(records: Iterable[Record]) -> Iterator[tuple[str, bytes]]:
     from PIL import Image
 
-    def write(path: Path) -> None:
-        # No owner, no time: the same pictures are the same bytes on any machine.
-        with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-            for record in records:
-                picture = io.BytesIO()
-                image = record.image[..., 0] if record.image.shape[-1] == 1 else record.image
-                Image.fromarray(image).save(picture, "PNG")
-                about = {"cond": record.cond, "seed": record.seed, "index": record.index}
-                words = json.dumps(about, ensure_ascii=False, sort_keys=True).encode()
-                name = f"{record.index:09d}"
-                for ending, content in (("png", picture.getvalue()), ("json", words)):
-                    entry = tarfile.TarInfo(f"{name}.{ending}")
-                    entry.size = len(content)
-                    tar.addfile(entry, io.BytesIO(content))
-
-    return write
+    for record in records:
+        picture = io.BytesIO()
+        image = record.image[..., 0] if record.image.shape[-1] == 1 else record.image
+        Image.fromarray(image).save(picture, "PNG")
+        about = {"cond": record.cond, "seed": record.seed, "index": record.index}
+        words = json.dumps(about, ensure_ascii=False, sort_keys=True).encode()
+        yield f"{record.index:09d}.png", picture.getvalue()
+        yield f"{record.index:09d}.json", words

@@ -101,8 +101,7 @@ class WarmStart:
 
     def start_autoencoder(self, module: nn.Module) -> Carried:
         """Copy what fits into a fresh autoencoder; its normalisation stays fresh."""
-        old = {k: v for k, v in self.autoencoder_weights.items() if k not in NORMALISATION}
-        return _carry(module, old, lambda name, tensor: _fit_channels(name, old[name], tensor))
+        return carry_autoencoder(module, self.autoencoder_weights)
 
     def start_denoiser(
         self, backbone: nn.Module, spec: ConditionSpec, diffusion: DiffusionSettings
@@ -172,6 +171,12 @@ def open_warm_start(run: Path | str) -> WarmStart:
         second["model"],
         described_spec(about_second, final),
     )
+
+
+def carry_autoencoder(module: nn.Module, weights: Mapping[str, Tensor]) -> Carried:
+    """Copy what fits into a fresh autoencoder; its normalisation stays fresh."""
+    old = {k: v for k, v in weights.items() if k not in NORMALISATION}
+    return _carry(module, old, lambda name, tensor: _fit_channels(name, old[name], tensor))
 
 
 def _carry(module: nn.Module, old: Mapping[str, Tensor], fit: Fit) -> Carried:

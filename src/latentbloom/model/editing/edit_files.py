@@ -15,10 +15,10 @@ from latentbloom.data.one_picture import FittedPicture, read_fitted
 from latentbloom.data.reading import is_picture_name
 from latentbloom.data.sources.labels.names import natural_key
 from latentbloom.errors import SourceError
-from latentbloom.files import condition_word, file_word
 from latentbloom.model.editing.defaults import STRIP
 from latentbloom.model.editing.edit_records import EditRecord
 from latentbloom.pictures.grids import picture_grid, save_picture
+from latentbloom.storage.files import condition_word, file_word
 from latentbloom.words import listed
 
 if TYPE_CHECKING:

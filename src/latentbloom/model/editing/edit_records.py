@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from latentbloom.files import condition_word, file_word, write_atomic, write_json
 from latentbloom.foreign.json_files import read_json
+from latentbloom.storage.files import condition_word, file_word, write_atomic, write_json
 
 if TYPE_CHECKING:
     import numpy as np

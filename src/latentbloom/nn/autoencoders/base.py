@@ -112,7 +112,8 @@ def latent_shape_of(config: AutoencoderConfig) -> LatentShape:
         return (config.latent_numbers, 1, 1)
     if config.family == "pixel":
         return (config.channels, config.size, config.size)
-    return (config.latent_channels, config.size // 8, config.size // 8)
+    side = config.size // config.reduction
+    return (config.latent_channels, side, side)
 
 
 def bounded_posterior(parameters: Tensor) -> Posterior:

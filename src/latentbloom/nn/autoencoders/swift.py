@@ -21,17 +21,24 @@ class SwiftAutoencoder(Autoencoder):
         wide, deep, z = config.width, 2 * config.width, config.latent_channels
         fine = max(16, wide // 4)
         pixels = config.channels
+        down: list[nn.Module] = []
+        up: list[nn.Module] = []
+        if config.reduction == 16:
+            down = [Downsample(deep, deep), *(ResBlock(deep) for _ in range(config.blocks))]
+            up = [*(ResBlock(deep) for _ in range(config.blocks)), Upsample(deep, deep)]
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(4),  # (B, 16 C, H/4, W/4)
             conv3x3(16 * pixels, wide),
             *(ResBlock(wide) for _ in range(config.blocks)),
             Downsample(wide, deep),  # (B, deep, H/8, W/8)
             *(ResBlock(deep) for _ in range(config.blocks)),
+            *down,  # (B, deep, H/16, W/16), where that is wanted
             nn.LeakyReLU(0.1),
             conv3x3(deep, 2 * z),
         )
         self.decoder = nn.Sequential(
             conv3x3(z, deep),
+            *up,
             *(ResBlock(deep) for _ in range(config.blocks)),
             Upsample(deep, wide),  # (B, wide, H/4, W/4)
             *(ResBlock(wide) for _ in range(config.blocks + 1)),

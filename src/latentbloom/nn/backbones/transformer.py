@@ -62,6 +62,11 @@ class Transformer(nn.Module):
         config: Sizes.
         spec: The factors that it can be conditioned on.
         shape: Shape (C, h, w) of one input; h and w are multiples of `config.patch`.
+
+    Attributes:
+        keep_tokens_of: Number of a block, from 1, whose tokens a forward pass in training keeps; 0
+            keeps none.
+        kept_tokens: These tokens (B, T, D), with their gradient.
     """
 
     def __init__(
@@ -69,6 +74,9 @@ class Transformer(nn.Module):
     ) -> None:
         super().__init__()
         channels, height, width = shape
+        self.width = config.width
+        self.keep_tokens_of = 0
+        self.kept_tokens: Tensor | None = None
         self.patch = config.patch
         self.grid = (height // config.patch, width // config.patch)
         tokens = self.grid[0] * self.grid[1]
@@ -90,8 +98,10 @@ class Transformer(nn.Module):
         c = F.silu(self.time(t)) + self.condition(cond)  # (B, D)
         h = self.embed(self.to_tokens(x))  # (B, T, D), in the lower precision under autocast
         h = h + self.position.to(h.dtype)
-        for block in self.blocks:
+        for number, block in enumerate(self.blocks, 1):
             h = block(h, c)
+            if self.training and number == self.keep_tokens_of:
+                self.kept_tokens = h
         shift, scale = self.final_modulation(c).unsqueeze(1).chunk(2, dim=-1)
         return self.to_map(self.final(modulate(h, shift, scale)))
 
