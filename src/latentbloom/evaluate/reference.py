@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,8 @@ from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.evaluate.measures.kernels import kernel_distance
 from latentbloom.evaluate.measures.neighbours import Manifolds
 from latentbloom.evaluate.reference_notes import MIN_VAL, label_notes, too_few
-from latentbloom.files import cache_folder, spare_cache
+from latentbloom.sharing import ALONE, Group
+from latentbloom.storage.files import cache_folder, spare_cache
 
 MAX_TRAIN = 20_000
 """The most training pictures that are used: more cost minutes and change little."""
@@ -120,6 +122,7 @@ def prepare_reference(
     extractor: FeatureExtractor | None = None,
     cache: Path | str | None = "user",
     on_progress: Progress | None = None,
+    group: Group = ALONE,
 ) -> Reference:
     """Extract the features of real pictures and train the classifier.
 
@@ -137,6 +140,7 @@ def prepare_reference(
         cache: Folder of stored features and classifiers; "user" is the user's cache folder, None
             stores nothing.
         on_progress: Called with the name of a part, how much of it is done, and its total.
+        group: Processes that share the work; all call this.
 
     Raises:
         LatentbloomError: There are too few held-out pictures to compare with.
@@ -146,45 +150,23 @@ def prepare_reference(
     began = time.perf_counter()
     folder = cache_folder() if cache == "user" else (None if cache is None else Path(cache))
     extractor = extractor or FeatureExtractor()
-    val_features, val_rows = real_features(
-        val,
-        extractor,
-        limit=max_val,
-        cache=folder,
-        text="features of val",
-        on_progress=on_progress,
+    features_of = partial(
+        real_features, extractor=extractor, cache=folder, on_progress=on_progress, group=group
     )
+    val_features, val_rows = features_of(val, limit=max_val, text="features of val")
     if not len(train):
         return _without_training(train, val, val_features, val_rows, extractor, began)
-    train_features, train_rows = real_features(
-        train,
-        extractor,
-        limit=min(max_train, MAX_TRAIN),
-        cache=folder,
-        text="features of train",
-        on_progress=on_progress,
+    train_features, train_rows = features_of(
+        train, limit=min(max_train, MAX_TRAIN), text="features of train"
     )
-    unseen = None
-    if held_out is not None:
-        unseen = val_features[:0]
+    unseen = None if held_out is None else val_features[:0]
     if held_out is not None and len(held_out) >= MIN_VAL:
-        unseen, _ = real_features(
-            held_out,
-            extractor,
-            cache=folder,
-            text="features of held-out pictures",
-            on_progress=on_progress,
-        )
+        unseen, _ = features_of(held_out, text="features of held-out pictures")
     learned, labels, key = train_features, train.labels[train_rows], set_key(train, extractor)
     left_out = _left_out(train)
     if left_out is not None:
-        more, rows = real_features(
-            left_out,
-            extractor,
-            limit=MAX_TRAIN,
-            cache=folder,
-            text="features of left-out combinations",
-            on_progress=on_progress,
+        more, rows = features_of(
+            left_out, limit=MAX_TRAIN, text="features of left-out combinations"
         )
         learned = Features.cat([learned, more])
         labels = np.concatenate([labels, left_out.labels[rows]])
@@ -194,14 +176,15 @@ def prepare_reference(
     place = None
     if folder is not None:
         place = folder / "classifiers" / f"{key}-{len(learned)}-{RECIPE}"
-        classifier = ConditionClassifier.load(place)
+        classifier = ConditionClassifier.load(place) if group.first else None
     unknown = unlearnable(labels, train.spec)
     notes += unknown.values()
-    if classifier is None and len(unknown) < len(train.spec.factors):
+    if classifier is None and group.first and len(unknown) < len(train.spec.factors):
         classifier = train_classifier(learned, labels, train.spec, on_progress=on_progress)
         if place is not None:
             with spare_cache():
                 classifier.save(place)
+    classifier = group.same(classifier)
     return Reference(
         extractor=extractor,
         spec=train.spec,

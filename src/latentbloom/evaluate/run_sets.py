@@ -42,6 +42,7 @@ def sets_of_run(
     from latentbloom.data.audit.changes import check_pictures
     from latentbloom.data.audit.findings import Audit
     from latentbloom.data.imageset import ImageSet
+    from latentbloom.data.listed.entries import Entries
     from latentbloom.data.sources.open import open_source
 
     config = folder.load_config()
@@ -58,8 +59,7 @@ def sets_of_run(
         source = check_pictures(source, audit, folder.pictures, accept=accept_changed_data, say=say)
         train, val = (audit.kept(source.entries, s) for s in ("train", "val"))
     else:
-        train = tuple(e for e in source.entries if e.split == "train")
-        val = tuple(e for e in source.entries if e.split == "val")
+        train, val = (Entries.of(source.entries).of_split(s) for s in ("train", "val"))
     return (
         ImageSet(source, train, size=data.size, channels=data.channels, fit=data.fit),
         ImageSet(source, val, size=data.size, channels=data.channels, fit=data.fit),

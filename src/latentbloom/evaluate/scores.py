@@ -12,10 +12,11 @@ from latentbloom.errors import RunFolderError
 from latentbloom.evaluate import FEW
 from latentbloom.evaluate.against.about import Against
 from latentbloom.evaluate.measures.intervals import Interval
-from latentbloom.files import write_atomic
 from latentbloom.foreign.bounds import ForeignError
 from latentbloom.foreign.json_files import read_json
-from latentbloom.user_files import reason
+from latentbloom.notebook import shown_by
+from latentbloom.storage.files import write_atomic
+from latentbloom.storage.user_files import reason
 
 
 class _Frozen(BaseModel):
@@ -223,6 +224,8 @@ class Scores(_Frozen):
     pictures: PictureScores
     seconds: dict[str, float]
 
+    _repr_html_ = shown_by("latentbloom.evaluate.score_table", "score_table")
+
     def save(self, path: Path) -> None:
         """Write them as JSON, atomically."""
         write_atomic(path, self.model_dump_json(indent=2) + "\n")
@@ -234,17 +237,14 @@ class Scores(_Frozen):
         Raises:
             RunFolderError: There is no such file, or it cannot be read as scores.
         """
+        score = command_line("evaluate", path.parent)
         try:
             return cls.model_validate(read_json(path, folder=path.parent))
         except FileNotFoundError:
-            raise RunFolderError(
-                f"There is no {path}. Score the run first: " + command_line("evaluate", path.parent)
-            ) from None
+            raise RunFolderError(f"There is no {path}. Score the run first: {score}") from None
         except (ValidationError, ForeignError) as error:
             why = f"it {error}" if isinstance(error, ForeignError) else type(error).__name__
-            raise RunFolderError(
-                f"{path} cannot be read as scores of this version ({why}). "
-                "Score the run again: " + command_line("evaluate", path.parent)
-            ) from error
+            what = f"{path} cannot be read as scores of this version ({why})"
+            raise RunFolderError(f"{what}. Score the run again: {score}") from error
         except OSError as error:
             raise RunFolderError(f"{path} cannot be read: {reason(error)}.") from error

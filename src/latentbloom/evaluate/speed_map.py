@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from latentbloom.evaluate.measures.intervals import Interval
-from latentbloom.files import write_atomic
 from latentbloom.foreign.json_files import read_json
+from latentbloom.storage.files import write_atomic
 
 FILE_NAME = "quality.json"
 Quality = Literal["draft", "balanced", "best"]

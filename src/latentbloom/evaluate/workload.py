@@ -18,6 +18,10 @@ CLASSIFIER_SECONDS = 0.0015
 """Seconds to train the classifier, for each training picture and factor, on one core."""
 
 
+MOST_APART = 0.1
+"""Difference in the share of a value, of samples and real pictures, that is not mentioned."""
+
+
 class Samples(Protocol):
     """What sampling returns."""
 
@@ -119,6 +123,45 @@ def known_words(
         for name, value in unknown
     ]
     return [{k: v for k, v in one.items() if (k, v) in known} for one in asked], notes
+
+
+def labels_of(
+    asked: Sequence[Mapping[str, str]], spec: ConditionSpec, real: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Indices of words that samples were asked for, and sentences about their proportions.
+
+    Arguments:
+        asked: A dict a sample. Factors and values that `spec` does not know count as "any".
+        spec: The factors of the pictures compared with.
+        real: Their labels, int64 (M, factors).
+
+    Returns:
+        int64 (N, factors), and the sentences.
+    """
+    labels = np.array(
+        [
+            [
+                f.index(w) if (w := one.get(f.name, ANY)) in f.values else f.null_index
+                for f in spec.factors
+            ]
+            for one in asked
+        ],
+        np.int64,
+    ).reshape(len(asked), len(spec.factors))
+    notes = []
+    for column, factor in enumerate(spec.factors):
+        values = len(factor.values) + 1
+        shares = [
+            np.bincount(rows[:, column], minlength=values) / len(rows) for rows in (labels, real)
+        ]
+        apart = int(np.abs(shares[0] - shares[1]).argmax())
+        if abs(shares[0][apart] - shares[1][apart]) > MOST_APART:
+            notes.append(
+                f"{shares[0][apart]:.0%} of the samples were asked for {factor.name}="
+                f"{factor.word(apart)}, and {shares[1][apart]:.0%} of the pictures compared with "
+                "have it: distances measure that, too."
+            )
+    return labels, notes
 
 
 def affordable(

@@ -11,7 +11,10 @@ from latentbloom.config import RunConfig
 from latentbloom.errors import LatentbloomError
 from latentbloom.latents.cache import LatentCache, Latents
 from latentbloom.latents.encode import encode_raw_latents, finish_latents
+from latentbloom.latents.feature_maps import FeatureMaps, write_feature_maps
 from latentbloom.latents.pixel_latents import PixelLatents
+from latentbloom.losses.perceptual import build_perceptual
+from latentbloom.nn.autoencoders.base import latent_shape_of
 from latentbloom.runs.checkpoint import (
     checkpoint_exists,
     fingerprint,
@@ -19,6 +22,7 @@ from latentbloom.runs.checkpoint import (
     save_checkpoint,
 )
 from latentbloom.runs.folder import RunFolder
+from latentbloom.sharing import ALONE, Group
 
 if TYPE_CHECKING:
     from latentbloom.data.imageset import ImageSet
@@ -52,8 +56,11 @@ def prepare_latents(
     val: ImageSet,
     device: torch.device,
     say: Callable[[str], None],
+    group: Group = ALONE,
 ) -> None:
     """Encode both sets, give the autoencoder its normalisation, and store it.
+
+    All processes of the group call this; each encodes its part.
 
     An autoencoder that is stored already keeps its normalisation: a denoiser may depend on it.
     Where pictures are their own latents, only the autoencoder is stored.
@@ -66,12 +73,13 @@ def prepare_latents(
         val: Held-out pictures, may be empty.
         device: Where to encode.
         say: Receives the normalisation in words.
+        group: The processes.
     """
     assert config.autoencoder is not None
-    stored = checkpoint_exists(folder.autoencoder)
+    stored = group.same(checkpoint_exists(folder.autoencoder))
     if config.autoencoder.family != "pixel":
-        _encode(folder, config, autoencoder, train, val, device, say, normalise=not stored)
-    if stored:
+        _encode(folder, config, autoencoder, train, val, device, say, group, normalise=not stored)
+    if stored or not group.first:
         return
     # Written last: when it is there, the latents are, too.
     save_checkpoint(
@@ -101,6 +109,47 @@ def open_latents(
     )
 
 
+def prepare_feature_maps(
+    folder: RunFolder,
+    config: RunConfig,
+    train: ImageSet,
+    device: torch.device,
+    say: Callable[[str], None],
+    group: Group = ALONE,
+) -> None:
+    """Write what stage 2 aligns its tokens with, where it does; on the group's first process."""
+    grid = _grid_of_tokens(config)
+    if grid is not None and group.first:
+        network = build_perceptual(config.vae_gan.perceptual, say)
+        if network is not None:
+            write_feature_maps(network.to(device), train, folder.latents("train"), grid, device)
+
+
+def open_feature_maps(folder: RunFolder, config: RunConfig, train: ImageSet) -> FeatureMaps | None:
+    """What stage 2 aligns its tokens with; None where it aligns nothing.
+
+    Raises:
+        LatentbloomError: The maps are missing, or of other pictures.
+    """
+    grid = _grid_of_tokens(config)
+    if grid is None:
+        return None
+    return FeatureMaps(folder.latents("train"), train.fingerprint, grid)
+
+
+def _grid_of_tokens(config: RunConfig) -> tuple[int, int] | None:
+    """Places of the denoiser's tokens; None where nothing is aligned."""
+    assert config.autoencoder is not None
+    assert config.denoiser is not None
+    wanted = config.diffusion.alignment_weight > 0 and config.vae_gan.perceptual != "none"
+    if not wanted or config.denoiser.kind != "transformer":
+        return None
+    if config.autoencoder.family != "swift":
+        return None  # a flat latent has no places, and pixels have no stage 1
+    side = latent_shape_of(config.autoencoder)[1] // config.denoiser.patch
+    return side, side
+
+
 def _encode(
     folder: RunFolder,
     config: RunConfig,
@@ -109,6 +158,7 @@ def _encode(
     val: ImageSet,
     device: torch.device,
     say: Callable[[str], None],
+    group: Group,
     *,
     normalise: bool,
 ) -> None:
@@ -122,6 +172,7 @@ def _encode(
             mirror=config.data.mirrored,
             device=device,
             autocast_dtype=low,
+            group=group,
         )
         if split == "train" and normalise:
             shift, scale = torch.from_numpy(mean), torch.from_numpy(std)
@@ -138,6 +189,7 @@ def _encode(
             folder.latents(split),
             mirror=config.data.mirrored,
             fingerprint=mark,
+            group=group,
         )
 
 

@@ -9,9 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from latentbloom.commands import command_line
-from latentbloom.errors import LatentbloomError
+from latentbloom.errors import LatentbloomError, UnfinishedError
 from latentbloom.fitting.opening.stored_plan import StoredPlan
+from latentbloom.fitting.run_time import seconds_a_picture
 from latentbloom.runs.folder import RunFolder
+from latentbloom.sharing import ALONE, Group
+from latentbloom.storage.files import reason_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,9 +34,17 @@ LAST_PICTURE = 15.0  # seconds reserved for the last figure, the report and the 
 
 
 def finish(
-    folder: RunFolder, train: ImageSet, val: ImageSet, seconds: float, console: Console
+    folder: RunFolder,
+    train: ImageSet,
+    val: ImageSet,
+    seconds: float,
+    console: Console,
+    group: Group = ALONE,
 ) -> Model:
     """Score, draw and report a trained model.
+
+    All processes of the group call this. They share sampling and features; the first one draws and
+    writes.
 
     Arguments:
         folder: The run folder.
@@ -41,12 +52,17 @@ def finish(
         val: Held-out pictures, may be empty.
         seconds: What is left of the promised time.
         console: Where to print.
+        group: The processes.
 
     Returns:
         The model.
+
+    Raises:
+        UnfinishedError: A part could not be made; the others were.
     """
     from latentbloom.model.generator import load
 
+    seconds = group.same(seconds)
     stored = StoredPlan.load(folder.request)
     model = load(folder.path)
     began = time.monotonic()
@@ -55,56 +71,52 @@ def finish(
         return seconds - (time.monotonic() - began)
 
     complete = True
-    if not folder.scores.exists():
+    if not group.same(folder.scores.exists()):
         wanted = stored.request.sampling
         timed = model.config.train.minutes is not None
-        picture = seconds_a_picture(model)
+        picture = group.same(seconds_a_picture(model) / group.count)
         limit = SHARE_FOR_GUIDANCE * seconds if timed else LONGEST_GUIDING
         if wanted.tune_guidance and FEWEST_GUIDED * picture < limit:
             # Start from the guidance of the request, not from one that was chosen before.
             model.config = model.config.updated({"sampling.guidance": wanted.guidance})
             # Without minutes a slow moment changes nothing: the same run, the same choice.
             until = limit if timed else float("inf")
-            complete &= _guard(
-                console, "guidance", lambda: _guide(folder, model, train, until, console)
-            )
+            guide = partial(_guide, folder, model, train, until, console, group)
+            complete &= _guard(console, "guidance", guide, group)
+            group.wait()  # the first one has written it
             model = load(folder.path)
-        if not timed or FEWEST_SCORED * picture < max(left(), SHORTEST_SCORING):
+        scoring = group.same(left())
+        if not timed or FEWEST_SCORED * picture < max(scoring, SHORTEST_SCORING):
             console.print("Scoring ...")
-            scoring = left()
-            complete &= _guard(
-                console, "scores", lambda: _score(folder, model, train, val, scoring)
-            )
+            score = partial(_score, folder, model, train, val, scoring, group)
+            complete &= _guard(console, "scores", score, group)
         else:
             console.print(
-                f"Not scored: a sample takes {picture:.1f} s, and {left():.0f} s are left. To "
+                f"Not scored: a sample takes {picture:.1f} s, and {scoring:.0f} s are left. To "
                 f"score it, run: {command_line('evaluate', folder.path, '-n', 256)}",
                 markup=False,
                 emoji=False,
                 highlight=False,
                 soft_wrap=True,
             )
+    if not group.first:
+        return model
     console.print("Drawing ...")
     complete &= _pictures(
         folder, model, train, val, console, max(SHORTEST_DRAWING, left() - LAST_PICTURE)
     )
-    if complete:
-        stored.model_copy(update={"finished": True}).save(folder.request)
-    console.print(
+    if not complete:
+        raise UnfinishedError(
+            f"The model is trained and saved in {folder.path}, but not all of its scores, pictures "
+            "and report could be made. The same command makes what is missing."
+        )
+    stored.model_copy(update={"finished": True}).save(folder.request)
+    say = partial(console.print, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    say(
         f"Done; scores, pictures and report took {time.monotonic() - began:.0f} s. "
-        f"Open {folder.report} in a browser, or generate more pictures:",
-        markup=False,
-        emoji=False,
-        highlight=False,
-        soft_wrap=True,
+        f"Open {folder.report} in a browser, or generate more pictures:"
     )
-    console.print(
-        f"  {sample_command(folder, model)}",
-        markup=False,
-        emoji=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"  {sample_command(folder, model)}")
     return model
 
 
@@ -136,27 +148,20 @@ def finish_early(
     return model
 
 
-def seconds_a_picture(model: Model) -> float:
-    """Seconds per sample in a large batch, from the time of one solver step and of three."""
-    from latentbloom.model.autoencoder import CHUNK
-
-    def seconds(num_steps: int) -> float:
-        start = time.perf_counter()
-        model.sample(n=1, num_steps=num_steps)  # computes a whole chunk
-        return time.perf_counter() - start
-
-    one, three = seconds(1), seconds(3)
-    return max(0.0, three - one) / 2 * model.config.sampling.num_steps / CHUNK
-
-
 def _guide(
-    folder: RunFolder, model: Model, train: ImageSet, seconds: float, console: Console
+    folder: RunFolder,
+    model: Model,
+    train: ImageSet,
+    seconds: float,
+    console: Console,
+    group: Group = ALONE,
 ) -> None:
     """Choose the guidance, print what was tried, and write it to `config.json`."""
-    from latentbloom.evaluate.guidance_choice import best_of, choose_guidance, trade
+    from latentbloom.evaluate.guidance_choice import choose_guidance
+    from latentbloom.evaluate.measures.guidance_merit import best_of, trade
 
-    found = choose_guidance(model, train, seconds=seconds)
-    if not found:
+    found = choose_guidance(model, train, seconds=seconds, group=group)
+    if not found or not group.first:
         return
     for line in trade(found):
         console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
@@ -165,7 +170,14 @@ def _guide(
     folder.load_config().updated(chosen).save(folder.config)
 
 
-def _score(folder: RunFolder, model: Model, train: ImageSet, val: ImageSet, seconds: float) -> None:
+def _score(
+    folder: RunFolder,
+    model: Model,
+    train: ImageSet,
+    val: ImageSet,
+    seconds: float,
+    group: Group = ALONE,
+) -> None:
     from latentbloom.evaluate.run_scores import evaluate_run
     from latentbloom.figures.from_pictures.copies import draw_copies
 
@@ -175,9 +187,13 @@ def _score(folder: RunFolder, model: Model, train: ImageSet, val: ImageSet, seco
         val,
         short=True,
         budget_seconds=SHARE_FOR_SCORES * max(seconds, SHORTEST_SCORING),
-        on_copies=partial(draw_copies, train=train, path=folder.path / "figures" / "copies.png"),
+        on_copies=partial(draw_copies, train=train, path=folder.path / "figures" / "copies.png")
+        if group.first
+        else None,
+        group=group,
     )
-    scores.save(folder.scores)
+    if group.first:
+        scores.save(folder.scores)
 
 
 def _pictures(
@@ -206,8 +222,11 @@ def _pictures(
     )
 
 
-def _guard(console: Console, what: str, run: Callable[[], object]) -> bool:
+def _guard(console: Console, what: str, run: Callable[[], object], group: Group = ALONE) -> bool:
     """Run one part; where it fails, print why.
+
+    With several processes only errors for the user are caught, which all of them meet alike: any
+    other would leave the others waiting for this one.
 
     Returns:
         Whether there is nothing to try again: it succeeded, or it was refused for a reason that
@@ -217,8 +236,10 @@ def _guard(console: Console, what: str, run: Callable[[], object]) -> bool:
         run()
     except Exception as error:  # whatever it is, the model and the other parts are worth more
         ours = isinstance(error, LatentbloomError)
+        if group.count > 1 and not ours:
+            raise
         console.print(
-            f"No {what}: {'' if ours else f'{type(error).__name__}: '}{error}",
+            f"No {what}: {reason_of(error)}",
             markup=False,
             emoji=False,
             highlight=False,

@@ -7,9 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentbloom.fitting.opening.processes import first_process_first, is_first_process
+from latentbloom.fitting.opening.processes import (
+    connect,
+    first_before_others,
+    is_first_process,
+    told_once,
+)
 from latentbloom.fitting.opening.request import build_request
+from latentbloom.runs.checkpoint_files import put_in_place
 from latentbloom.runs.folder import RunFolder, default_run
+from latentbloom.runs.lock import RunLock
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,23 +78,33 @@ def fit(
         _dry_run(folder, request, began, console, accept_changed_data, several_processes)
         return None
 
+    from latentbloom.fitting.opening.audit_together import audit_together
     from latentbloom.fitting.opening.open_run import begin, resume
     from latentbloom.fitting.whole_run import Fitting
 
     fitting = Fitting(folder, console, began)
-    with first_process_first():  # the others then find the run that it has begun
-        if folder.started():
-            run = resume(folder, request, console, accept_changed_data=accept_changed_data)
-        else:
-            run = begin(
-                folder,
-                request,
-                fitting.work,
-                console,
-                seconds_so_far=fitting.time.so_far,
-                several_processes=several_processes,
-            )
-    return fitting.run(run, only_autoencoder=only_autoencoder)
+    group = connect()
+    audited = None
+    with RunLock(folder.path) as lock:
+        if group.count > 1 and not group.same(folder.started()):
+            with told_once(group):
+                audited = audit_together(request, console, group)
+        with first_before_others(group):  # the others then find the run that it has begun
+            if folder.started():
+                _claim(lock)
+                run = resume(folder, request, console, accept_changed_data=accept_changed_data)
+            else:
+                run = begin(
+                    folder,
+                    request,
+                    fitting.work,
+                    console,
+                    seconds_so_far=fitting.time.so_far,
+                    several_processes=several_processes,
+                    audited=audited,
+                    claim=lock.take,
+                )
+        return fitting.run(run, only_autoencoder=only_autoencoder)
 
 
 def continue_training(
@@ -128,13 +145,22 @@ def continue_training(
     console = _console(console)
     folder = RunFolder(Path(run))
     folder.load_config()  # refuses what is not a run
-    with first_process_first():
-        request = StoredPlan.load(folder.request).request
-        opened = resume(folder, request, console, accept_changed_data=accept_changed_data)
-        if is_first_process():
-            place = None if checkpoint is None else Path(checkpoint)
-            opened = extend(folder, opened, epochs=epochs, checkpoint=place)
-    return Fitting(folder, console, began).run(opened)
+    with RunLock(folder.path) as lock:
+        with first_before_others(connect()):
+            _claim(lock)
+            request = StoredPlan.load(folder.request).request
+            opened = resume(folder, request, console, accept_changed_data=accept_changed_data)
+            if is_first_process():
+                place = None if checkpoint is None else Path(checkpoint)
+                opened = extend(folder, opened, epochs=epochs, checkpoint=place)
+        return Fitting(folder, console, began).run(opened)
+
+
+def _claim(lock: RunLock) -> None:
+    """Take the lock for all processes of this call, and tidy up; the first one does both."""
+    if is_first_process():
+        lock.take()
+        put_in_place(lock.folder)
 
 
 def _dry_run(
@@ -175,9 +201,9 @@ def _dry_run(
 
 def _console(console: Console | None) -> Console:
     """The console, which is silent in every process but the first."""
-    from rich.console import Console
+    from latentbloom.notebook import plain_console
 
-    console = console or Console()
+    console = console or plain_console()
     if not is_first_process():
         console.quiet = True
     return console

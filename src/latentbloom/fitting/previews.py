@@ -6,7 +6,6 @@ is said once, and training continues.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from latentbloom.device import low_precision
 from latentbloom.model.autoencoder import AutoencoderModel
 from latentbloom.runs.checkpoint import checkpoint_exists
+from latentbloom.storage.files import reason_of, write_atomic
 
 if TYPE_CHECKING:
     from latentbloom.config import RunConfig
@@ -64,7 +64,7 @@ class Previews:
         except Exception as error:  # whatever it is, the training is worth more
             if what not in self._said:
                 self._said.add(what)
-                self.say(f"No {what}: {type(error).__name__}: {error}. Training continues.")
+                self.say(f"No {what}: {reason_of(error)}. Training continues.")
 
     def colours(self) -> None:
         """Show early which colour the program found in which picture."""
@@ -123,7 +123,7 @@ class Previews:
         for file in self._draw(model, ["reconstructions", "map", "curves"]):
             if file.stem in EPOCH_FIGURES:
                 name = f"{EPOCH_FIGURES[file.stem]}_epoch_{epoch}{file.suffix}"
-                shutil.copyfile(file, file.with_name(name))
+                write_atomic(file.with_name(name), file.read_bytes())
 
     def _draw(self, model: AutoencoderModel, what: list[str]) -> list[Path]:
         from latentbloom.figures.draw import draw_scene

@@ -11,6 +11,7 @@ from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint
 if TYPE_CHECKING:
     from latentbloom.config import RunConfig
     from latentbloom.fitting.planning.planner import Plan
+    from latentbloom.model.generator import Model
     from latentbloom.runs.folder import RunFolder
 
 LAST_STATES = ("vae_gan_last", "conditional_diffusion_last", "decoder_last")
@@ -51,3 +52,16 @@ class RunTime:
         if config.train.minutes is None:
             return plan.finish_seconds
         return 60.0 * config.train.minutes - self.so_far() - self._earlier_calls
+
+
+def seconds_a_picture(model: Model) -> float:
+    """Seconds per sample in a large batch, from the time of one solver step and of three."""
+    from latentbloom.model.autoencoder import CHUNK
+
+    def seconds(num_steps: int) -> float:
+        start = time.perf_counter()
+        model.sample(n=1, num_steps=num_steps)  # computes a whole chunk
+        return time.perf_counter() - start
+
+    one, three = seconds(1), seconds(3)
+    return max(0.0, three - one) / 2 * model.config.sampling.num_steps / CHUNK

@@ -12,6 +12,11 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
+from latentbloom.notebook import NotebookBar, in_notebook
+
+_REDRAW = 0.5
+"""Seconds between two states of the bar in a notebook."""
+
 
 class StageProgress:
     """A bar for a stage in a terminal; elsewhere a plain line now and then.
@@ -39,13 +44,17 @@ class StageProgress:
         self.enabled = enabled
         self.clock = clock
         self._bar: Progress | None = None
+        self._notebook_bar: NotebookBar | None = None
         self._next_line = -math.inf
         self._pending: str | None = None
+        self._share = 0.0
 
     def __enter__(self) -> Self:
         if self.enabled and self.console.is_terminal and not self.console.is_dumb_terminal:
             self._bar = _make_bar(self.console, self.title)
             self._bar.start()
+        elif self.enabled and not self.console.quiet and in_notebook():
+            self._notebook_bar = NotebookBar(self.title)
         return self
 
     def __exit__(
@@ -57,6 +66,10 @@ class StageProgress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+        elif self._notebook_bar is not None:
+            if self._pending is not None:
+                self._notebook_bar.update(self._share, self._pending)
+            self._notebook_bar = self._pending = None
         elif self._pending is not None:
             self._print(self._pending)
             self._pending = None
@@ -92,13 +105,19 @@ class StageProgress:
                 numbers=numbers,
             )
             return
-        parts = (self.title, f"{progress:4.0%}", count, speed, numbers, left)
-        line = "  ".join(part for part in parts if part)
+        in_bar = self._notebook_bar is not None
+        head = () if in_bar else (self.title, f"{progress:4.0%}")
+        line = "  ".join(part for part in (*head, count, speed, numbers, left) if part)
+        self._share = progress
         if self.clock() < self._next_line:
             self._pending = line
             return
-        self._next_line = self.clock() + self.interval
         self._pending = None
+        if self._notebook_bar is not None:
+            self._next_line = self.clock() + _REDRAW
+            self._notebook_bar.update(progress, line)
+            return
+        self._next_line = self.clock() + self.interval
         self._print(line)
 
     def say(self, text: str) -> None:

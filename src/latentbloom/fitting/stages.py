@@ -16,12 +16,14 @@ from latentbloom.fitting.planning.fair_share import FairShare, fair_share_of
 from latentbloom.fitting.previews import Previews
 from latentbloom.fitting.run_time import RunTime
 from latentbloom.fitting.stage_progress import StageProgress
+from latentbloom.fitting.tracking.session import Tracking
 from latentbloom.fitting.work import Training, Work
 from latentbloom.nn.autoencoders.base import Autoencoder
 from latentbloom.nn.autoencoders.build import build_autoencoder
 from latentbloom.runs.checkpoint import checkpoint_exists, save_checkpoint
 from latentbloom.runs.folder import RunFolder
 from latentbloom.runs.metrics import MetricsLog
+from latentbloom.sharing import Group
 from latentbloom.train.budget import Budget
 from latentbloom.train.interrupts import Interrupts
 from latentbloom.train.loop import Trainer
@@ -68,6 +70,18 @@ class Stages:
         self.clock = clock
         self.interrupts = Interrupts(self._say)
         self.fair_share: FairShare | None = None
+        self.tracking: Tracking | None = None
+
+    def track(self, config: RunConfig) -> Tracking:
+        """The trackers that the settings name; they are started by the first call."""
+        if self.tracking is None:
+            self.tracking = Tracking.of(self.folder.path, config.train, self._say)
+        return self.tracking
+
+    def end_tracking(self) -> None:
+        """Send what waits for trackers, and end them."""
+        if self.tracking is not None:
+            self.tracking.close()
 
     def train(
         self, run: OpenedRun, train: ImageSet, val: ImageSet, *, only_autoencoder: bool = False
@@ -129,11 +143,13 @@ class Stages:
         accelerator: Accelerator,
     ) -> Plan:
         """Encode the pictures where that is not done, or where the latents got lost."""
-        if accelerator.is_main_process:
-            if not self.work.encoded(config, previews):
-                if checkpoint_exists(self.folder.autoencoder):
-                    self._say("Latents are missing, broken or of other pictures: encoding again.")
-                self.work.encode(config, autoencoder, previews, accelerator)
+        group = Group(accelerator.process_index, accelerator.num_processes)
+        # Asked on one process, so that all do the same.
+        if not group.same(group.first and self.work.encoded(config, previews)):
+            if checkpoint_exists(self.folder.autoencoder):
+                self._say("Latents are missing, broken or of other pictures: encoding again.")
+            self.work.encode(config, autoencoder, previews, accelerator)
+        if group.first:
             self._settle(config, plan)
         accelerator.wait_for_everyone()
         return StoredPlan.load(self.folder.request).plan
@@ -190,7 +206,8 @@ class Stages:
         title: str,
     ) -> None:
         main = accelerator.is_main_process
-        log = MetricsLog(self.folder.metrics, enabled=main)
+        tracking = self.track(config) if main else Tracking(self.folder.path, (), self._say)
+        log = MetricsLog(self.folder.metrics, enabled=main, on_line=tracking.line)
         with StageProgress(title, self.console, enabled=main) as bar:
             trainer = Trainer(
                 training.stage,
@@ -202,10 +219,11 @@ class Stages:
                 bar,
                 should_stop=self._after_a_step,
                 at_epoch=training.at_epoch,
-                at_preview=training.at_preview,
+                at_preview=tracking.with_pictures(training.at_preview),
                 clock=self.clock,
             )
             position = trainer.train()
+        tracking.pictures()
         if not position.done:
             raise InterruptedFitError
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import nn
-
-from latentbloom.conditions import ConditionSpec
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.device import default_device
 from latentbloom.fitting.decoder_training import decoder_stage
-from latentbloom.fitting.encoding import latents_ready, open_latents, prepare_latents
+from latentbloom.fitting.encoding import (
+    latents_ready,
+    open_feature_maps,
+    open_latents,
+    prepare_feature_maps,
+    prepare_latents,
+)
+from latentbloom.fitting.opening.first_weights import autoencoder_start, denoiser_start
 from latentbloom.fitting.opening.processes import in_group
 from latentbloom.fitting.planning.machine import measure_machine
 from latentbloom.fitting.planning.planner import models_to_time
@@ -21,10 +25,9 @@ from latentbloom.fitting.planning.speeds import Speeds, measure_speeds, time_tog
 from latentbloom.fitting.planning.thread_choice import choose_threads
 from latentbloom.fitting.previews import Previews
 from latentbloom.fitting.workers import run_processes
-from latentbloom.model.warm_start import open_warm_start
 from latentbloom.nn.autoencoders.base import Autoencoder
-from latentbloom.runs.checkpoint import checkpoint_exists
 from latentbloom.runs.folder import RunFolder
+from latentbloom.sharing import Group
 from latentbloom.train.epochs import EpochEnds
 from latentbloom.train.stage import Stage
 from latentbloom.train.stages.latent_diffusion import LatentDiffusionStage
@@ -71,7 +74,7 @@ class Work:
         self,
         request: RunConfig,
         source: Source,
-        entries: tuple[Entry, ...],
+        entries: Sequence[Entry],
         size: int,
         channels: int,
         *,
@@ -125,7 +128,7 @@ class Work:
             accelerator,
             mirror=config.data.mirrored,
             say=self.say,
-            start=self._start_autoencoder(config),
+            start=autoencoder_start(self.folder, config, self.say),
         )
         model = stage.ema.module
         assert isinstance(model, Autoencoder)
@@ -157,7 +160,16 @@ class Work:
             previews.val,
             accelerator.device,
             self.say,
+            Group(accelerator.process_index, accelerator.num_processes),
         )
+        self.feature_maps(config, previews, accelerator)
+
+    def feature_maps(self, config: RunConfig, previews: Previews, accelerator: Accelerator) -> None:
+        """Write what stage 2 aligns its tokens with, where that is not there yet."""
+        group = Group(accelerator.process_index, accelerator.num_processes)
+        device = accelerator.device
+        prepare_feature_maps(self.folder, config, previews.train, device, self.say, group)
+        accelerator.wait_for_everyone()
 
     def diffusion(
         self,
@@ -169,6 +181,7 @@ class Work:
         """Stage 2, untrained, and its callbacks."""
         assert config.denoiser is not None
         latents, held_out = open_latents(self.folder, config, previews.train, previews.val)
+        self.feature_maps(config, previews, accelerator)  # a run of an earlier version has none
         stage = LatentDiffusionStage(
             config.denoiser,
             config.diffusion,
@@ -178,7 +191,8 @@ class Work:
             held_out,
             accelerator,
             say=self.say,
-            start=self._start_denoiser(config, previews.train.spec),
+            start=denoiser_start(self.folder, config, previews.train.spec, self.say),
+            maps=open_feature_maps(self.folder, config, previews.train),
         )
         at_epoch = EpochEnds(
             stage,
@@ -213,26 +227,6 @@ class Work:
         ends = EpochEnds(stage, self.folder.path)
         return Training(stage, ends, lambda: previews.autoencoder(stage.finished()))
 
-    def _start_autoencoder(self, config: RunConfig) -> Callable[[nn.Module], None] | None:
-        if not config.train.start_from or checkpoint_exists(self.folder.path / "vae_gan_last"):
-            return None  # a stage that has begun has weights of its own
-        found = open_warm_start(config.train.start_from)
-        return lambda module: self.say(
-            f"From {found.run}: {found.start_autoencoder(module).describe('autoencoder')}"
-        )
-
-    def _start_denoiser(
-        self, config: RunConfig, spec: ConditionSpec
-    ) -> Callable[[nn.Module], None] | None:
-        begun = checkpoint_exists(self.folder.path / "conditional_diffusion_last")
-        if not config.train.start_from or begun:
-            return None
-        found = open_warm_start(config.train.start_from)
-        return lambda module: self.say(
-            f"From {found.run}: "
-            + found.start_denoiser(module, spec, config.diffusion).describe("denoiser")
-        )
-
     def model(self) -> Model:
         """The finished model."""
         from latentbloom.model.generator import load
@@ -243,4 +237,4 @@ class Work:
         """Score, draw and report within about this many seconds."""
         from latentbloom.fitting.finish import finish
 
-        return finish(self.folder, train, val, seconds, console)
+        return finish(self.folder, train, val, seconds, console, Group.joined())

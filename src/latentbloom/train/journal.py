@@ -10,6 +10,7 @@ from torch import Tensor
 from latentbloom.errors import CheckpointError
 from latentbloom.runs.health import signs
 from latentbloom.runs.metrics import read_metrics
+from latentbloom.storage.files import reason_of
 from latentbloom.train.budget import Budget
 from latentbloom.train.ema import lag
 from latentbloom.train.processes import unwrap
@@ -137,7 +138,7 @@ class Journal:
         except Exception as error:  # whatever it is, the training is worth more
             if what not in self._said:
                 self._said.add(what)
-                self.display.say(f"No {what}: {type(error).__name__}: {error}. Training continues.")
+                self.display.say(f"No {what}: {reason_of(error)}. Training continues.")
 
     def _write(
         self, kind: str, position: Position, seconds: float, values: Mapping[str, object]

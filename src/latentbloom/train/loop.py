@@ -15,7 +15,7 @@ from latentbloom.runs.checkpoint import checkpoint_exists
 from latentbloom.train.budget import Budget
 from latentbloom.train.journal import Journal
 from latentbloom.train.pace import Moment, Pace
-from latentbloom.train.processes import sum_over_processes
+from latentbloom.train.processes import mean_of_logs, sum_over_processes
 from latentbloom.train.stage import Progress, Stage
 from latentbloom.train.state import Position, restore_stage, save_stage
 from latentbloom.train.stepping.step import NotFiniteError, Stepper
@@ -134,7 +134,8 @@ class Trainer:
             position.done = progress >= 1.0
             if position.done or moment.stop:
                 if losses:
-                    self.journal.losses(position, moment.seconds, losses)
+                    shared = mean_of_logs(self.accelerator, losses)
+                    self.journal.losses(position, moment.seconds, shared)
                 return
             epochs = position.images // self.stage.num_images
             losses = self.step(progress)
@@ -176,10 +177,12 @@ class Trainer:
         if main and ends_epoch:
             position.seconds = self.pace.seconds()
             self._call("pictures of an epoch", self.at_epoch, epochs, epochs_now, position)
-        if main and moment.report:
+        if moment.report:
+            shared = mean_of_logs(self.accelerator, losses)
             now = self.pace.seconds()
             self.journal.measure_speed(position.images, now)
-            self.journal.losses(position, now, losses)
+            if main:
+                self.journal.losses(position, now, shared)
             self.pace.reported(now)
         if moment.save:
             self.save()

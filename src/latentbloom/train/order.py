@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import torch
 from torch import Tensor
+
+MOST_CATEGORIES = 1 << 24
+"""That `torch.multinomial` can sample from."""
 
 
 def mix(*parts: int | str) -> int:
@@ -33,7 +37,7 @@ class Order:
         self.seed = seed
         self.weights = weights
         self._epoch = -1
-        self._permutation: list[int] = []
+        self._permutation = torch.zeros(0, dtype=torch.long)  # a list would take four times as much
 
     def indices(self, start: int, batch_size: int) -> list[int]:
         """The pictures at positions `start` to `start + batch_size` of the order."""
@@ -46,12 +50,21 @@ class Order:
             if self.weights is None:
                 sampled = torch.randperm(self.count, generator=generator)
             else:
-                sampled = torch.multinomial(
-                    self.weights, self.count, replacement=True, generator=generator
-                )
-            self._permutation = sampled.tolist()
+                sampled = _weighted(self.weights, generator)
+            self._permutation = sampled
             self._epoch = epoch
-        return self._permutation[place]
+        return int(self._permutation[place])
+
+
+def _weighted(weights: Tensor, generator: torch.Generator) -> Tensor:
+    """As many indices as there are weights, with replacement, LongTensor (count,)."""
+    count = len(weights)
+    if count <= MOST_CATEGORIES:
+        return torch.multinomial(weights, count, replacement=True, generator=generator)
+    # The same by hand: an index is as likely as its part of the sum of all weights.
+    edges = weights.double().cumsum(0)
+    places = torch.rand(count, dtype=torch.float64, generator=generator) * edges[-1]
+    return torch.searchsorted(edges, places, right=True).clamp_max_(count - 1)
 
 
 def tempered_weights(labels: Tensor, balance: float) -> Tensor:
@@ -67,10 +80,36 @@ def tempered_weights(labels: Tensor, balance: float) -> Tensor:
     Returns:
         float64 (N,), up to a factor.
     """
-    _, inverse, counts = torch.unique(labels, dim=0, return_inverse=True, return_counts=True)
-    return counts[inverse].double().pow(-balance)
+    numbers = combination_numbers(labels)
+    counts = np.bincount(numbers)
+    return torch.from_numpy(counts[numbers]).double().pow(-balance)
 
 
-def seed_step(stage: str, seed: int, rank: int, images: int) -> None:
-    """Seed torch's global generators for the step that starts after `images` images."""
-    torch.manual_seed(mix("step", stage, seed, rank, images))
+def combination_numbers(labels: Tensor) -> np.ndarray:
+    """A number below N for each combination of labels, int64 (N,); equal where the labels are.
+
+    `torch.unique(labels, dim=0)` would hold a tensor for each row: 250 bytes a picture.
+
+    Arguments:
+        labels: Indices (N, factors), 0 or more.
+    """
+    numbers = np.zeros(len(labels), np.int64)
+    for column in labels.numpy().T:
+        numbers = numbers * (int(column.max(initial=0)) + 1) + column
+        if numbers.max(initial=0) >= max(len(numbers), 1):
+            numbers = np.unique(numbers, return_inverse=True)[1]
+    return numbers
+
+
+def seed_step(stage: str, seed: int, images: int) -> None:
+    """Seed torch's global generators for the step that starts after `images` images.
+
+    The seed is the same on all processes: each draws the numbers of the whole batch and uses those
+    of its own rows, so that a picture's numbers do not depend on how many processes there are.
+    """
+    torch.manual_seed(step_seed(stage, seed, images))
+
+
+def step_seed(stage: str, seed: int, images: int) -> int:
+    """The seed of the step that starts after `images` images."""
+    return mix("step", stage, seed, 0, images)

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 Batch = dict[str, Any]
+ALL = slice(None)
 LossFunction = Callable[[Batch, float], tuple[Tensor, dict[str, Tensor]]]
 
 
@@ -54,8 +55,15 @@ class Stage(Protocol):
     weights: Tensor | None  # sampling weight of each picture; None shows each once an epoch
     milestones: list[tuple[float, str]]  # (progress, name of the phase that begins)
 
-    def batch(self, indices: list[int]) -> Batch:
-        """The pictures, or latents, at these indices, on the device."""
+    def batch(self, indices: list[int], rows: slice = ALL) -> Batch:
+        """Some rows of a batch, on the device.
+
+        Random numbers are drawn for the whole batch, whichever rows are wanted.
+
+        Arguments:
+            indices: The pictures, or latents, of the whole batch.
+            rows: Which of them to return: those of this process.
+        """
         ...
 
     def validate(self) -> tuple[dict[str, float], float]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from latentbloom.files import file_word
+from latentbloom.storage.files import file_word
 
 
 class Against(BaseModel):

@@ -8,7 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+
 from latentbloom.conditions import ConditionSpec, Factor
+from latentbloom.data.listed.entries import Entries
 from latentbloom.data.sources.base import Entry
 from latentbloom.data.sources.wrapped import WrappedSource
 from latentbloom.words import listed, plural, shortened
@@ -38,7 +41,7 @@ class AsLabelledBy(WrappedSource):
         return ()
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Entries:
         """All pictures of the other source."""
         theirs = self.whole.spec
         maps = {name: self._indices(theirs.factor(name)) for name in self._shared}
@@ -49,7 +52,7 @@ class AsLabelledBy(WrappedSource):
                 return factor.null_index
             return maps[factor.name].get(entry.labels[places[factor.name]], factor.null_index)
 
-        return tuple(
+        return Entries.of(
             replace(entry, split="val", labels=tuple(label(entry, f) for f in self.factors.factors))
             for entry in self.whole.entries
         )
@@ -57,8 +60,8 @@ class AsLabelledBy(WrappedSource):
     @property
     def labelled(self) -> bool:
         """Whether any picture has a label that the run knows."""
-        nulls = tuple(factor.null_index for factor in self.factors.factors)
-        return any(entry.labels != nulls for entry in self.entries)
+        nulls = np.array([factor.null_index for factor in self.factors.factors])
+        return bool((self.entries.labels != nulls).any())
 
     def remarks(self) -> Iterator[str]:
         """Sentences about labels that differ."""
@@ -81,7 +84,7 @@ class AsLabelledBy(WrappedSource):
         factor, theirs = self.factors.factor(factor_name), self.whole.spec.factor(factor_name)
         place = self.whole.spec.names.index(factor_name)
         known = self._indices(theirs)
-        counts = Counter(e.labels[place] for e in self.whole.entries)
+        counts = Counter(self._whole.labels[:, place].tolist())
         for index, value in enumerate(theirs.values):
             if index not in known and counts[index]:
                 yield (

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from latentbloom.errors import ConfigError
 from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.nn.efficientnet import load_efficientnet_lite
-from latentbloom.user_files import read_bytes
+from latentbloom.storage.user_files import read_bytes
 
 NETWORKS = ("efficientnet-lite2", "inception", "dinov2")
 INCEPTION_WEIGHTS = (

@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from latentbloom.data.imageset import ImageSet
-from latentbloom.evaluate.features.extractor import BATCH, FeatureExtractor, Features, Progress
-from latentbloom.files import spare_cache, write_atomic
+from latentbloom.evaluate.features.extractor import FeatureExtractor, Features, Progress
+from latentbloom.evaluate.features.together import features_of_set
 from latentbloom.foreign.json_files import read_json
+from latentbloom.sharing import ALONE, Group
+from latentbloom.storage.disk import remove
+from latentbloom.storage.files import spare_cache, write_atomic
 
 _PROBES = 16
 """Pictures whose pixels enter the key: two folders may have the same names."""
@@ -30,7 +33,10 @@ def order_of(count: int) -> np.ndarray:
 def set_key(images: ImageSet, extractor: FeatureExtractor) -> str:
     """A name for these pictures as they are now, and this network: 24 hexadecimal digits."""
     digest = hashlib.sha256(f"{images.fingerprint} {extractor.tag} grid-3".encode())
-    digest.update(repr([images.source.stamp(entry) for entry in images.entries]).encode())
+    digest.update(b"[")
+    for place, entry in enumerate(images.entries):  # the text of a list of all stamps
+        digest.update(f"{', ' if place else ''}{images.source.stamp(entry)!r}".encode())
+    digest.update(b"]")
     probes = np.linspace(0, len(images) - 1, min(_PROBES, len(images))).astype(int)
     digest.update(images.images(probes.tolist()).numpy().tobytes())
     return digest.hexdigest()[:24]
@@ -44,6 +50,7 @@ def real_features(
     cache: Path | None = None,
     text: str = "features of real pictures",
     on_progress: Progress | None = None,
+    group: Group = ALONE,
 ) -> tuple[Features, np.ndarray]:
     """Features of the first `limit` pictures in the order of `order_of`.
 
@@ -54,6 +61,7 @@ def real_features(
         cache: Folder of stored features; None neither reads nor writes.
         text: Name of the part, for the progress.
         on_progress: Called after each batch.
+        group: Processes that share the work; all call this.
 
     Returns:
         The features, and the indices (n,) of their pictures in the set.
@@ -62,16 +70,20 @@ def real_features(
     wanted = len(images) if limit is None else min(limit, len(images))
     folder = None if cache is None else cache / "features" / set_key(images, extractor)
     stored = None if folder is None else _load(folder)
-    known = 0 if stored is None else len(stored)
+    # Processes on other machines may have other files, and all must do the same.
+    known = group.least(0 if stored is None else len(stored))
     if stored is not None and known >= wanted:
         return stored[:wanted], order[:wanted]
-    batches = (
-        images.images(order[start : min(start + BATCH, wanted)].tolist())
-        for start in range(known, wanted, BATCH)
+    fresh = features_of_set(
+        extractor,
+        images.images,
+        order[known:wanted].tolist(),
+        group,
+        text=text,
+        on_progress=on_progress,
     )
-    fresh = extractor.extract(batches, total=wanted - known, text=text, on_progress=on_progress)
-    features = fresh if stored is None else Features.cat([stored, fresh])
-    if folder is not None:
+    features = fresh if stored is None or not known else Features.cat([stored[:known], fresh])
+    if folder is not None and group.first:
         with spare_cache():
             _save(folder, features)
     return features, order[:wanted]
@@ -99,4 +111,4 @@ def _save(folder: Path, features: Features) -> None:
     for old in folder.glob("*-*.npy"):
         if not old.name.startswith(".") and not old.stem.endswith(f"-{count}"):
             with contextlib.suppress(PermissionError):  # Windows holds what is still mapped
-                old.unlink(missing_ok=True)
+                remove(old)

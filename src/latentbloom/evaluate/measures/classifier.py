@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ from torch import Tensor, nn
 from latentbloom.conditions import ConditionSpec
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.features.extractor import GRID_BLOCKS, Features, Progress
-from latentbloom.files import write_atomic
 from latentbloom.foreign.json_files import read_json
 from latentbloom.foreign.tensor_files import read_header
+from latentbloom.storage.files import write_atomic
 
 EPOCHS = 8
 BATCH = 128
@@ -93,10 +92,10 @@ class ConditionClassifier:
 
     def save(self, folder: Path) -> None:
         """Write classifier.safetensors and classifier.json."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         tensors = {k: v.contiguous() for k, v in self.tensors.items()}
-        write_atomic(folder / "classifier.safetensors", partial(save_file, tensors))
+        write_atomic(folder / "classifier.safetensors", save(tensors))
         write_atomic(folder / "classifier.json", json.dumps({"factors": self.spec.to_json()}))
 
     @classmethod

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from latentbloom.errors import CheckpointError, ConfigError
-from latentbloom.files import rename
 from latentbloom.fitting.opening.open_run import OpenedRun
 from latentbloom.fitting.opening.stored_plan import Extension, StoredPlan
 from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from latentbloom.runs.folder import RunFolder
+from latentbloom.storage.disk import remove_folder, rename
 from latentbloom.train.epochs import epoch_folder
 
 STEM = "conditional_diffusion"
@@ -60,8 +59,7 @@ def extend(
             folder.path / f"{STEM}_last", tensors, meta | {"position": position}
         )  # before the finished model is deleted, so that there always is one
     for stale in (f"{STEM}_final", "decoder_final", "decoder_last", "latents/generated"):
-        if (folder.path / stale).exists():  # stage 3 belongs to the denoiser as it was
-            shutil.rmtree(folder.path / stale)
+        remove_folder(folder.path / stale)  # stage 3 belongs to the denoiser as it was
     return _rewrite(folder, run, stored, wish, images)
 
 

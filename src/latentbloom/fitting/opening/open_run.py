@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from latentbloom.errors import ConfigError, RunFolderError
-from latentbloom.files import check_writable
+from latentbloom.config.stage_settings import KL_WEIGHT
+from latentbloom.errors import RunFolderError
+from latentbloom.fitting.opening.audit_together import audit_together
 from latentbloom.fitting.opening.processes import is_first_process
 from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.fitting.planning.plan_words import describe_plan
@@ -15,6 +16,8 @@ from latentbloom.fitting.planning.planner import make_plan
 from latentbloom.latents.cache import MANIFEST
 from latentbloom.model.warm_start import open_warm_start
 from latentbloom.runs.names import names_of_values, record_names
+from latentbloom.storage.disk import make_folder, remove
+from latentbloom.storage.files import check_writable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,6 +56,8 @@ def begin(
     seconds_so_far: Callable[[], float],
     dry_run: bool = False,
     several_processes: bool = False,
+    audited: tuple[Source, Audit] | None = None,
+    claim: Callable[[], None] = lambda: None,
 ) -> OpenedRun:
     """Audit the pictures, make a plan and write both to the run folder.
 
@@ -66,10 +71,12 @@ def begin(
         console: Where to print.
         seconds_so_far: Seconds since `fit` was called.
         dry_run: Write nothing.
-        several_processes: Train in several processes where that is faster and the request leaves
-            it open.
+        several_processes: Train in several where that is faster and the request leaves it open.
+        audited: The source and its audit, where several processes have made it together.
+        claim: Called once the folder is there; raises where another process uses it.
 
     Raises:
+        RunFolderError: Another process has begun a run in the folder meanwhile.
         SourceError: The pictures cannot be trained on.
         ConfigError: The settings do not work together, or the minutes are too few.
         OSError: The run folder cannot be written.
@@ -80,7 +87,7 @@ def begin(
 
     if not dry_run:  # better said before the audit than after it
         check_writable(folder.path)
-    source, audit = _audit(request, console)
+    source, audit = audited or audit_together(request, console)
     config, plan = plan_run(
         request,
         source,
@@ -92,7 +99,13 @@ def begin(
     )
     config = config.updated({"data.bins": bins_of(source)})
     if not dry_run:
-        folder.path.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.path)
+        claim()
+        if folder.started():
+            raise RunFolderError(
+                f"Another process has begun a run in {folder.path} meanwhile. Run the command "
+                "again to see whether it is the same, or choose another --out."
+            )
         audit.save(folder.audit)
         record_pictures(source, audit, folder.pictures)
         save_colours(source, folder.colours)
@@ -150,8 +163,7 @@ def resume(
         folder: The run folder.
         request: The settings that are asked for now.
         console: Where to print.
-        accept_changed_data: Continue although pictures were added, removed, relabelled, moved or
-            replaced.
+        accept_changed_data: Continue although pictures were added, removed or changed.
 
     Raises:
         RunFolderError: The run was begun with other settings.
@@ -162,7 +174,9 @@ def resume(
     from latentbloom.data.sources.open import open_source
 
     stored = StoredPlan.load(folder.request)
-    free = {"train": {"processes"}}  # any number of them continues a run
+    free = {"train": {"processes", "trackers"}}  # any of them continues a run
+    if request.vae_gan.kl_weight is None and stored.request.vae_gan.kl_weight == KL_WEIGHT:
+        free["vae_gan"] = {"kl_weight"}  # an earlier version wrote down what nobody asked for
     changed = _differences(
         stored.request.model_dump(mode="json", exclude=free),
         request.model_dump(mode="json", exclude=free),
@@ -175,6 +189,7 @@ def resume(
     config = folder.load_config()
     if request.train.processes is not None:
         config = config.updated({"train.processes": request.train.processes})
+    config = config.updated({"train.trackers": request.train.trackers})
     # The edges of bins stay where they were when the run began, whatever pictures came since.
     data = request.data.model_copy(update={"bins": config.data.bins})
     source = open_source(data, seed=request.train.seed, colours=folder.colours)
@@ -189,6 +204,9 @@ def resume(
         if isinstance(checked, PinnedSplits) and checked.replaced:
             forget_latents(folder)
         record_pictures(checked, audit, folder.pictures)  # new pictures keep their split, too
+    if stored.request.train.trackers != request.train.trackers and is_first_process():
+        asked = stored.request.updated({"train.trackers": request.train.trackers})
+        stored.model_copy(update={"request": asked}).save(folder.request)
     if not stored.finished:
         say(f"Resuming {folder.path}.")
     return OpenedRun(config, stored.plan, checked, audit)
@@ -197,7 +215,7 @@ def resume(
 def forget_latents(folder: RunFolder) -> None:
     """Make stage 2 encode the pictures again: their names are the same, their content is not."""
     for split in ("train", "val"):
-        (folder.latents(split) / MANIFEST).unlink(missing_ok=True)
+        remove(folder.latents(split) / MANIFEST)
 
 
 def reopen(folder: RunFolder) -> OpenedRun:
@@ -206,35 +224,6 @@ def reopen(folder: RunFolder) -> OpenedRun:
 
     request = StoredPlan.load(folder.request).request
     return resume(folder, request, Console(quiet=True), accept_changed_data=True)
-
-
-def _audit(request: RunConfig, console: Console) -> tuple[Source, Audit]:
-    from latentbloom.data.audit.run import audit_source
-    from latentbloom.data.audit.table import audit_table
-    from latentbloom.data.sources.open import open_source
-    from latentbloom.device import default_device
-
-    with console.status("Reading every picture ..."):
-        source = open_source(request.data, seed=request.train.seed)
-        _check_channels(request, source)
-        audit = audit_source(
-            source,
-            device_type=default_device().type,
-            size=request.data.size,
-            keep=request.data.fit,
-        )
-    console.print(audit_table(audit))
-    return source, audit
-
-
-def _check_channels(request: RunConfig, source: Source) -> None:
-    from latentbloom.data.sources.options import COLOUR
-
-    if request.data.channels == 1 and COLOUR in source.spec.names:
-        raise ConfigError(
-            f"data.channels is 1, and a grey model cannot show a {COLOUR}. Remove {COLOUR} from "
-            "--factors, or do not set data.channels."
-        )
 
 
 def _differences(a: Any, b: Any, name: str = "") -> list[str]:

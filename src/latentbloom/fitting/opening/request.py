@@ -7,6 +7,7 @@ from typing import Any
 
 from latentbloom.config import RunConfig, load_config
 from latentbloom.errors import ConfigError
+from latentbloom.fitting.tracking.kinds import parse_trackers
 from latentbloom.presets import PRESETS, build_preset
 
 
@@ -42,6 +43,7 @@ def build_request(
     if "sampling.guidance" in wanted:
         wanted.setdefault("sampling.tune_guidance", False)
     request = base.updated(wanted)
+    parse_trackers(request.train.trackers)  # what is missing is better told before any work
     if not request.data.source:
         named = ", ".join(name for name in PRESETS if build_preset(name).data.source)
         raise ConfigError(

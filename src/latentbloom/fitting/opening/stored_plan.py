@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from latentbloom.config import RunConfig, Settings, parse_config
 from latentbloom.errors import RunFolderError
-from latentbloom.files import write_json
 from latentbloom.fitting.planning.planner import Plan
 from latentbloom.foreign.bounds import ForeignError
 from latentbloom.foreign.json_files import read_json
-from latentbloom.user_files import reason
+from latentbloom.storage.files import write_json
+from latentbloom.storage.user_files import reason
 
 
 class Extension(Settings):

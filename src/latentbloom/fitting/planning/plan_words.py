@@ -39,7 +39,8 @@ def _describe_models(config: RunConfig, plan: Plan) -> list[str]:
     assert denoiser is not None
     first = "Stage 1: none, diffusion works on the pixels."
     if autoencoder.family != "pixel":
-        what = f"autoencoder of width {autoencoder.width}"
+        channels = plural(autoencoder.latent_channels, "latent channel")
+        what = f"autoencoder of width {autoencoder.width}, {channels}"
         if autoencoder.family == "classic":
             what = f"classic autoencoder, {autoencoder.latent_numbers} latent dimensions"
         first = (

@@ -16,29 +16,18 @@ from latentbloom.config import (
     TrainSettings,
 )
 from latentbloom.errors import ConfigError
+from latentbloom.fitting.planning.choices import (
+    DENOISERS,
+    FAMILY_DENOISERS,
+    REFERENCE_DENOISER,
+    WIDTHS,
+    autoencoders_for,
+    chosen_autoencoder,
+    with_kl_weight,
+    with_patches,
+)
 from latentbloom.fitting.planning.speeds import Speeds
-from latentbloom.presets import PIXEL_DENOISER
 
-REFERENCE_DENOISER = DenoiserConfig()
-UNTIMED_WIDTH = 96  # of the autoencoder where images, not minutes, are the budget
-
-# Widths of the autoencoder, widest first: their speed relative to the narrowest, which is what is
-# timed, and the training pictures below which they are not taken, whatever the time.
-WIDTHS = (
-    (160, 0.24, 24_000),
-    (128, 0.36, 12_000),
-    (96, 0.52, 6_000),
-    (64, 0.88, 3_000),
-    (48, 1.0, 0),
-)
-# Shapes of the denoiser, the same, relative to the reference.
-DENOISERS = (
-    (DenoiserConfig(width=512, depth=12), 0.21, 12_000),
-    (DenoiserConfig(width=384, depth=10), 0.5, 6_000),
-    (DenoiserConfig(width=256, depth=8), 1.0, 3_000),
-    (DenoiserConfig(width=192, depth=6), 1.9, 0),
-)
-ENOUGH_IMAGES = 100_000  # that an autoencoder should see before a wider one pays
 ENOUGH_LATENTS = 1_000_000  # the same for a denoiser
 WORTH_COMPILING = 900.0  # seconds of stage 2 from which on compiling is worth its minute
 COMPILED = 1.25  # speed of a compiled transformer, compiling included
@@ -54,8 +43,6 @@ STAGE_3_SHARE = 0.15  # of the time that is left for training, its latents inclu
 SHORTEST_STAGE_3 = 45.0  # seconds
 # The classic autoencoder sees 6 pictures a second and core, its dense denoiser 560 latents.
 FAMILY_STAGE_1_SHARES = {"classic": (0.8, 0.8)}
-# Denoisers of the families whose latents are no maps of the reference's kind.
-FAMILY_DENOISERS = {"classic": DenoiserConfig(kind="dense"), "pixel": PIXEL_DENOISER}
 
 
 class Plan(Settings):
@@ -84,9 +71,10 @@ def models_to_time(
     config: RunConfig, *, size: int, channels: int
 ) -> tuple[AutoencoderConfig, DenoiserConfig]:
     """The models that the request fixes, or the reference ones, at this size of pictures."""
-    autoencoder = config.autoencoder or AutoencoderConfig(width=WIDTHS[-1][0])
-    denoiser = config.denoiser or FAMILY_DENOISERS.get(autoencoder.family, REFERENCE_DENOISER)
-    return _at_size(autoencoder, size, channels), denoiser
+    autoencoder = config.autoencoder or chosen_autoencoder(WIDTHS[-1][0], size)
+    autoencoder = _at_size(autoencoder, size, channels)
+    denoiser = config.denoiser or FAMILY_DENOISERS.get(autoencoder.family)
+    return autoencoder, denoiser or with_patches(REFERENCE_DENOISER, autoencoder)
 
 
 def make_plan(
@@ -122,11 +110,15 @@ def make_plan(
     spendable = seconds - speeds.set_up - finish
     third = _stage_3(config, spendable)
     spendable -= third
-    autoencoder, first, encode, seen = _stage_1(config, speeds, count, spendable, one)
+    autoencoder, first, encode, seen = _stage_1(
+        config, speeds, count, spendable, one, size, channels
+    )
     if seconds and config.data.mirror is None and encode > MIRROR_SHARE * seconds:
         config = _mirrored(config, False)
-        autoencoder, first, encode, seen = _stage_1(config, speeds, count, spendable, one)
-    config = _mirrored(config, config.data.mirrored)
+        autoencoder, first, encode, seen = _stage_1(
+            config, speeds, count, spendable, one, size, channels
+        )
+    config = with_kl_weight(_mirrored(config, config.data.mirrored), autoencoder)
     left = spendable - encode
     if seconds and (seconds < 60.0 * SHORTEST_MINUTES or left < SHORTEST_SHARE * seconds):
         raise ConfigError(
@@ -138,6 +130,7 @@ def make_plan(
     if denoiser is None:
         timed = seconds > 0.0 and two is None
         denoiser, factor = _denoiser(second * speeds.latents, count, timed=timed)
+        denoiser = with_patches(denoiser, _at_size(autoencoder, size, channels))
     long = two is None and second >= WORTH_COMPILING
     wanted = speeds.compiles and long if train.compile is None else train.compile
     compiled = wanted and denoiser.kind == "transformer"
@@ -195,7 +188,13 @@ def _least_minutes(fixed: float) -> int:
 
 
 def _stage_1(
-    config: RunConfig, speeds: Speeds, count: int, spendable: float, images: int | None
+    config: RunConfig,
+    speeds: Speeds,
+    count: int,
+    spendable: float,
+    images: int | None,
+    size: int,
+    channels: int,
 ) -> tuple[AutoencoderConfig, float, float, int]:
     """The autoencoder, the seconds that it trains and encodes, and the images that it sees.
 
@@ -204,15 +203,11 @@ def _stage_1(
     if images == 0:
         assert config.autoencoder is not None
         return config.autoencoder, 0.0, 0.0, 0
-    choices = [
-        (AutoencoderConfig(width=width), relative)
-        for width, relative, fewest in WIDTHS
-        if (count >= fewest if images is None else width == UNTIMED_WIDTH)
-    ]
+    choices = autoencoders_for(count, size, channels, timed=images is None)
     if config.autoencoder is not None:
-        choices = [(config.autoencoder, 1.0)]
+        choices = [(config.autoencoder, 1.0, 0)]
     views = 2 if config.data.mirrored else 1
-    for autoencoder, relative in choices:
+    for autoencoder, relative, enough in choices:
         least, most = FAMILY_STAGE_1_SHARES.get(autoencoder.family, STAGE_1_SHARES)
         encode = ENCODING_MARGIN * views * count / (speeds.encoded * relative)
         speed = speeds.images * relative
@@ -221,7 +216,7 @@ def _stage_1(
         if images is not None:
             seconds = images / speed
         found = autoencoder, seconds, encode, images or round(seconds * speed)
-        if found[-1] >= ENOUGH_IMAGES:
+        if found[-1] >= enough:
             break
     return found
 

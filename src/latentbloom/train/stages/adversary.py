@@ -78,6 +78,7 @@ class Adversary:
         others: Tensor,
         progress: float,
         at_last_layer: Callable[[Tensor], Tensor],
+        seen: float | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]] | None:
         """The weighted adversarial term of the autoencoder's loss, and what to log.
 
@@ -86,7 +87,9 @@ class Adversary:
             maps: Maps of the perceptual network of them, or of the first ones.
             others: Sum of the other terms.
             progress: Share of the stage that is done.
-            at_last_layer: From a loss to its gradient at the autoencoder's last layer.
+            at_last_layer: From a loss to its gradient at the autoencoder's last layer, the mean
+                over all processes.
+            seen: Rows of the maps to divide by; default those there are.
 
         Returns:
             None before the adversarial phase.
@@ -98,7 +101,7 @@ class Adversary:
             return None
         with self.accelerator.autocast():
             scores = unwrap(self.discriminator)(pixels, maps)
-        loss = self._autoencoder_loss(scores)
+        loss = self._autoencoder_loss(scores, _rows(len(pixels), seen, len(maps)))
         balance = self.balance
         if balance.due:
             balance.measured(adaptive_weight(at_last_layer(others), at_last_layer(loss)))
@@ -113,8 +116,8 @@ class Adversary:
         """Loss of the discriminator's scores of the reconstructions just made.
 
         Arguments:
-            batch: Under "real" and "fake", pictures and their maps, as the autoencoder's phase
-                left them.
+            batch: Under "real" and "fake", pictures and their maps, and under "seen" the rows of
+                maps to divide by, as the autoencoder's phase left them.
             progress: Not used.
         """
         del progress
@@ -126,8 +129,14 @@ class Adversary:
         )
         halves = [score.chunk(2) for score in scores]
         real, fake = [half[0] for half in halves], [half[1] for half in halves]
-        loss = self._own_loss(real, fake)
+        rows = _rows(len(real_images), batch.get("seen"), len(real_maps))
+        loss = self._own_loss(real, fake, rows)
         return loss, {
             "discriminator": loss.detach(),
-            "discriminator_accuracy": discriminator_accuracy(real, fake).detach(),
+            "discriminator_accuracy": discriminator_accuracy(real, fake, rows).detach(),
         }
+
+
+def _rows(pixels: int, seen: float | None, heads: int) -> list[float] | None:
+    """Rows that each head's scores are divided by: those of the pixels, then of each map."""
+    return None if seen is None else [pixels, *[seen] * heads]

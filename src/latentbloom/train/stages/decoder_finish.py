@@ -10,8 +10,9 @@ from torch import Tensor
 
 from latentbloom.config import DecoderSettings, TrainSettings, VaeGanSettings
 from latentbloom.data.pixels import to_float
+from latentbloom.device import sent
 from latentbloom.latents.cache import Latents
-from latentbloom.losses.adversarial import adaptive_weight
+from latentbloom.losses.adversarial import adaptive_weight, mean_over
 from latentbloom.losses.autoencoding import reconstruction_loss
 from latentbloom.losses.feature_statistics import map_statistics
 from latentbloom.losses.perceptual import PerceptualLoss
@@ -19,8 +20,14 @@ from latentbloom.nn.autoencoders.base import Autoencoder
 from latentbloom.train.ema import average_of
 from latentbloom.train.muon import Muon, split_weights
 from latentbloom.train.order import mix
-from latentbloom.train.processes import unwrap
-from latentbloom.train.stage import Batch, Phase
+from latentbloom.train.processes import (
+    first_rows,
+    mean_over_processes,
+    piece_of,
+    unwrap,
+    weight_of,
+)
+from latentbloom.train.stage import ALL, Batch, Phase
 from latentbloom.train.stages.adversary import Adversary
 from latentbloom.train.stages.feature_moments import Statistics
 from latentbloom.train.stages.reconstructions import Reconstructions
@@ -119,30 +126,35 @@ class DecoderFinishStage:
             # A checkpoint of the discriminator then holds the running statistics, too.
             unwrap(self.adversary.discriminator).add_module("statistics", self.statistics)
 
-    def batch(self, indices: list[int]) -> Batch:
+    def batch(self, indices: list[int], rows: slice = ALL) -> Batch:
         """Pictures in [-1, 1]; latents of the first half of them, and as many generated ones."""
-        half = max(1, len(indices) // 2)
-        flips = torch.zeros(len(indices), dtype=torch.long)
+        whole, mine = len(indices), indices[rows]
+        half = _half(whole)
+        flips = torch.zeros(whole, dtype=torch.long)
         if self.latents.mirrored:
-            flips = torch.randint(0, 2, (len(indices),))
-        x = to_float(self.images.images(indices))
-        x = torch.where(flips[:, None, None, None] == 1, x.flip(3), x)
-        mean, std = self.latents.posterior(indices[:half], flips[:half].tolist())
-        z = mean + std * torch.randn_like(mean)
-        chosen = torch.randint(0, len(self.generated), (len(indices) - half,))
+            flips = torch.randint(0, 2, (whole,))
+        x = to_float(self.images.images(mine))
+        x = torch.where(flips[rows, None, None, None] == 1, x.flip(3), x)
+        piece = piece_of(whole, rows)
+        known = piece["row"][piece["row"] < half]
+        mean, std = self.latents.posterior(mine[: len(known)], flips[known].tolist())
+        z = mean + std * torch.randn(half, *self.generated.shape[1:])[known]
+        chosen = torch.randint(0, len(self.generated), (whole - half,))
+        chosen = chosen[piece["row"][len(known) :] - half]
         device, last = self.accelerator.device, torch.channels_last
         return {
-            "images": x.to(device, memory_format=last),
-            "z": torch.cat([z, self.generated[chosen]]).to(device, memory_format=last),
-            "half": half,
+            "images": sent(x, device, last),
+            "z": sent(torch.cat([z, self.generated[chosen]]), device, last),
+            **piece,
         }
 
     def decoder_loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum of the decoder's losses, and what to log."""
-        images, half = batch["images"], batch["half"]
+        images = batch["images"]
+        half, expected = first_rows(batch, _half(batch["whole"]))
         decoded = self.decoder(self.autoencoder.to_raw(batch["z"])).float()
         pixels = decoded.detach().requires_grad_(True)  # as in stage 1
-        l1 = reconstruction_loss(images[:half], pixels[:half]).mean()
+        l1 = mean_over(reconstruction_loss(images[:half], pixels[:half]), expected)
         main = self.first.reconstruction_weight * l1
         logs = {"reconstruction": l1.detach()}
         real_maps: list[Tensor] = []
@@ -156,7 +168,7 @@ class DecoderFinishStage:
                 maps = self.perceptual.features(pixels.roll(move, (2, 3)))
                 fake_maps = self.perceptual.to_directions(maps)
                 near = [x[:half] for x in real_maps], [x[:half] for x in fake_maps]
-                perceptual = self.perceptual.distance(*near).mean()
+                perceptual = mean_over(self.perceptual.distance(*near), expected)
             main = main + self.first.perceptual_weight * perceptual
             logs["perceptual"] = perceptual.detach()
         total = main
@@ -165,9 +177,8 @@ class DecoderFinishStage:
             balance = self.statistics.balance
             if self.statistics.ready:
                 if balance.due:
-                    sides = (self._at_last_layer(decoded, pixels, x) for x in (main, loss))
-                    measured = self._add_up(adaptive_weight(*sides))
-                    balance.measured(measured / self.accelerator.num_processes)
+                    sides = (self._at_last_layer(decoded, pixels, x, batch) for x in (main, loss))
+                    balance.measured(adaptive_weight(*sides))
                 balance.steps += 1
                 total = total + self.settings.statistics_weight * balance.weight * loss
         adversarial = self.adversary.term(
@@ -175,7 +186,7 @@ class DecoderFinishStage:
             fake_maps,
             main,
             progress,
-            lambda loss: self._at_last_layer(decoded, pixels, loss),
+            lambda loss: self._at_last_layer(decoded, pixels, loss, batch),
         )
         if adversarial is not None:
             total, logs = total + adversarial[0], logs | adversarial[1]
@@ -189,11 +200,11 @@ class DecoderFinishStage:
         assert isinstance(found, Tensor)
         return found
 
-    def _at_last_layer(self, decoded: Tensor, pixels: Tensor, loss: Tensor) -> Tensor:
+    def _at_last_layer(self, decoded: Tensor, pixels: Tensor, loss: Tensor, batch: Batch) -> Tensor:
         gradient = torch.autograd.grad(loss, pixels, retain_graph=True)
         weight = self.autoencoder.last_layer.weight
         (found,) = torch.autograd.grad(decoded, weight, gradient, retain_graph=True)
-        return found
+        return mean_over_processes(self.accelerator, found, weight_of(self.accelerator, batch))
 
     @torch.no_grad()
     def _real_features(self, seed: int) -> Tensor:
@@ -222,3 +233,8 @@ class DecoderFinishStage:
     def meta(self) -> dict[str, Any]:
         """The fingerprint of the autoencoder whose decoder this is."""
         return {"autoencoder": self.latents.fingerprint}
+
+
+def _half(whole: int) -> int:
+    """How many rows of a batch are latents of training pictures."""
+    return max(1, whole // 2)

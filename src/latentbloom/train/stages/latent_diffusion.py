@@ -6,22 +6,27 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from latentbloom.conditions import Cond, ConditionSpec
 from latentbloom.config import DenoiserConfig, DiffusionSettings, TrainSettings
-from latentbloom.device import compile_blocks
+from latentbloom.device import compile_blocks, sent
 from latentbloom.diffusion.denoiser import Denoiser
 from latentbloom.diffusion.objective import diffusion_loss, drop_conditions, sample_times
 from latentbloom.latents.cache import Latents
 from latentbloom.model.build import build_denoiser
+from latentbloom.nn.backbones.transformer import Transformer
 from latentbloom.train.ema import average_of
-from latentbloom.train.order import mix, tempered_weights
-from latentbloom.train.stage import Batch, Phase
+from latentbloom.train.order import combination_numbers, mix, tempered_weights
+from latentbloom.train.stage import ALL, Batch, Phase
+from latentbloom.train.stages.alignment import Alignment
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+    from latentbloom.latents.feature_maps import FeatureMaps
 
 VALIDATION_LATENTS = 512
 AT_ONCE = 128
@@ -43,6 +48,7 @@ class LatentDiffusionStage:
         accelerator: Device, precision and processes.
         say: Receives remarks.
         start: Gives the fresh backbone its first weights; None leaves it as it is.
+        maps: Features of the training pictures that tokens are aligned with, or None.
     """
 
     name = "diffusion"
@@ -59,6 +65,7 @@ class LatentDiffusionStage:
         accelerator: Accelerator,
         say: Callable[[str], None] = lambda text: None,
         start: Callable[[torch.nn.Module], object] | None = None,
+        maps: FeatureMaps | None = None,
     ) -> None:
         self.config = config
         self.settings = settings
@@ -76,6 +83,7 @@ class LatentDiffusionStage:
         if start is not None:
             start(self.denoiser.backbone)
         self.denoiser.to(accelerator.device)
+        inner = self.denoiser.backbone
         self.ema = average_of(self.denoiser.backbone, train.ema_share)
         optimizer = torch.optim.AdamW(
             _groups(self.denoiser.backbone, settings.weight_decay),
@@ -88,28 +96,36 @@ class LatentDiffusionStage:
         backbone, optimizer = accelerator.prepare(self.denoiser.backbone, optimizer)
         self.denoiser = self.denoiser.with_backbone(backbone)
         self.phases = [Phase("denoiser", backbone, optimizer, self.loss)]
+        self.alignment: Alignment | None = None
+        if maps is not None and isinstance(inner, Transformer):
+            self.alignment = Alignment(maps, inner, settings.lr, accelerator)
+            self.phases.append(self.alignment.phase)
 
-    def batch(self, indices: list[int]) -> Batch:
+    def batch(self, indices: list[int], rows: slice = ALL) -> Batch:
         """Latents sampled from their posteriors, conditions with some dropped, times and noise."""
         s, device = self.settings, self.accelerator.device
+        whole, mine = len(indices), indices[rows]
         mirrored = None
         if self.latents.mirrored:
-            mirrored = torch.randint(0, 2, (len(indices),)).tolist()
-        mean, std = self.latents.posterior(indices, mirrored)
-        x0 = mean + std * torch.randn_like(mean)
-        cond = self.latents.cond(self.spec, indices)
-        hide = torch.rand(len(indices), 1 + len(self.spec.names))
+            mirrored = torch.randint(0, 2, (whole,))[rows].tolist()
+        mean, std = self.latents.posterior(mine, mirrored)
+        x0 = mean + std * torch.randn(whole, *mean.shape[1:])[rows]
+        cond = self.latents.cond(self.spec, mine)
+        hide = torch.rand(whole, 1 + len(self.spec.names))[rows]
         cond = drop_conditions(self.spec, cond, hide, drop_all=s.drop_all, drop_each=s.drop_each)
-        u = torch.rand(len(indices))
-        return {
-            "x0": x0.to(device),
-            "cond": {name: index.to(device) for name, index in cond.items()},
-            "t": sample_times(s.times, u, stratified=True).to(device),
-            "eps": torch.randn_like(x0).to(device),
+        t = sample_times(s.times, torch.rand(whole), stratified=True)[rows]
+        batch = {
+            "x0": sent(x0, device),
+            "cond": {name: sent(index, device) for name, index in cond.items()},
+            "t": sent(t, device),
+            "eps": sent(torch.randn(whole, *mean.shape[1:])[rows], device),
         }
+        if self.alignment is not None:
+            batch["features"] = sent(self.alignment.maps.rows(mine, mirrored), device)
+        return batch
 
     def loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean denoising loss of the batch."""
+        """Mean denoising loss of the batch, and the error of its tokens' alignment."""
         del progress
         loss = diffusion_loss(
             self.denoiser,
@@ -119,7 +135,12 @@ class LatentDiffusionStage:
             batch["eps"],
             self.settings.weighting,
         ).mean()
-        return loss, {"diffusion": loss.detach()}
+        logs = {"diffusion": loss.detach()}
+        if self.alignment is not None:
+            with self.accelerator.autocast():
+                error = self.alignment.error(self.phases[0].module, batch)
+            loss = loss + self.settings.alignment_weight * error
+        return loss, logs
 
     @torch.no_grad()
     def validate(self) -> tuple[dict[str, float], float]:
@@ -199,7 +220,9 @@ def shown_combinations(labels: Tensor, spec: ConditionSpec) -> list[list[int]] |
         spec: The factors; pictures with an unknown value do not count.
     """
     known = torch.stack([spec.known(n, labels[:, k]) for k, n in enumerate(spec.names)])
-    shown = labels[known.all(dim=0)].unique(dim=0)
+    labels = labels[known.all(dim=0)]
+    firsts = np.unique(combination_numbers(labels), return_index=True)[1]
+    shown = labels[firsts].unique(dim=0)
     return None if len(shown) == math.prod(len(f.values) for f in spec.factors) else shown.tolist()
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from latentbloom.data.pixels import to_float
+from latentbloom.device import sent
 from latentbloom.losses.autoencoding import reconstruction_loss
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Reconstructions:
     def cond(self, source: ImageSet, indices: list[int]) -> Cond:
         """LongTensor (B,) for each factor, on the device."""
         cond = source.cond(indices)
-        return {name: index.to(self.accelerator.device) for name, index in cond.items()}
+        return {name: sent(index, self.accelerator.device) for name, index in cond.items()}
 
     def _pictures(self, indices: list[int]) -> Tensor:
         x = to_float(self.source.images(indices))

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from latentbloom.config import AutoencoderConfig, TrainSettings, VaeGanSettings
+from latentbloom.config.stage_settings import KL_WEIGHT
 from latentbloom.data.pixels import to_float
+from latentbloom.device import sent
+from latentbloom.losses.adversarial import mean_over
 from latentbloom.losses.autoencoding import kl_loss, reconstruction_loss
 from latentbloom.losses.perceptual import build_perceptual
 from latentbloom.nn.autoencoders.base import Autoencoder
@@ -18,10 +21,18 @@ from latentbloom.train.budget import ramp
 from latentbloom.train.ema import average_of
 from latentbloom.train.muon import Muon, split_weights
 from latentbloom.train.order import mix
-from latentbloom.train.processes import unwrap
-from latentbloom.train.stage import Batch, Phase
+from latentbloom.train.processes import (
+    first_rows,
+    mean_over_processes,
+    piece_of,
+    unwrap,
+    weight_of,
+    whole_batch,
+)
+from latentbloom.train.stage import ALL, Batch, Phase
 from latentbloom.train.stages.adversary import Adversary
 from latentbloom.train.stages.class_terms import ClassTerms
+from latentbloom.train.stages.latent_alignment import LatentAlignment, can_be_aligned
 from latentbloom.train.stages.reconstructions import Reconstructions
 
 if TYPE_CHECKING:
@@ -84,6 +95,11 @@ class VaeGanStage:
         main = _optimizer(autoencoder, settings)
         self.autoencoder, main = accelerator.prepare(autoencoder, main)
         self.phases = [Phase("autoencoder", self.autoencoder, main, self.autoencoder_loss)]
+        self.alignment: LatentAlignment | None = None
+        shape = autoencoder.latent_shape
+        if self.perceptual is not None and settings.alignment_weight > 0 and can_be_aligned(shape):
+            self.alignment = LatentAlignment(self.perceptual, shape, accelerator)
+            self.phases.append(self.alignment.phase)
         if settings.adversarial_weight > 0.0:
             self.phases.append(self.adversary.phase)
         self.milestones = self._milestones()
@@ -100,16 +116,17 @@ class VaeGanStage:
             ]
         return sorted(found)
 
-    def batch(self, indices: list[int]) -> Batch:
+    def batch(self, indices: list[int], rows: slice = ALL) -> Batch:
         """Pictures in [-1, 1] and noise for the posterior."""
-        x = to_float(self.images.images(indices))
+        mine = indices[rows]
+        x = to_float(self.images.images(mine))
         if self.mirror:
-            flip = torch.rand(len(x)) < 0.5
+            flip = torch.rand(len(indices))[rows] < 0.5
             x = torch.where(flip[:, None, None, None], x.flip(3), x)
-        x = x.to(self.accelerator.device, memory_format=torch.channels_last)
-        shape = (len(x), *self._plain.latent_shape)
-        eps = torch.randn(shape).to(x.device)
-        return {"images": x, "eps": eps, "cond": self.reconstructing.cond(self.images, indices)}
+        x = sent(x, self.accelerator.device, torch.channels_last)
+        eps = sent(torch.randn((len(indices), *self._plain.latent_shape))[rows], x.device)
+        cond = self.reconstructing.cond(self.images, mine)
+        return {"images": x, "eps": eps, "cond": cond, **piece_of(len(indices), rows)}
 
     def autoencoder_loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum of the autoencoder's losses, and what to log."""
@@ -125,7 +142,9 @@ class VaeGanStage:
         real_maps: list[Tensor] = []
         fake_maps: list[Tensor] = []
         if self.perceptual is not None:
-            share = max(1, round(s.perceptual_share * len(images)))
+            share, batch["seen"] = first_rows(
+                batch, max(1, round(s.perceptual_share * batch["whole"]))
+            )
             # The network's strides weight some pixels more than others. A random cyclic shift
             # keeps the autoencoder from learning that grid.
             move = torch.randint(0, images.shape[-1], (2,)).tolist()
@@ -133,7 +152,8 @@ class VaeGanStage:
                 with torch.no_grad():
                     real_maps = self.perceptual.directions(images[:share].roll(move, (2, 3)))
                 fake_maps = self.perceptual.directions(pixels[:share].roll(move, (2, 3)))
-                perceptual = self.perceptual.distance(real_maps, fake_maps).mean()
+                distances = self.perceptual.distance(real_maps, fake_maps)
+                perceptual = mean_over(distances, batch["seen"])
             main = main + s.perceptual_weight * perceptual
             logs["perceptual"] = perceptual.detach()
         adversarial = self.adversary.term(
@@ -141,7 +161,8 @@ class VaeGanStage:
             fake_maps,
             main,
             progress,
-            lambda loss: self._at_last_layer(reconstruction, pixels, loss),
+            lambda loss: self._at_last_layer(reconstruction, pixels, loss, batch),
+            batch.get("seen"),
         )
         if adversarial is not None:
             main, logs = main + adversarial[0], logs | adversarial[1]
@@ -150,10 +171,19 @@ class VaeGanStage:
         batch["fake"] = (pixels.detach(), [x.detach() for x in fake_maps])
         kl = kl_loss(posterior).mean()
         kl_ramp = ramp(progress, s.kl_start, s.kl_full)
-        loss = (reconstruction * gradient).sum() + s.kl_weight * kl_ramp * kl
+        kl_weight = KL_WEIGHT if s.kl_weight is None else s.kl_weight
+        loss = (reconstruction * gradient).sum() + kl_weight * kl_ramp * kl
         logs |= {"kl": kl.detach(), "kl_ramp": torch.tensor(kl_ramp)}
+        if self.alignment is not None:
+            loss = loss + s.alignment_weight * self.alignment.error(posterior.mean, batch)
         if self.classes is not None:
-            terms, more = self.classes.loss(self._plain, posterior.mean, batch["cond"], progress)
+            # The spread of a class is that in the whole batch, whatever a process holds of it.
+            mean, *labels = (
+                whole_batch(self.accelerator, rows, batch["whole"])
+                for rows in (posterior.mean, *batch["cond"].values())
+            )
+            cond = dict(zip(batch["cond"], labels, strict=True))
+            terms, more = self.classes.loss(self._plain, mean, cond, progress)
             loss, logs = loss + terms, logs | more
         return loss, logs
 
@@ -163,12 +193,14 @@ class VaeGanStage:
         assert isinstance(model, Autoencoder)
         return model
 
-    def _at_last_layer(self, reconstruction: Tensor, pixels: Tensor, loss: Tensor) -> Tensor:
-        """Gradient of a loss at the weights of the last layer, through the pixels."""
+    def _at_last_layer(
+        self, reconstruction: Tensor, pixels: Tensor, loss: Tensor, batch: Batch
+    ) -> Tensor:
+        """Gradient of a loss at the weights of the last layer, through all processes' pixels."""
         gradient = torch.autograd.grad(loss, pixels, retain_graph=True)
         weight = self._plain.last_layer.weight
         (found,) = torch.autograd.grad(reconstruction, weight, gradient, retain_graph=True)
-        return found
+        return mean_over_processes(self.accelerator, found, weight_of(self.accelerator, batch))
 
     def validate(self) -> tuple[dict[str, float], float]:
         """Scores of the averaged weights on held-out pictures."""

@@ -13,10 +13,10 @@ from torch import Tensor
 from latentbloom.config import TrainSettings
 from latentbloom.errors import TrainingError
 from latentbloom.train.budget import learning_rate_factor
-from latentbloom.train.order import Order, seed_step
 from latentbloom.train.processes import everyone, unwrap
 from latentbloom.train.stage import Batch, Phase, Stage
 from latentbloom.train.state import Position
+from latentbloom.train.stepping.batches import Batches
 from latentbloom.train.stepping.parts import is_out_of_memory, rows_of, split_batch
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ class Stepper:
         self.settings = settings
         self.accelerator = accelerator
         self.say = say
-        self.order = Order(stage.num_images, settings.seed, stage.weights)
+        rank, world = accelerator.process_index, accelerator.num_processes
+        ahead = accelerator.device.type == "cuda"
+        self.batches = Batches(stage, settings.seed, rank, world, ahead=ahead)
 
     def step(self, position: Position, progress: float) -> dict[str, Tensor]:
         """One step; moves the position.
@@ -111,10 +113,12 @@ class Stepper:
     ) -> dict[str, Tensor]:
         stage, world = self.stage, self.accelerator.num_processes
         rank = self.accelerator.process_index
-        seed_step(stage.name, self.settings.seed, rank, position.images)
-        indices = self.order.indices(position.images, stage.batch_size)[rank::world]
-        batch = stage.batch(indices)
+        batch = self.batches.start(position.images)
+        whole = self.batches.indices(position.images)
+        indices = whole[rank::world]
         parts = split_batch(batch, min(position.parts, rows_of(batch)))
+        # Gradients are averaged over processes, which may differ by a row.
+        weight = len(indices) * world / len(whole)
         factor = learning_rate_factor(
             progress, self.settings.warmup_share, self.settings.decay_start
         )
@@ -124,9 +128,11 @@ class Stepper:
                 group["lr"] = lr * factor * position.lr_scale
             phase.module.train()
             phase.optimizer.zero_grad(set_to_none=True)
-            loss, found = self._backward(phase, parts, progress)
+            loss, found = self._backward(phase, parts, progress, weight)
             logs |= found
             norm = self.accelerator.clip_grad_norm_(phase.module.parameters(), phase.clip)
+            if phase is due[-1]:  # before the first number of it is waited for
+                self.batches.prepare(position.images + stage.batch_size)
             good_loss = bool(torch.isfinite(loss))
             finite = good_loss and bool(torch.isfinite(torch.as_tensor(norm)))
             if not everyone(self.accelerator, finite):
@@ -135,17 +141,17 @@ class Stepper:
         return logs
 
     def _backward(
-        self, phase: Phase, parts: list[Batch], progress: float
+        self, phase: Phase, parts: list[Batch], progress: float, weight: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Add up the gradients of all parts; returns the loss and what to log, over the batch."""
-        if len(parts) == 1:
+        if len(parts) == 1 and weight == 1.0:
             loss, logs = phase.loss(parts[0], progress)
             self.accelerator.backward(loss)
             return loss.detach(), logs
         rows = [rows_of(part) for part in parts]
         total, mean = torch.zeros(()), dict[str, Tensor]()
         for part, count in zip(parts, rows, strict=True):
-            share = count / sum(rows)
+            share = weight * count / sum(rows)
             loss, logs = phase.loss(part, progress)
             self.accelerator.backward(loss * share)
             total = total + share * loss.detach().cpu()
@@ -171,6 +177,7 @@ class Stepper:
         return ""
 
     def _split(self, refusal: str, position: Position) -> None:
+        self.batches.forget()
         for phase in self.stage.phases:
             phase.optimizer.zero_grad(set_to_none=True)
         gc.collect()

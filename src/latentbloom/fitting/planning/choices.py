@@ -1,0 +1,91 @@
+"""The networks that the planner chooses from."""
+
+from __future__ import annotations
+
+from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig
+from latentbloom.config.network_settings import LARGE
+from latentbloom.config.stage_settings import KL_WEIGHT
+from latentbloom.presets import PIXEL_DENOISER
+
+REFERENCE_DENOISER = DenoiserConfig()
+TOKENS_A_SIDE = 4
+"""Of the denoiser at 64 px and above: its attention and most of its time depend on it."""
+
+# Widths of the autoencoder, widest first: their speed relative to the narrowest, which is what is
+# timed, and the training pictures below which they are not taken, whatever the time.
+WIDTHS = (
+    (160, 0.24, 24_000),
+    (128, 0.36, 12_000),
+    (96, 0.52, 6_000),
+    (64, 0.88, 3_000),
+    (48, 1.0, 0),
+)
+UNTIMED_WIDTH = 96  # of the autoencoder where images, not minutes, are the budget
+# That stage 1 should see before a wider autoencoder pays, which has no starter.
+ENOUGH_IMAGES = 250_000
+# For colour pictures below `LARGE`, where stage 1 sees so many images of so many pictures: twice
+# the latent channels, and a KL weight with which each of them carries few nats. In less time the
+# denoiser does not learn them.
+LONG_AUTOENCODER = AutoencoderConfig(width=64, latent_channels=8)
+LONG_FEWEST, LONG_IMAGES = 7_000, 45_000
+LONG_KL_WEIGHT = 6e-2
+# Shapes of the denoiser, the same, relative to the reference.
+DENOISERS = (
+    (DenoiserConfig(width=512, depth=12), 0.21, 12_000),
+    (DenoiserConfig(width=384, depth=10), 0.5, 6_000),
+    (DenoiserConfig(width=256, depth=8), 1.0, 3_000),
+    (DenoiserConfig(width=192, depth=6), 1.9, 0),
+)
+# Denoisers of the families whose latents are no maps of the reference's kind.
+FAMILY_DENOISERS = {"classic": DenoiserConfig(kind="dense"), "pixel": PIXEL_DENOISER}
+
+
+def chosen_autoencoder(width: int, size: int) -> AutoencoderConfig:
+    """The autoencoder of that width for pictures of a size: at 64 and at 128 px a map of 8 x 8."""
+    if size < LARGE:
+        return AutoencoderConfig(width=width)
+    return AutoencoderConfig(width=width, reduction=16, latent_channels=16)
+
+
+def autoencoders_for(
+    count: int, size: int, channels: int, *, timed: bool
+) -> list[tuple[AutoencoderConfig, float, int]]:
+    """What a run chooses from, the most wanted first.
+
+    Arguments:
+        count: Training pictures.
+        size: Their side, in pixels.
+        channels: 1 or 3.
+        timed: Whether minutes, not images, are the budget of stage 1.
+
+    Returns:
+        Autoencoders, their speed relative to the narrowest, and the images that stage 1 must see
+        for each to be taken.
+    """
+    found = [
+        (chosen_autoencoder(width, size), speed, ENOUGH_IMAGES)
+        for width, speed, fewest in WIDTHS
+        if (count >= fewest if timed else width == UNTIMED_WIDTH)
+    ]
+    if timed and channels == 3 and size < LARGE and count >= LONG_FEWEST:
+        speed = next(speed for width, speed, _ in WIDTHS if width == LONG_AUTOENCODER.width)
+        found.insert(-1, (LONG_AUTOENCODER, speed, LONG_IMAGES))
+    return found
+
+
+def with_patches(denoiser: DenoiserConfig, autoencoder: AutoencoderConfig) -> DenoiserConfig:
+    """A denoiser that sees the latents of large pictures as 4 x 4 tokens."""
+    side = autoencoder.size // autoencoder.reduction
+    if autoencoder.size < LARGE or side % TOKENS_A_SIDE:
+        return denoiser
+    return denoiser.model_copy(update={"patch": side // TOKENS_A_SIDE})
+
+
+def with_kl_weight(config: RunConfig, autoencoder: AutoencoderConfig) -> RunConfig:
+    """The settings with the KL weight of that autoencoder, where the request leaves it open."""
+    if config.vae_gan.kl_weight is not None:
+        return config
+    weight = LONG_KL_WEIGHT if autoencoder == LONG_AUTOENCODER else KL_WEIGHT
+    return config.model_copy(
+        update={"vae_gan": config.vae_gan.model_copy(update={"kl_weight": weight})}
+    )
