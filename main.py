@@ -34,7 +34,7 @@ def main(words: list[str] | None = None) -> int:
         train(**asked, overrides={"data.root": root} if root else None)
     except LatentbloomError as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.exit_code
     return 0
 
 

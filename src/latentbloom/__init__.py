@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 
     from latentbloom.config import Background
     from latentbloom.data.audit.run import Audit
+    from latentbloom.evaluate.scores import Scores
+    from latentbloom.figures.show import show
     from latentbloom.fitting.pipeline import fit
     from latentbloom.model.generator import load
 
-__all__ = ["__version__", "audit", "errors", "fit", "load"]
+__all__ = ["__version__", "audit", "errors", "fit", "load", "scores", "show"]
 
 _LAZY = {
     "fit": ("latentbloom.fitting.pipeline", "fit"),
     "load": ("latentbloom.model.generator", "load"),
+    "show": ("latentbloom.figures.show", "show"),
 }
 
 
@@ -82,6 +85,22 @@ def audit(
         "background": background,
     }
     return audit_source(open_source(parse_settings(SourceOptions, asked), seed=seed))
+
+
+def scores(run: Path | str) -> Scores:
+    """The scores that `fit` or `latentbloom evaluate` wrote into a run folder.
+
+    Arguments:
+        run: The run folder.
+
+    Raises:
+        RunFolderError: The run has not been scored yet.
+    """
+    from pathlib import Path
+
+    from latentbloom.evaluate.scores import Scores
+
+    return Scores.load(Path(run) / "scores.json")
 
 
 def __getattr__(name: str) -> Any:

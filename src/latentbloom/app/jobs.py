@@ -167,11 +167,11 @@ class JobQueue:
         return job
 
     def cancel(self, job_id: str, owner: str) -> bool:
-        """Cancel a job of that owner; whether there was one."""
+        """Cancel a job of that owner; whether there was one that nobody had cancelled."""
         with self._changed:
             known = [*self._waiting, *([self._running] if self._running else [])]
             found = next((job for job in known if job.id == job_id and job.owner == owner), None)
-        if found is None:
+        if found is None or found.cancelled.is_set():
             return False
         self.drop(found)
         return True

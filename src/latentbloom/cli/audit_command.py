@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     from latentbloom.data.audit.run import audit_source, audit_table
     from latentbloom.data.sources.open import open_source
     from latentbloom.device import default_device
-    from latentbloom.files import check_writable
+    from latentbloom.storage.files import check_writable
 
     if args.out is not None:
         check_writable(args.out.parent)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from latentbloom.cli.options.numbers import MOST_GUIDANCE, number_from, sample_seed, whole_number
-from latentbloom.errors import ConditionError, SourceError
+from latentbloom.errors import ConditionError, ConfigError
 from latentbloom.model.editing.defaults import STRENGTH
 from latentbloom.words import plural
 
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     paths = picture_files(args.pictures, fault)
     if args.morph:
         if len(paths) != 2:
-            raise SourceError(
+            raise ConfigError(
                 f"A morph takes two pictures; {plural(len(paths), 'is', 'are')} given."
             )
         say(str(morph_files(model, paths, args.morph_steps, out)))

@@ -13,8 +13,10 @@ from latentbloom.cli.options.settings import add_source_settings, overrides_of
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from latentbloom.data.imageset import ImageSet
     from latentbloom.evaluate.reference import Reference
     from latentbloom.model.generator import Model
+    from latentbloom.model.sample_tars import TarSamples
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="compare with all pictures of this source, labelled or not; its scores get a file of "
         "their own (default: the held-out pictures of the run)",
+    )
+    parser.add_argument(
+        "--samples",
+        type=Path,
+        metavar="DIR",
+        help="score the samples in the tar files of this folder, which `sample --shard` made, and "
+        "in the folders inside it; sample nothing (-n then is the most that are read)",
     )
     parser.add_argument(
         "--per-label",
@@ -87,14 +96,16 @@ def run(args: argparse.Namespace) -> int:
     from latentbloom.evaluate.score_table import score_table
     from latentbloom.evaluate.scoring_progress import shown_on
     from latentbloom.figures.from_pictures.copies import draw_copies
-    from latentbloom.files import check_writable
     from latentbloom.runs.folder import RunFolder
+    from latentbloom.storage.files import check_writable
 
     if args.map and args.against is not None:
         raise ConfigError(
             "--map chooses settings by the run's own held-out pictures. Leave out --against, or "
             "--map."
         )
+    if args.map and args.samples is not None:
+        raise ConfigError("--map samples by itself. Leave out --samples, or --map.")
     folder = RunFolder(args.run)
     extractor = extractor_for(args.features, perceptual=folder.load_config().vae_gan.perceptual)
     console = Console()
@@ -106,8 +117,12 @@ def run(args: argparse.Namespace) -> int:
         accept_changed_data=args.accept_changed_data,
         say=say,
     )
-    copies = compared.copies if args.out is None else None
-    out = args.out or compared.scores
+    samples = None
+    if args.samples is not None:
+        samples = _read_samples(args, compared.val)
+    copies = compared.copies if args.out is None and samples is None else None
+    place: Path = args.samples or compared.scores.parent
+    out = args.out or place / compared.scores.name
     check_writable(out.parent)
     with shown_on(console) as on_progress:
         reference = prepare_reference(
@@ -131,12 +146,13 @@ def run(args: argparse.Namespace) -> int:
             if copies is None
             else partial(draw_copies, train=compared.train, path=copies),
             on_progress=on_progress,
+            samples=samples,
         )
     notes = (*compared.notes, *scores.pictures.notes)
     pictures = scores.pictures.model_copy(update={"notes": notes})
     scores = scores.model_copy(update={"pictures": pictures})
     scores.save(out)  # before the map, which may fail on its own
-    title = f"Scores of {args.run}"
+    title = f"Scores of {args.samples or args.run}"
     if scores.against is not None:
         title += f" against {scores.against.title}"
     console.print(score_table(scores, title=title))
@@ -146,6 +162,12 @@ def run(args: argparse.Namespace) -> int:
     if args.map:
         _map(args, compared.model, reference, console)
     return 0
+
+
+def _read_samples(args: argparse.Namespace, val: ImageSet) -> TarSamples:
+    from latentbloom.model.sample_tars import read_samples
+
+    return read_samples(args.samples, size=val.size, channels=val.channels, most=args.n)
 
 
 def _map(args: argparse.Namespace, model: Model, reference: Reference, console: Console) -> None:

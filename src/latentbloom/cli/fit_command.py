@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         nargs="?",
-        help="folder whose sub-folders are the labels, folder with labels.csv, or a built-in "
+        help="folder whose sub-folders are the labels, folder with labels.csv or labels of another "
+        "program, zip or tar of one, shards as in wds:packed/*.tar, hf:user/name, or a built-in "
         "source: celeba, flowers102, synthetic-faces, synthetic-flowers; not needed with a preset "
         "that names one, such as celeba-smiling",
     )
@@ -69,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_setting(often, "--hold-out", "data.hold_out")
     add_setting(often, "--perceptual", "vae_gan.perceptual")
     add_setting(often, "--seed", "train.seed")
+    add_setting(often, "--tracker", "train.trackers")
     often.add_argument(
         "--processes",
         type=_processes,

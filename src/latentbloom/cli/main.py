@@ -11,18 +11,18 @@ import argparse
 import errno
 import io
 import os
-import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
 from latentbloom.errors import LatentbloomError
+from latentbloom.storage.files import reason_of
 from latentbloom.threads import bound_spinning
 from latentbloom.version import __version__
-from latentbloom.words import did_you_mean, visible
+from latentbloom.words import did_you_mean
 
-EXIT_ERROR = 2
+EXIT_COULD_NOT = 1  # 2 is for a wrong call: argparse and `LatentbloomError.exit_code` know
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
@@ -32,15 +32,21 @@ COMMANDS = {
     "sample": "generate new pictures that meet a condition",
     "edit": "change what real pictures show, and keep the rest",
     "audit": "check labelled pictures before training",
+    "pack": "write labelled pictures as shards with an index",
     "evaluate": "score a model, with confidence intervals",
     "compare": "put scored runs side by side",
     "show": "draw the figures and the report of a run",
     "app": "open a page to generate, explore and edit",
     "export": "write a model for other programs: ONNX, diffusers, a web page",
     "push": "publish a model on the Hugging Face Hub",
+    "demo": "train a first model on pictures that the program renders",
     "presets": "list the ready-made settings",
+    "completion": "print a script that completes commands and options in a shell",
 }
 """What each command does. `latentbloom.cli.NAME_command` holds its options and runs it."""
+
+PUBLISHING = ("export", "push")
+"""Commands whose module lies in `latentbloom.cli.publishing`."""
 
 
 class CommandModule(Protocol):
@@ -85,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(words)
     except LatentbloomError as error:
         _print_error(str(error))
-        return EXIT_ERROR
+        return error.exit_code
     except BrokenPipeError:  # as in `latentbloom presets | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
@@ -93,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno is None or not error.filename:
             raise  # not about a file: a bug
         _print_error(_about_file(error))
-        return EXIT_ERROR
+        return EXIT_COULD_NOT
     except KeyboardInterrupt:
         _print_error("interrupted")
         return EXIT_INTERRUPTED
@@ -112,7 +118,7 @@ def _run(words: list[str]) -> int:
     before = words[: words.index(name)]
     top.parse_all(before)
     summary = COMMANDS[name]
-    module = cast(CommandModule, import_module(f"latentbloom.cli.{name}_command"))
+    module = command_module(name)
     parser = _Parser(
         prog=f"latentbloom {name}",
         description=f"{summary[0].upper()}{summary[1:]}.",
@@ -120,6 +126,12 @@ def _run(words: list[str]) -> int:
     )
     module.add_arguments(parser)
     return module.run(parser.parse_all(words[len(before) + 1 :]))
+
+
+def command_module(name: str) -> CommandModule:
+    """The module of a command in `COMMANDS`."""
+    room = "latentbloom.cli.publishing" if name in PUBLISHING else "latentbloom.cli"
+    return cast(CommandModule, import_module(f"{room}.{name}_command"))
 
 
 def _top_parser() -> _Parser:
@@ -132,7 +144,7 @@ def _top_parser() -> _Parser:
         "scores and a report out.",
         epilog="commands:\n" + "\n".join(lines) + "\n\n"
         "`latentbloom COMMAND --help` explains a command. A first try that needs no data:\n"
-        "  latentbloom fit synthetic-flowers --minutes 8 --out runs/demo",
+        "  latentbloom demo",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -142,15 +154,13 @@ def _top_parser() -> _Parser:
 
 def _about_file(error: OSError) -> str:
     """What is wrong with a file or a folder, and what to do."""
-    # A file is written under another name and renamed.
-    name = re.sub(r"\.\d+\.new\.(probe$)?", "", visible(os.fsdecode(error.filename)))
     advice = {
         errno.ENOSPC: "Free some space, or choose another place.",
         errno.EDQUOT: "Free some space, or choose another place.",
         errno.ENAMETOOLONG: "Choose a shorter name.",
         errno.ENOENT: "Is it still there?",
     }.get(error.errno or 0, "Choose another place with --out, or change its permissions.")
-    return f"{name} cannot be read or written: {error.strerror}. {advice}"
+    return f"{reason_of(error)}. {advice}"
 
 
 def _print_error(message: str) -> None:

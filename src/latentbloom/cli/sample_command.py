@@ -88,11 +88,11 @@ def run(args: argparse.Namespace) -> int:
     """Draw the pictures; returns the exit code."""
     from rich.console import Console
 
-    from latentbloom.files import check_writable
     from latentbloom.model.generator import load
     from latentbloom.model.sample_shards import Shard
     from latentbloom.runs.hub import local_run
     from latentbloom.runs.names import file_word_of, record_names
+    from latentbloom.storage.files import check_writable
 
     shard = None if args.shard is None else Shard.parse(args.shard)
     given, args.run = args.run, local_run(args.run)

@@ -68,10 +68,10 @@ def run(args: argparse.Namespace) -> int:
     from latentbloom.figures.draw import DRAWINGS, draw_scene
     from latentbloom.figures.open_scene import open_scene
     from latentbloom.figures.scene import AnimationSettings
-    from latentbloom.files import check_writable
     from latentbloom.report.card import write_card
     from latentbloom.report.page import write_report
     from latentbloom.report.run_files import read_run
+    from latentbloom.storage.files import check_writable
 
     read_run(args.run)  # refuses what is no run before anything is loaded
     check_writable(args.run)

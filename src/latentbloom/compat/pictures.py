@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from latentbloom.compat.classes import class_words, combine
 from latentbloom.compat.training import RESULTS, check_same
 from latentbloom.errors import ConfigError, RunFolderError, check_count, check_number
-from latentbloom.files import write_atomic
 from latentbloom.pictures.images import read_picture, save_picture
+from latentbloom.storage.files import write_atomic
 
 if TYPE_CHECKING:
     from latentbloom.figures.scene import AnimationSettings

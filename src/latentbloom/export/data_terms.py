@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from latentbloom.data.sources.built_in import BUILT_INS
+from latentbloom.data.sources.shards.labelled_samples import say_origin
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,18 @@ def terms_of_run(run: Path | str, depth: int = 8) -> DataTerms | None:
         config = json.loads((Path(run) / "config.json").read_text(encoding="utf-8"))
         found = terms_of(str(config["data"]["source"]))
         before = config.get("train", {}).get("start_from")
+        found = found or _terms_of_packed(Path(run))
     except (OSError, ValueError, KeyError):
         return None
     return found or (terms_of_run(before, depth - 1) if before and depth else None)
+
+
+def _terms_of_packed(run: Path) -> DataTerms | None:
+    """The terms of the set that a run's shards were packed from."""
+    with suppress(OSError, ValueError, KeyError):
+        notes = json.loads((run / "audit.json").read_text(encoding="utf-8"))["notes"]
+        return next((terms for name, terms in TERMS.items() if say_origin(name) in notes), None)
+    return None
 
 
 def is_synthetic(source: str) -> bool:

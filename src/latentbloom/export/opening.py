@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from latentbloom.commands import command_line
 from latentbloom.errors import ConfigError, RunFolderError
-from latentbloom.files import rename
 from latentbloom.model.generator import Model, load
 from latentbloom.runs.checkpoint import checkpoint_exists
 from latentbloom.runs.folder import RunFolder
+from latentbloom.storage.disk import make_folder, remove_folder, rename
 from latentbloom.words import listed
 
 Made = TypeVar("Made")
@@ -80,8 +80,8 @@ def fill_new_folder(folder: Path, fill: Callable[[Path], Made]) -> Made:
     """
     check_new_folder(folder)
     beside = folder.with_name(f".new.{folder.name}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    remove_folder(beside)
+    make_folder(beside)
     try:
         made = fill(beside)
         for path in beside.rglob("*"):
@@ -90,7 +90,8 @@ def fill_new_folder(folder: Path, fill: Callable[[Path], Made]) -> Made:
             folder.rmdir()
         rename(beside, folder)
     except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+        with suppress(OSError):  # the first error says more
+            remove_folder(beside)
         raise
     return made
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from latentbloom.errors import ConfigError, RunFolderError
 from latentbloom.export.opening import check_new_folder
+from latentbloom.pictures.images import read_picture
 from latentbloom.report.run_files import RunFiles, read_run
+from latentbloom.runs.tracked_values import curve_values, score_values
 
 if TYPE_CHECKING:
     import numpy as np
-
-NOT_CURVES = ("kind", "stage", "images", "name")
 
 
 class Tracker(Protocol):
@@ -82,42 +82,21 @@ def send(run: RunFiles, tracker: Tracker) -> int:
     count = 0
     last = 0
     for line in run.metrics:
-        values = {
-            f"{line.get('stage')}/{line.get('kind')}/{name}": float(value)
-            for name, value in line.items()
-            if name not in NOT_CURVES and isinstance(value, int | float)
-        }
-        if line.get("kind") in ("train", "val") and values:
-            tracker.log(values, step=int(line.get("images") or 0))
-            last = max(last, int(line.get("images") or 0))
+        if values := curve_values(line):
+            images = int(line.get("images") or 0)
+            tracker.log(values, step=images)
+            last = max(last, images)
             count += 1
-    scores = dict(_flat(run.scores, "scores"))
+    scores = score_values(run.scores)
     if scores:
         tracker.log(scores, step=last)
     for path in sorted((run.path / "figures").glob("*.png")):
-        tracker.log_images({f"figures/{path.stem}": _pixels(path)}, step=last)
+        tracker.log_images({f"figures/{path.stem}": _batch(path)}, step=last)
     for path in sorted((run.path / "samples").glob("preview_*.png")):
-        tracker.log_images({f"previews/{path.stem}": _pixels(path)}, step=last)
+        tracker.log_images({f"previews/{path.stem}": _batch(path)}, step=last)
     return count
 
 
-def _flat(tree: Mapping[str, Any], name: str) -> Iterator[tuple[str, float]]:
-    """Values of intervals by their path: {"a": {"b": {"value": 1.0}}} gives "a/b"."""
-    for key, node in tree.items():
-        if isinstance(node, Mapping) and isinstance(node.get("value"), int | float):
-            yield f"{name}/{key}", float(node["value"])
-        elif isinstance(node, Mapping):
-            yield from _flat(node, f"{name}/{key}")
-        elif isinstance(node, list):
-            named = [n for n in node if isinstance(n, Mapping) and "factor" in n]
-            yield from _flat({str(n["factor"]): n for n in named}, f"{name}/{key}")
-
-
-def _pixels(path: Path) -> np.ndarray:
-    import numpy as np
-    from PIL import Image
-
-    with Image.open(path) as image:
-        batch = np.asarray(image.convert("RGB"))[None]  # (1, H, W, 3)
+def _batch(path: Path) -> np.ndarray:
     # TensorBoard's default is channels first, and accelerate passes no layout on.
-    return batch.transpose(0, 3, 1, 2)
+    return read_picture(path)[None].transpose(0, 3, 1, 2)

@@ -25,6 +25,7 @@ from latentbloom.figures.maps import latent_map
 from latentbloom.figures.paths import denoising, films
 from latentbloom.figures.scene import MissingPiece, NotApplicable, Scene
 from latentbloom.pictures.fonts import drawable, matplotlib_text, say_what_is_missing
+from latentbloom.storage.files import reason_of
 
 if TYPE_CHECKING:
     from latentbloom.data.imageset import ImageSet
@@ -123,6 +124,9 @@ def draw_figures(
 
     Returns:
         The files, in order.
+
+    Raises:
+        OSError: A file could not be written; the other drawings are there.
     """
     scene = Scene(Path(run), model, val, train, seed)
     return draw_scene(scene, what, seconds=seconds, on_missing=on_missing, on_drawn=on_drawn)
@@ -155,6 +159,7 @@ def _draw_each(
 ) -> list[Path]:
     begin = time.monotonic()
     files: list[Path] = []
+    refused: OSError | None = None
     for name in what:
         started = time.monotonic()
         if seconds is not None and started - begin > seconds:
@@ -170,6 +175,9 @@ def _draw_each(
             missing(name, str(reason))
         except LatentbloomError as error:
             missing(name, str(error))
+        except OSError as error:
+            missing(name, reason_of(error))
+            refused = refused or error
         except Exception as error:  # one drawing must not stop the others, or the run
             logger.exception("Drawing '%s' failed", name)
             missing(name, f"it failed: {type(error).__name__}: {error}")
@@ -177,6 +185,8 @@ def _draw_each(
             files += made
             if on_drawn is not None:
                 on_drawn(name, made, time.monotonic() - started)
+    if refused is not None:
+        raise refused
     return files
 
 

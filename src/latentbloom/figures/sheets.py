@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latentbloom.files import finite, write_atomic
 from latentbloom.foreign.json_files import read_json
 from latentbloom.pictures.images import as_uint8, read_picture, save_picture
+from latentbloom.storage.files import finite, write_atomic
 
 if TYPE_CHECKING:
     from latentbloom.pictures.images import Images, Pixels

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 from latentbloom.figures.sheets import Sheet
-from latentbloom.files import write_atomic
 from latentbloom.report.facts import get, key_numbers, summary
 from latentbloom.report.health import worries
 from latentbloom.report.run_files import RunFiles, read_run
+from latentbloom.storage.files import write_atomic
 
 _FIGURES = (
     ("samples_by_condition.png", "Samples", "Samples, one row per condition"),

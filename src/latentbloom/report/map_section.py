@@ -15,7 +15,7 @@ from latentbloom.pictures.palette import class_colours
 from latentbloom.report.embed import embed_file
 from latentbloom.report.run_files import RunFiles
 from latentbloom.report.sections import Block, Section
-from latentbloom.user_files import read_bytes
+from latentbloom.storage.user_files import read_bytes
 
 
 def map_section(run: RunFiles) -> Section:

@@ -9,7 +9,6 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentbloom.files import write_atomic
 from latentbloom.report import sections
 from latentbloom.report.data_section import data_section
 from latentbloom.report.facts import date_words, state_of
@@ -22,6 +21,7 @@ from latentbloom.report.steps_section import (
     neighbour_section,
     steps_section,
 )
+from latentbloom.storage.files import write_atomic
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -77,7 +77,8 @@ def read_run(run: Path | str) -> RunFiles:
     finished = (path / "conditional_diffusion_final").is_dir()
     alive = False
     if metrics_file.exists() and not finished:
-        alive = time.time() - metrics_file.stat().st_mtime < _STALE
+        # One of the future was written before somebody set the clock back.
+        alive = abs(time.time() - metrics_file.stat().st_mtime) < _STALE
     return RunFiles(
         path,
         config,

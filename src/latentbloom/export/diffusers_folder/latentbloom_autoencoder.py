@@ -26,6 +26,7 @@ class LatentbloomAutoencoder(ModelMixin, ConfigMixin):
         base_width: classic: channels at full size.
         blocks: Residual blocks per level.
         factors: Names and values of the labels, in order.
+        reduction: swift: the latent map has one part in so many of the pictures' side.
     """
 
     @register_to_config
@@ -40,6 +41,7 @@ class LatentbloomAutoencoder(ModelMixin, ConfigMixin):
         base_width: int,
         blocks: int,
         factors: list[dict[str, Any]],
+        reduction: int = 8,
     ) -> None:
         super().__init__()
         sizes = SimpleNamespace(
@@ -51,6 +53,7 @@ class LatentbloomAutoencoder(ModelMixin, ConfigMixin):
             latent_numbers=latent_numbers,
             base_width=base_width,
             blocks=blocks,
+            reduction=reduction,
         )
         self.net = build_autoencoder(cast(Any, sizes), ConditionSpec.from_json(factors))
 

@@ -12,8 +12,8 @@ from latentbloom.diffusion.solvers import make_solver
 from latentbloom.export.description import describe_model
 from latentbloom.export.opening import check_new_folder, fill_new_folder, open_finished
 from latentbloom.export.standalone import standalone_source
-from latentbloom.files import write_atomic, write_json
 from latentbloom.model.generator import Model
+from latentbloom.storage.files import write_atomic, write_json
 
 if TYPE_CHECKING:
     import torch
@@ -114,12 +114,12 @@ def _write_model(
     weights: Mapping[str, torch.Tensor],
     version: str,
 ) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     head = {"_class_name": name, "_diffusers_version": version}
     write_json(place / "config.json", {**head, **settings})
     tensors = {f"net.{key}": value.contiguous() for key, value in weights.items()}
-    save_file(tensors, place / WEIGHTS, metadata={"format": "pt"})
+    write_atomic(place / WEIGHTS, save(tensors, metadata={"format": "pt"}))
 
 
 def _write_code(path: Path, module: str) -> None:

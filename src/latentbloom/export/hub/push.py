@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from latentbloom.errors import ConfigError, RunFolderError
 from latentbloom.export.data_terms import is_synthetic, public_name, terms_of_run
 from latentbloom.export.hub.card import published_card
 from latentbloom.export.opening import check_new_folder, fill_new_folder, open_finished
-from latentbloom.files import write_atomic, write_json
 from latentbloom.report.run_files import RunFiles, read_run
-from latentbloom.runs.checkpoint import load_checkpoint, save_checkpoint
+from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint, save_checkpoint
 from latentbloom.runs.hub import check_repository
-from latentbloom.user_files import read_text
+from latentbloom.storage.files import write_atomic, write_json
+from latentbloom.storage.user_files import read_text
 
 GENERATED_FIGURES = (
     "samples_by_condition.png",
@@ -62,7 +61,10 @@ def write_published(
 
 def _fill(run: RunFiles, name: str, place: Path, licence: str | None) -> None:
     source = str(run.config.get("data", {}).get("source", ""))
-    for part in ("vae_gan_final", "conditional_diffusion_final"):
+    parts = ["vae_gan_final", "conditional_diffusion_final"]
+    if checkpoint_exists(run.path / "decoder_final"):
+        parts.append("decoder_final")
+    for part in parts:
         tensors, meta = load_checkpoint(run.path / part)
         kept = "ema" if "ema" in tensors else "model"
         save_checkpoint(place / part, {"model": tensors[kept]}, meta)
@@ -74,12 +76,11 @@ def _fill(run: RunFiles, name: str, place: Path, licence: str | None) -> None:
     if run.scores:
         write_json(place / "scores.json", _without_names(run.scores))
     if (run.path / "quality.json").is_file():
-        shutil.copyfile(run.path / "quality.json", place / "quality.json")
+        write_atomic(place / "quality.json", (run.path / "quality.json").read_bytes())
     figures = GENERATED_FIGURES + (REAL_FIGURES if is_synthetic(source) else ())
     found = [figure for figure in figures if (run.path / "figures" / figure).is_file()]
     for figure in found:
-        (place / "figures").mkdir(exist_ok=True)
-        shutil.copyfile(run.path / "figures" / figure, place / "figures" / figure)
+        write_atomic(place / "figures" / figure, (run.path / "figures" / figure).read_bytes())
     write_atomic(place / "README.md", published_card(run, name, found, licence))
 
 

@@ -15,8 +15,8 @@ from latentbloom.export.opening import (
     open_finished,
 )
 from latentbloom.export.standalone import standalone_source
-from latentbloom.files import write_atomic
 from latentbloom.model.generator import Model
+from latentbloom.storage.files import write_atomic
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 

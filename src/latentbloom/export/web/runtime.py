@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentbloom.errors import ConfigError
-from latentbloom.files import cache_folder, write_atomic
+from latentbloom.storage.files import cache_folder, write_atomic
 
 VERSION = "1.30.0"
 SCRIPT = "ort.wasm.bundle.min.mjs"

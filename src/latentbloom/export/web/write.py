@@ -24,8 +24,8 @@ from latentbloom.export.opening import (
 from latentbloom.export.web.compact import Compact, Precision, compact
 from latentbloom.export.web.latent_map import map_data
 from latentbloom.export.web.runtime import Runtime, find_runtime
-from latentbloom.files import write_atomic
 from latentbloom.model.generator import Model
+from latentbloom.storage.files import write_atomic
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_BYTES = 12_000_000

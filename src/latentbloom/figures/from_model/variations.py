@@ -12,9 +12,9 @@ from latentbloom.figures.condition_words import phrase
 from latentbloom.figures.from_model.interpolation import pixels_from
 from latentbloom.figures.scene import NotApplicable, Scene
 from latentbloom.figures.sheets import make_sheet
-from latentbloom.files import condition_word
 from latentbloom.pictures.grids import picture_grid
 from latentbloom.pictures.images import save_picture
+from latentbloom.storage.files import condition_word
 
 if TYPE_CHECKING:
     from latentbloom.conditions import Factor

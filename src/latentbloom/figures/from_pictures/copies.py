@@ -25,9 +25,8 @@ def draw_copies(samples: Tensor, copying: CopyingScore, train: ImageSet, path: P
     """
     from latentbloom.pictures.grids import picture_grid, save_picture
 
-    places = {entry.name: row for row, entry in enumerate(train.entries)}
     above = samples[[pair.sample for pair in copying.worst]]
-    below = train.images([places[pair.train] for pair in copying.worst])
+    below = train.images([train.entries.row_of(pair.train) for pair in copying.worst])
     pixels = np.concatenate([part.permute(0, 2, 3, 1).numpy() for part in (above, below)])
     apart = [f"{pair.distance:.3g}" for pair in copying.worst]
     grid = picture_grid(

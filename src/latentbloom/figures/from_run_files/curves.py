@@ -63,14 +63,21 @@ def loss_curves(
     n = len(curves.series)
     cols = 2 if n == 4 else min(3, n)
     rows = -(-n // cols)
-    figure = Figure(figsize=(4.6 * cols, 2.9 * rows + 0.5), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    title = f"{TITLES.get(stage, stage)}: losses and scores by number of pictures seen"
-    figure.suptitle(title, x=0.01, ha="left", size=13, weight="bold", color=INK)
     names = [name for name, _ in curves.phases]
+    width, height = 4.6 * cols, 2.9 * rows + 0.5
+    figure = Figure(figsize=(width, height), dpi=110)
+    FigureCanvasAgg(figure)
+    # Margins in inches, not `layout="constrained"`: that draws everything several times.
+    below = 0.62 if len(names) > 1 else 0.35
+    figure.subplots_adjust(
+        left=0.7 / width, right=1 - 0.15 / width, top=1 - 1.1 / height, bottom=below / height,
+        wspace=0.2, hspace=0.32,
+    )  # fmt: skip
+    title = f"{TITLES.get(stage, stage)}: losses and scores by number of pictures seen"
+    figure.text(0.01, 1 - 0.3 / height, title, size=13, weight="bold", color=INK)
     if len(names) > 1:
         text = "Phases: " + ", ".join(f"{k} {name}" for k, name in enumerate(names, 1))
-        figure.supxlabel(text, x=0.01, ha="left", size=8.5, color=MUTED)
+        figure.text(0.01, 0.12 / height, text, size=8.5, color=MUTED)
     for k, one in enumerate(curves.series):
         axes = figure.add_subplot(rows, cols, k + 1)
         _panel(axes, one, curves, log=one.log if log is None else log)

@@ -12,8 +12,8 @@ import numpy as np
 from latentbloom.errors import ConfigError
 from latentbloom.figures.paths.states import paths, states_between
 from latentbloom.figures.scene import Scene
-from latentbloom.files import write_atomic
 from latentbloom.pictures.images import as_uint8, enlarge
+from latentbloom.storage.files import write_atomic
 
 if TYPE_CHECKING:
     from PIL.Image import Image
