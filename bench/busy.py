@@ -119,9 +119,10 @@ def in_process(run: Path, seconds: float, name: str) -> dict[str, float]:
 def compare(run: Path, seconds: float, repeats: int) -> dict[str, dict[str, list[float]]]:
     """Speeds by way and by machine ("idle stage 1 images/s", ...), one for each repeat."""
     found: dict[str, dict[str, list[float]]] = {name: {} for name in WAYS}
-    for _ in range(repeats):
+    for repeat in range(repeats):
         for state, loops in (("idle", 0), ("busy", BUSY_LOOPS)):
-            for name in WAYS:
+            # There and back, so that no way is always the last.
+            for name in reversed(WAYS) if repeat % 2 else WAYS:
                 with busy_loops(loops):
                     speeds = in_process(run, seconds, name)
                 for stage, speed in speeds.items():

@@ -38,11 +38,11 @@ from latentbloom.evaluate.measures.classifier import ConditionClassifier
 from latentbloom.evaluate.measures.fidelity import map_distance
 from latentbloom.evaluate.reference import prepare_reference
 from latentbloom.evaluate.run_sets import sets_of_run
-from latentbloom.files import write_json
 from latentbloom.model.editing.edit_records import EditRecords
 from latentbloom.model.editing.methods import METHODS, LatentEdit
 from latentbloom.model.generator import Model, load
 from latentbloom.runs.folder import RunFolder
+from latentbloom.storage.files import write_json
 
 HEADS = (
     "method",

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from latentbloom.files import write_atomic
 from latentbloom.model.generator import load
 from latentbloom.pictures.grids import picture_grid
+from latentbloom.storage.files import write_atomic
 
 ROWS, COLUMNS = 8, 12
 WIDTH = 1200  # pixels

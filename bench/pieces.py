@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latentbloom.files import write_json
+from latentbloom.storage.files import write_json
 
 
 def finished(path: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
