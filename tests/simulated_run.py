@@ -26,7 +26,7 @@ from latentbloom.runs.checkpoint import checkpoint_exists, save_checkpoint
 from latentbloom.runs.folder import RunFolder
 from latentbloom.train.ema import average_of
 from latentbloom.train.epochs import EpochEnds
-from latentbloom.train.stage import Batch, Phase
+from latentbloom.train.stage import ALL, Batch, Phase
 
 # Pictures a second of two slow cores, by width of the autoencoder and of the denoiser: near to what
 # was measured, and not the planner's own table.
@@ -76,7 +76,8 @@ class SlowStage:
         self.ema = average_of(module, 0.05)
         self.milestones: list[tuple[float, str]] = []
 
-    def batch(self, indices: list[int]) -> Batch:
+    def batch(self, indices: list[int], rows: slice = ALL) -> Batch:
+        indices = indices[rows]
         self.machine.work(len(indices) / self.speed)
         if self.machine.clock() >= self.machine.breaks_at:
             raise PowerCutError

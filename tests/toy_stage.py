@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from latentbloom.train.ema import average_of
-from latentbloom.train.stage import Batch, Phase
+from latentbloom.train.stage import ALL, Batch, Phase
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -91,7 +91,8 @@ class ToyStage:
 
         return Phase(name, module, optimizer, loss, start=start)
 
-    def batch(self, indices: list[int]) -> Batch:
+    def batch(self, indices: list[int], rows: slice = ALL) -> Batch:
+        indices = indices[rows]
         self.batches += 1
         x = torch.tensor([[i / self.num_images, 1.0] for i in indices])
         return {"x": x, "y": 3.0 * x[:, 0] - 1.0}

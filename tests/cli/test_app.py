@@ -94,7 +94,7 @@ def test_a_taken_port_is_said(served_run: Path) -> None:
 def test_a_folder_that_is_no_run_is_said(tmp_path: Path) -> None:
     ended = app(tmp_path)
     _, err = ended.communicate(timeout=120)
-    assert ended.returncode == 2
+    assert ended.returncode == 1
     assert "is no run of latentbloom" in err
 
 

@@ -56,7 +56,7 @@ def test_the_same_command_again_changes_nothing(
 
 def test_other_settings_are_not_mixed_in(call: CommandLine, pictures: Path, run: Path) -> None:
     outcome = call("fit", pictures, "--out", run, *SETTINGS, "--diffusion.lr", "0.5")
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert "is a run with other settings: diffusion.lr was " in outcome.err
 
 
@@ -78,13 +78,13 @@ def test_samples_do_not_depend_on_the_batch(call: CommandLine, run: Path, tmp_pa
 class TestMistakes:
     def test_no_such_run(self, call: CommandLine, tmp_path: Path) -> None:
         outcome = call("sample", tmp_path / "nowhere")
-        assert outcome.code == 2
+        assert outcome.code == 1
         assert str(tmp_path / "nowhere") in outcome.err
 
     def test_no_such_source(self, call: CommandLine, tmp_path: Path) -> None:
         for command in ("fit", "audit"):
             outcome = call(command, tmp_path / "nowhere")
-            assert outcome.code == 2
+            assert outcome.code == 1
             assert str(tmp_path / "nowhere") in outcome.err
             assert "synthetic-flowers" in outcome.err
 
@@ -101,7 +101,7 @@ class TestMistakes:
                 (copy / file.relative_to(run)).write_bytes(file.read_bytes())
         os.truncate(copy / "conditional_diffusion_final" / "model.safetensors", 100)
         outcome = call("sample", copy)
-        assert outcome.code == 2
+        assert outcome.code == 1
         assert "conditional_diffusion_final: model.safetensors is cut short (found 100 bytes" in (
             outcome.err
         )

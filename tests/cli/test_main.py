@@ -10,7 +10,7 @@ import pytest
 
 import latentbloom
 from latentbloom.cli.main import COMMANDS
-from latentbloom.errors import SourceError
+from latentbloom.errors import ConditionError, ConfigError, SourceError
 from tests.cli.conftest import CommandLine
 
 
@@ -41,7 +41,7 @@ def test_each_command_has_help(call: CommandLine, name: str) -> None:
         (["presets", "all"], "unknown argument 'all'."),
         (["fit", "x", "--minutes", "soon"], "'soon' is not allowed. Allowed: a number above 0"),
         (["fit", "x", "--minutes", "-1"], "'-1' is not allowed. Allowed: a number above 0"),
-        (["fit", "x", "--size", "65"], "'65' is not allowed. Allowed: 32|64|96|128 or none."),
+        (["fit", "x", "--size", "65"], "'65' is not allowed. Allowed: 32|64|96|128|256 or none."),
         (["sample", "x", "-n", "0"], "'0' is not allowed. Allowed: a whole number from 1 to "),
         (["sample", "x", "--sampler", "dmp++"], "'dmp++' is not allowed. Allowed: dpm++|unipc|"),
         (
@@ -86,7 +86,12 @@ class TestErrors:
 
     def test_for_people(self, call: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fail(monkeypatch, SourceError("pictures/ holds no pictures."))
-        assert call("presets") == (2, "", "latentbloom: pictures/ holds no pictures.\n")
+        assert call("presets") == (1, "", "latentbloom: pictures/ holds no pictures.\n")
+
+    def test_a_wrong_call(self, call: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+        for error in (ConfigError("n is 0."), ConditionError("n is 0.")):
+            self.fail(monkeypatch, error)
+            assert call("presets") == (2, "", "latentbloom: n is 0.\n")
 
     def test_an_interruption(self, call: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fail(monkeypatch, KeyboardInterrupt())

@@ -13,6 +13,8 @@ NUMBERS = [
     *(("show", flag) for flag in ("--frames", "--fps", "--size", "--seed")),
     *(("fit", flag) for flag in ("--minutes", "--images-1", "--images-2", "--seed")),
     *(("edit", flag) for flag in ("--guidance", "--morph-steps", "--seed")),
+    *(("pack", flag) for flag in ("--size", "--per-shard", "--workers", "--seed")),
+    ("demo", "--minutes"),
     ("app", "--port"),
     ("compare", "--seed"),
 ]
@@ -36,14 +38,13 @@ def test_a_number_is_in_its_bounds(call: CommandLine, command: str, flag: str) -
 def test_every_number_is_tried() -> None:
     """A new number option of a command needs its line above."""
     import argparse
-    from importlib import import_module
 
-    from latentbloom.cli.main import COMMANDS
+    from latentbloom.cli.main import COMMANDS, command_module
 
     found = set()
     for name in COMMANDS:
         parser = argparse.ArgumentParser()
-        import_module(f"latentbloom.cli.{name}_command").add_arguments(parser)
+        command_module(name).add_arguments(parser)
         for action in parser._actions:
             dotted = any("." in flag for flag in action.option_strings)  # settings, tested there
             if action.metavar in ("N", "W", "PIXELS") and not dotted:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latentbloom import files
 from latentbloom.config import SourceOptions
 from latentbloom.data.kept import KeepPictures, open_kept
 from latentbloom.data.sources.base import Entry
 from latentbloom.data.sources.open import open_source
-from latentbloom.files import check_writable, spare_cache
 from latentbloom.runs.names import record_names
+from latentbloom.storage import files
+from latentbloom.storage.files import check_writable, spare_cache
 from picture_files import noise, save, tree
 from tests.cli.conftest import CommandLine
 
@@ -81,7 +81,7 @@ def test_a_folder_that_cannot_be_written_is_noticed_before_the_work(
     fit = call("fit", tmp_path / "pictures", "--out", tmp_path / "out" / "run")
 
     for outcome in (audit, fit):
-        assert outcome.code == 2
+        assert outcome.code == 1
         assert outcome.out == ""
         assert outcome.err.startswith(f"latentbloom: {tmp_path / 'out'}")
         assert "cannot be read or written: " in outcome.err
@@ -106,10 +106,10 @@ def test_what_the_system_refuses_is_one_sentence(
     def refuse(path: Path) -> None:
         raise OSError(number, "It is refused", str(path / ".12.new.probe"))
 
-    monkeypatch.setattr("latentbloom.files.check_writable", refuse)
+    monkeypatch.setattr("latentbloom.storage.files.check_writable", refuse)
     outcome = call("audit", tmp_path / "pictures", "--out", tmp_path / "r" / "audit.json")
 
-    assert outcome.code == 2
+    assert outcome.code == 1
     where = tmp_path / "r"
     assert (
         outcome.err == f"latentbloom: {where}/ cannot be read or written: It is refused. {advice}\n"

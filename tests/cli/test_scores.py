@@ -13,6 +13,7 @@ import pytest
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.scores import Scores
 from latentbloom.evaluate.speed_map import Setting, SpeedMap
+from latentbloom.model.generator import load
 from tests.cli.conftest import CommandLine
 from tests.tiny_run import TINY, make_pictures
 
@@ -34,9 +35,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
     pictures = make_pictures(tmp_path_factory.mktemp("data") / "sky")
     folders = [tmp_path_factory.mktemp("runs") / name for name in ("first", "second")]
-    for seed, folder in enumerate(folders):
-        command = ["fit", str(pictures), "--out", str(folder), "--seed", str(seed), *SETTINGS]
-        assert main(command) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("latentbloom.fitting.finish.finish", lambda folder, *_: load(folder.path))
+        for seed, folder in enumerate(folders):
+            command = ["fit", str(pictures), "--out", str(folder), "--seed", str(seed), *SETTINGS]
+            assert main(command) == 0
     return folders
 
 
@@ -129,15 +132,15 @@ def test_compare_says_who_is_better(call: CommandLine, scored: list[Path], tmp_p
     assert (tmp_path / "side.png").stat().st_size > 1000
 
 
-def test_compare_wants_scores(call: CommandLine, runs: list[Path], tmp_path: Path) -> None:
-    outcome = call("compare", runs[0], tmp_path)
-    assert outcome.code == 2
+def test_compare_wants_scores(call: CommandLine, scored: list[Path], tmp_path: Path) -> None:
+    outcome = call("compare", scored[0], tmp_path)
+    assert outcome.code == 1
     assert f"Score the run first: latentbloom evaluate {tmp_path}" in outcome.err
 
 
 def test_a_quality_that_was_not_measured(call: CommandLine, runs: list[Path]) -> None:
     outcome = call("sample", runs[1], "--quality", "draft", "-n", 1)
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert f"latentbloom evaluate {runs[1]} --map" in outcome.err
 
 

@@ -68,12 +68,12 @@ def test_too_few_pictures_say_how_many_are_needed(
     for path in sorted(pictures.glob("*.png"))[:6]:
         shutil.copy(path, few)
     outcome = call("evaluate", run, *FEW, "--against", few)
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert f"'{few}' has 6 pictures; scores need 16 or more" in outcome.err
     shutil.rmtree(pictures)
     (tmp_path / "other").rename(pictures)
     outcome = call("evaluate", run, *FEW)
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert f"'{pictures}' has 6 held-out pictures; scores need 16 or more" in outcome.err
     assert not (run / "scores.json").exists()
 

@@ -16,8 +16,11 @@ from tests.docs.test_code_blocks import PAGES
 from tests.docs.workshop import ROOT, command_parser
 
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
-OTHER_OPTIONS = {"--nproc_per_node", "--cpu", "--num_processes", "--constraint", "--editable"}
-"""Options of torchrun, accelerate and pip."""
+OTHER_OPTIONS = {
+    *("--nproc_per_node", "--cpu", "--num_processes", "--constraint", "--editable"),
+    *("--logdir", "--spec"),
+}
+"""Options of torchrun, accelerate, pip, TensorBoard and pipx."""
 
 
 def script(name: str) -> ModuleType:

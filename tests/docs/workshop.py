@@ -6,14 +6,13 @@ import argparse
 import re
 import shlex
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from latentbloom.cli.main import COMMANDS, main
+from latentbloom.cli.main import COMMANDS, command_module, main
 from tests.tiny_run import TINY
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -39,7 +38,7 @@ BUDGETS = {
 """Options whose values are hours, and what stands for them here."""
 
 ELSEWHERE = re.compile(
-    r"curl |pip install |python -m venv |pre-commit |pytest |"
+    r"curl |pip install |pipx run |uvx |eval |python -m venv |pre-commit |pytest |"
     r"\. \.venv/bin/activate|\.venv\\Scripts|make "
 )
 """Commands of other programs, which the documentation may name and which are not run."""
@@ -133,7 +132,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 def command_parser(name: str) -> argparse.ArgumentParser:
     """The parser of a command."""
     parser = argparse.ArgumentParser(prog=f"latentbloom {name}", allow_abbrev=False)
-    import_module(f"latentbloom.cli.{name}_command").add_arguments(parser)
+    command_module(name).add_arguments(parser)
     return parser
 
 

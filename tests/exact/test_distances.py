@@ -18,6 +18,7 @@ from latentbloom.evaluate.measures.distances import (
 from latentbloom.evaluate.measures.intervals import (
     Interval,
     bootstrap,
+    mean_interval,
     random_halves,
     share_interval,
 )
@@ -54,6 +55,13 @@ class TestFrechet:
         # 9 + 0 + 4 for the means, 0.25 + 0 + 6.25 for the standard deviations
         assert_allclose(frechet_distance(a, b), 19.5, rtol=1e-10)
 
+    def test_two_pictures_a_side_are_enough_and_one_is_not(self) -> None:
+        a, b = np.array([[1.0], [3.0]]), np.array([[4.0], [8.0]])
+        # 16 for the means; standard deviations root 2 and root 8
+        assert_allclose(frechet_distance(a, b), 16.0 + 2.0, rtol=1e-10)
+        with pytest.raises(ValueError, match="1 pictures have no covariance; 2 or more"):
+            frechet_distance(a[:1], b)
+
     def test_covariances_that_do_not_commute(self, rng: np.random.Generator) -> None:
         # In two dimensions tr (S)^(1/2) = sqrt(tr S + 2 sqrt(det S)), here of S = cov_a cov_b.
         cov_a = np.array([[2.0, 0.6], [0.6, 1.0]])
@@ -86,6 +94,8 @@ class TestFrechet:
     ) -> None:
         a, b = rng.normal(size=(60, 9)), rng.normal(size=(80, 9)) + 1.0
         assert frechet_distance(a, a[::-1]) < 1e-10
+        # Rounding may lead below 0, a distance does not.
+        assert all(frechet_distance(x, x[::-1]) >= 0.0 for x in rng.normal(size=(50, 12, 3)))
         assert_allclose(frechet_distance(a, b), frechet_distance(b, a), rtol=1e-10)
 
     def test_far_from_the_origin_nothing_is_lost(self, rng: np.random.Generator) -> None:
@@ -140,6 +150,24 @@ class TestIntervals:
         rng = np.random.default_rng(0)
         cases = [share_interval(rng.random(60) < 0.9) for _ in range(200)]
         assert 182 <= coverage(cases, 0.9) <= 199
+
+    def test_a_mean(self) -> None:
+        # Standard deviation sqrt(5 / 3), standard error half of it.
+        found = mean_interval(np.array([1.0, 2.0, 3.0, 4.0]))
+        error = (5 / 3) ** 0.5 / 2
+        assert found.value == 2.5
+        assert found.low == pytest.approx(2.5 - 1.96 * error)
+        assert found.high == pytest.approx(2.5 + 1.96 * error)
+        alone = mean_interval(np.array([7.0]))
+        assert (alone.value, alone.low, alone.high) == (7.0, 7.0, 7.0)
+
+    def test_halves_are_halves_of_different_rows(self) -> None:
+        halves = list(random_halves(10, 7, 30, seed=0))
+        assert len(halves) == 30
+        for i, j in halves:
+            assert (len(set(i)), len(set(j))) == (len(i), len(j)) == (5, 3)
+        assert {row for i, _ in halves for row in i} == set(range(10))
+        assert {row for _, j in halves for row in j} == set(range(7))
 
     def test_a_mean_by_bootstrap(self) -> None:
         rng = np.random.default_rng(1)

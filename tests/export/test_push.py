@@ -17,6 +17,8 @@ from finished_run import make_finished_run
 from latentbloom.cli.main import main
 from latentbloom.errors import ConfigError, RunFolderError
 from latentbloom.export.hub.push import push, write_published
+from latentbloom.runs.checkpoint import load_checkpoint, save_checkpoint
+from latentbloom.runs.folder import RunFolder
 from latentbloom.runs.hub import local_run
 from shown_run import make_scores
 
@@ -59,6 +61,22 @@ def test_dry_run(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     }  # fmt: skip
     here = latentbloom.load(run, device="cpu").sample(n=2, seed=4)
     there = latentbloom.load(out, device="cpu").sample(n=2, seed=4)
+    assert torch.equal(here.pixels, there.pixels)
+
+
+def test_the_decoder_of_stage_3_goes_along(run: Path, tmp_path: Path) -> None:
+    place = RunFolder(run).autoencoder
+    tensors, meta = load_checkpoint(place, ["model"])
+    decoder = {
+        name.removeprefix("decoder."): tensor * 1.5
+        for name, tensor in tensors["model"].items()
+        if name.startswith("decoder.")
+    }
+    mark = {"autoencoder": meta["fingerprint"]}
+    save_checkpoint(RunFolder(run).decoder, {"model": decoder}, mark)
+    write_published(run, "me/blooms", tmp_path / "out")
+    here = latentbloom.load(run, device="cpu").sample(n=2, seed=4)
+    there = latentbloom.load(tmp_path / "out", device="cpu").sample(n=2, seed=4)
     assert torch.equal(here.pixels, there.pixels)
 
 

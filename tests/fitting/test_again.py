@@ -15,7 +15,8 @@ import torch
 from rich.console import Console
 
 import latentbloom
-from latentbloom.evaluate.guidance_choice import Tried
+from latentbloom.errors import UnfinishedError
+from latentbloom.evaluate.measures.guidance_merit import Tried
 from latentbloom.fitting.pipeline import continue_training
 from latentbloom.latents.cache import LatentCache
 from latentbloom.runs.checkpoint import load_checkpoint
@@ -51,6 +52,15 @@ def fit(pictures: Path, run: Path) -> str:
     return said.getvalue()
 
 
+def fit_in_part(pictures: Path, run: Path) -> str:
+    """What a call says that cannot make all scores, pictures and report."""
+    said = io.StringIO()
+    console = Console(file=said, width=300)
+    with pytest.raises(UnfinishedError, match="The same command makes what is missing"):
+        latentbloom.fit(pictures, out=run, overrides=EPOCHS, console=console)
+    return said.getvalue()
+
+
 def files(run: Path) -> dict[str, tuple[int, int]]:
     return {
         str(path.relative_to(run)): (path.stat().st_mtime_ns, path.stat().st_size)
@@ -78,7 +88,7 @@ def test_a_part_that_failed_is_made_by_the_next_call(
     (run / "plan.json").write_text(json.dumps({**plan, "finished": False}))
     with monkeypatch.context() as patch:
         patch.setattr("latentbloom.report.page.write_report", full)
-        assert "No report: OSError: No space left on device" in fit(pictures, run)
+        assert "No report: OSError: No space left on device" in fit_in_part(pictures, run)
     said = fit(pictures, run)
     assert "Drawing" in said
     assert "No report" not in said
@@ -130,7 +140,7 @@ class TestGuidance:
         def choose(model: Any, *_: object, **__: object) -> dict[float, Tried]:
             base = model.config.sampling.guidance
             noted.append(base)
-            far = Tried(2.0, np.zeros(4), np.ones(4, bool), np.ones(4), 1.0)
+            far = Tried(2.0, np.zeros(4), np.ones(4, bool), np.full(4, 0.5), 1.0)
             return {base: far, round(1.3 * base, 2): far._replace(distance=1.0)}
 
         monkeypatch.setattr("latentbloom.evaluate.guidance_choice.choose_guidance", choose)
@@ -143,13 +153,14 @@ class TestGuidance:
         plan = json.loads((finished / "plan.json").read_text())
         (finished / "plan.json").write_text(json.dumps({**plan, "finished": False}))
         for _ in range(3):
-            fit(pictures, finished)
+            fit_in_part(pictures, finished)
             assert RunFolder(finished).load_config().sampling.guidance == 2.27
         assert tried == [1.75] * 3
 
     def test_by_continuing(self, finished: Path, tried: list[float]) -> None:
         for epochs in (3, 4):
-            assert continue_training(finished, epochs=epochs, console=Console(quiet=True))
+            with pytest.raises(UnfinishedError):
+                continue_training(finished, epochs=epochs, console=Console(quiet=True))
             assert RunFolder(finished).load_config().sampling.guidance == 2.27
         assert tried == [1.75] * 2
 
@@ -159,8 +170,9 @@ class TestGuidance:
         (finished / "scores.json").unlink(missing_ok=True)
         plan = json.loads((finished / "plan.json").read_text())
         (finished / "plan.json").write_text(json.dumps({**plan, "finished": False}))
-        fit(pictures, finished)
+        fit_in_part(pictures, finished)
         again = tmp_path / "again"
-        latentbloom.fit(config=finished / "config.json", out=again, console=Console(quiet=True))
+        with pytest.raises(UnfinishedError):
+            latentbloom.fit(config=finished / "config.json", out=again, console=Console(quiet=True))
         assert tried == [1.75]
         assert RunFolder(again).load_config().sampling.guidance == 2.27

@@ -9,13 +9,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from rich.console import Console
 
 import latentbloom
 from latentbloom.errors import ConfigError, RunFolderError
+from latentbloom.fitting.opening import open_run
+from latentbloom.fitting.pipeline import continue_training
+from latentbloom.runs.lock import RunLock
 from tiny_run import TINY, make_pictures
 
 QUIET = Console(quiet=True)
@@ -51,18 +54,49 @@ def test_a_refused_plan_leaves_nothing_and_the_folder_can_be_used(
 
 
 @pytest.mark.usefixtures("untrained")
+def test_one_at_a_time(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tmp_path / "run"
+    begin(pictures, run)
+    with RunLock(run) as lock:
+        lock.take()
+        with pytest.raises(RunFolderError, match=rf"is being trained by process {os.getpid()} on"):
+            begin(pictures, run)
+        with pytest.raises(RunFolderError, match="is being trained by process"):
+            continue_training(run, epochs=2, console=QUIET)
+    begin(pictures, run)  # which resumes
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_folder_that_another_one_began_meanwhile_is_left_to_it(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both found no run there; the second comes to write when the first has written."""
+    run, plan = tmp_path / "run", open_run.plan_run
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(open_run, "plan_run", plan)
+        begin(pictures, run, train__seed=1)
+        return plan(*args, **options)
+
+    monkeypatch.setattr(open_run, "plan_run", slowly)
+    with pytest.raises(RunFolderError, match="Another process has begun a run in"):
+        begin(pictures, run)
+    assert json.loads((run / "plan.json").read_text())["request"]["train"]["seed"] == 1
+
+
+@pytest.mark.usefixtures("untrained")
 @pytest.mark.parametrize("stop_at", BEGUN)
 def test_a_beginning_that_was_killed_can_be_repeated(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, stop_at: str
 ) -> None:
     """Killed while a file is written: what stands there are the files before, and half a file."""
-    import latentbloom.files
+    import latentbloom.storage.files
 
     class KilledError(BaseException):
         pass
 
     run = tmp_path / "run"
-    rename: Callable[[Path, Path], None] = latentbloom.files.rename
+    rename: Callable[[Path, Path], None] = latentbloom.storage.files.rename
     unlink = Path.unlink
 
     def killed(old: Path, new: Path) -> None:
@@ -71,7 +105,7 @@ def test_a_beginning_that_was_killed_can_be_repeated(
         rename(old, new)
 
     with monkeypatch.context() as patch:
-        patch.setattr("latentbloom.files.rename", killed)
+        patch.setattr("latentbloom.storage.files.rename", killed)
         patch.setattr(Path, "unlink", lambda *_, **__: None)  # a killed process tidies nothing
         with pytest.raises(KilledError):
             begin(pictures, run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ THREE = {
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_scores() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        finish = "latentbloom.fitting.finish.finish"
+        patch.setattr(finish, lambda folder, *_: latentbloom.load(folder.path))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,9 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
 from latentbloom.device import make_accelerator
 from latentbloom.errors import ConfigError
-from latentbloom.fitting.planning.planner import make_plan
+from latentbloom.fitting.planning.planner import make_plan, models_to_time
 from latentbloom.fitting.planning.speeds import Speeds, vae_gan_speeds
+from latentbloom.nn.autoencoders.base import latent_shape_of
 from latentbloom.train.muon import Muon
 from simulated_run import ENCODED, IMAGES, LATENTS, PowerCutError, simulate
 from tiny_run import make_pictures, tiny_config
@@ -121,10 +122,10 @@ def test_more_time_or_speed_or_pictures_never_give_smaller_models(count: int) ->
 def test_few_pictures_get_small_models_whatever_the_time() -> None:
     assert shapes(60.0, 2.0, 500) == (48, 192)
     assert shapes(240.0, 100.0, 500) == (48, 192)
-    assert shapes(60.0, 2.0, 3000) == (64, 192)
+    assert shapes(60.0, 2.0, 3000) == (48, 192)
     assert shapes(60.0, 8.0, 3000) == (64, 256)
     assert shapes(60.0, 2.0, 50_000) == (64, 192)
-    assert shapes(150.0, 2.0, 50_000)[0] == 128
+    assert shapes(240.0, 2.0, 50_000)[0] == 96
     assert shapes(240.0, 100.0, 50_000) == (160, 512)
 
 
@@ -178,6 +179,23 @@ def test_mirror_images_are_left_out_where_encoding_them_eats_the_minutes() -> No
     unhurried = {"train.vae_gan_images": 10, "train.diffusion_images": 10}
     config = RunConfig().updated({"train.minutes": None, **unhurried})
     assert make_plan(config, speeds, count=50_000, size=64, channels=3)[0].data.mirror is True
+
+
+@pytest.mark.parametrize("size", [64, 128, 256])
+def test_large_pictures_keep_the_number_of_tokens(size: int) -> None:
+    speeds = Speeds(IMAGES[48], LATENTS[256], ENCODED[48], 15.0)
+    config, _ = make_plan(RunConfig(), speeds, count=3000, size=size, channels=3)
+    assert config.autoencoder is not None
+    assert config.denoiser is not None
+    timed = models_to_time(RunConfig(), size=size, channels=3)
+    for autoencoder, denoiser in ((config.autoencoder, config.denoiser), timed):
+        channels, height, width = latent_shape_of(autoencoder)
+        assert (height // denoiser.patch) * (width // denoiser.patch) == 16
+        assert channels == (4 if size == 64 else 16)
+    own = RunConfig().updated({"autoencoder.width": 64})  # who gives a shape gets it
+    kept, _ = make_plan(own, speeds, count=3000, size=size, channels=3)
+    assert kept.autoencoder is not None
+    assert latent_shape_of(kept.autoencoder) == (4, size // 8, size // 8)
 
 
 def test_too_few_minutes_say_how_many_would_do() -> None:

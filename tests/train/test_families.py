@@ -11,6 +11,7 @@ from rich.console import Console
 
 import latentbloom
 from latentbloom.config import DenoiserConfig, RunConfig
+from latentbloom.config.stage_settings import KL_WEIGHT
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
 from latentbloom.figures.draw import draw_figures
@@ -173,7 +174,10 @@ def test_planner_keeps_what_a_preset_fixes(name: str) -> None:
     kept = request.autoencoder.model_copy(update={"size": 32, "channels": 1})
     assert config.autoencoder == kept
     assert config.denoiser == request.denoiser
-    assert (config.vae_gan, config.diffusion) == (request.vae_gan, request.diffusion)
+    # A KL weight that a preset leaves open is chosen with the autoencoder.
+    assert request.vae_gan.kl_weight is None
+    vae_gan = request.vae_gan.model_copy(update={"kl_weight": KL_WEIGHT})
+    assert (config.vae_gan, config.diffusion) == (vae_gan, request.diffusion)
     assert models_to_time(request, size=32, channels=1) == (kept, request.denoiser)
     assert plan.diffusion_seconds is not None
     if name == "pixel":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from hypothesis import given
@@ -15,7 +16,7 @@ from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.errors import ConfigError
 from latentbloom.train.budget import Budget, learning_rate_factor, ramp
 from latentbloom.train.ema import average_of, exponent_for
-from latentbloom.train.order import Order, mix, seed_step, tempered_weights
+from latentbloom.train.order import Order, combination_numbers, mix, seed_step, tempered_weights
 from latentbloom.train.stages.latent_diffusion import shown_combinations
 from latentbloom.train.stages.reconstructions import psnr
 from latentbloom.train.state import optimizer_tensors, restore_optimizer
@@ -103,13 +104,22 @@ def test_tempering_brings_rare_labels_closer() -> None:
     assert rare == pytest.approx(0.5, abs=0.03)
 
 
+def test_very_many_pictures_are_sampled_by_weight_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latentbloom.train.order.MOST_CATEGORIES", 99)
+    weights = torch.tensor([0.0, 1.0, 3.0, 0.0] * 25)
+    found = torch.tensor(Order(100, 0, weights).indices(0, 20_000))
+    counts = torch.bincount(found, minlength=100).view(25, 4).sum(dim=0) / len(found)
+    assert counts.tolist() == pytest.approx([0.0, 0.25, 0.75, 0.0], abs=0.01)
+    assert float(counts[0]) == float(counts[3]) == 0.0
+
+
 def test_steps_draw_different_numbers_and_the_same_again() -> None:
-    def draw(rank: int, images: int) -> float:
-        seed_step("stage", 0, rank, images)
+    def draw(seed: int, images: int) -> float:
+        seed_step("stage", seed, images)
         return float(torch.rand(()))
 
     assert draw(0, 64) == draw(0, 64)
-    assert len({draw(rank, images) for rank in range(4) for images in range(0, 640, 64)}) == 40
+    assert len({draw(seed, images) for seed in range(4) for images in range(0, 640, 64)}) == 40
     assert mix("a", 1) != mix("a", 2)
 
 
@@ -179,3 +189,27 @@ def test_psnr_of_a_known_error() -> None:
     x = torch.zeros(1, 1, 4, 4)
     assert float(psnr(x, x + 0.2)) == pytest.approx(20 * math.log10(2 / 0.2), abs=1e-4)
     assert float(psnr(x, x)) == 100.0  # finite: means are taken
+
+
+@pytest.mark.parametrize("factors", [1, 3, 40])
+def test_combinations_are_numbered_as_torch_tells_them_apart(factors: int) -> None:
+    generator = torch.Generator().manual_seed(factors)
+    labels = torch.randint(0, 3, (500, factors), generator=generator)
+    _, inverse, counts = torch.unique(labels, dim=0, return_inverse=True, return_counts=True)
+
+    numbers = combination_numbers(labels)
+
+    pairs = set(zip(numbers.tolist(), inverse.tolist(), strict=True))
+    assert len(pairs) == len(counts) == len(set(numbers.tolist()))
+    assert max(numbers) < len(labels)
+    weights = tempered_weights(labels, 0.5)
+    assert torch.equal(weights, counts[inverse].double().pow(-0.5))
+
+
+def test_sampling_weights_hold_no_tensor_a_picture() -> None:
+    labels = torch.arange(400_000)[:, None] % 2
+    before = psutil.Process().memory_info().rss
+
+    weights = tempered_weights(labels, 0.5)
+
+    assert psutil.Process().memory_info().rss - before < 100 * len(weights)

@@ -145,11 +145,10 @@ def words(settings: Mapping[str, object]) -> list[str]:
 def test_two_processes_train_one_model(tmp_path: Path) -> None:
     pictures, run = make_pictures(tmp_path / "pictures"), tmp_path / "run"
     options = words({k: v for k, v in TINY.items() if v is not None})
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
-        *("-m", "latentbloom", "fit", str(pictures), "--out", str(run), *options),
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    job = TESTS.parent / "examples" / "jobs" / "torchrun.sh"
+    command = ["/bin/bash", str(job), str(pictures), str(run), *options]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PATH": path}
     done = subprocess.run(
         command, capture_output=True, text=True, env=environment, check=False, timeout=5 * PATIENCE
     )

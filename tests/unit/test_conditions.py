@@ -108,6 +108,13 @@ def test_what_could_be_two_values_is_refused(text: str) -> None:
         FORMS.parse(text)
 
 
+def test_what_could_be_two_factors_is_refused() -> None:
+    spec = ConditionSpec((Factor("Hair", ("no", "yes")), Factor("hair", ("no", "yes"))))
+    assert spec.parse("hair=no,Hair=yes") == {"hair": "no", "Hair": "yes"}
+    with pytest.raises(ConditionError, match="'HAIR' is no condition .*: Hair, hair"):
+        spec.parse("HAIR=no")
+
+
 def test_values_are_text_that_can_be_shown() -> None:
     factor = Factor("label", ("a\nb", "caf\udce9", "\x1b[31m", "\u202eabc"))
     assert factor.values == ("a\\nb", "caf\\xe9", "\\x1b[31m", "\\u202eabc")

@@ -12,9 +12,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentbloom.files import condition_word, file_word
 from latentbloom.model.records import Record, Records
 from latentbloom.runs.folder import default_run
+from latentbloom.storage.files import condition_word, file_word
 
 
 def test_words_of_conditions_make_plain_file_names() -> None:

@@ -17,18 +17,18 @@ from typing import cast
 
 import pytest
 
-from latentbloom import user_files
 from latentbloom.config import SourceOptions, load_config
 from latentbloom.data.audit.findings import Audit
 from latentbloom.data.audit.run import audit_source
-from latentbloom.data.reading import read_picture
+from latentbloom.data.reading import file_stamp, read_picture
 from latentbloom.data.sources.open import open_source
 from latentbloom.errors import RunFolderError, SourceError
-from latentbloom.files import write_atomic
 from latentbloom.report.run_files import read_run
 from latentbloom.runs.folder import RunFolder
 from latentbloom.runs.metrics import read_metrics
-from latentbloom.user_files import map_in_threads, named_while_waiting, open_file, read_text
+from latentbloom.storage import user_files
+from latentbloom.storage.files import write_atomic
+from latentbloom.storage.user_files import map_in_threads, named_while_waiting, open_file, read_text
 from picture_files import tree
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -182,7 +182,8 @@ def test_a_thread_that_waits_for_ever_does_not_hold_up_the_others() -> None:
 STUCK = """
 import os, signal, sys, threading, time
 from PIL import Image
-from latentbloom import user_files
+from latentbloom.storage import user_files
+from latentbloom.data.reading import file_stamp
 from latentbloom.cli.main import main
 
 user_files.SLOW = 0.5
@@ -221,3 +222,33 @@ def test_ctrl_c_ends_an_audit_whose_disk_does_not_answer(tmp_path: Path) -> None
 def test_pictures_json_of_any_name(tmp_path: Path) -> None:
     path = write_atomic(tmp_path / "x.json", json.dumps(["a\udce9"], ensure_ascii=False))
     assert json.loads(path.read_text(encoding="utf-8")) == ["a\udce9"]
+
+
+def test_a_part_of_a_file_is_read_like_a_file(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.bin"
+    whole.write_bytes(b"before a picture after")
+    part = user_files.FilePart(whole, 7, 9)
+    assert user_files.read_bytes(part) == b"a picture"
+    assert file_stamp(part) == (9, whole.stat().st_mtime_ns)
+    assert os.path.dirname(part) == str(tmp_path)
+    with pytest.raises(OSError, match="cut short"):
+        user_files.read_bytes(user_files.FilePart(whole, 7, 90))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked there")
+def test_a_forked_process_reads_whatever_its_parent_was_at(tmp_path: Path) -> None:
+    """The thread that names slow reads holds its lock at the moment of the fork."""
+    (tmp_path / "file").write_text("x")
+    program = (
+        "import os, sys, signal, warnings\n"
+        "from latentbloom.storage.user_files import _watch, read_text\n"
+        "warnings.simplefilter('ignore')\n"
+        "with _watch._busy._cond, _watch._lock:\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        signal.alarm(20)\n"
+        "        os._exit(read_text(sys.argv[1]) != 'x')\n"
+        "sys.exit(os.waitpid(child, 0)[1])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path / "file")], timeout=120)
+    assert ended.returncode == 0

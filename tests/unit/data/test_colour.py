@@ -57,6 +57,15 @@ def test_the_subject_wins_over_the_ground(colour: str, ground: str) -> None:
     assert colour_of(disc(SUBJECTS[colour], GROUNDS[ground])) == colour
 
 
+@pytest.mark.parametrize("ground", ["slate", "grass", "night", "earth"])
+@pytest.mark.parametrize(
+    ("colour", "ink"),
+    [("pink", (224, 186, 214)), ("pink", (246, 209, 233)), ("purple", (205, 190, 238))],
+)
+def test_a_pale_flower_is_not_white(colour: str, ink: tuple[int, ...], ground: str) -> None:
+    assert colour_of(disc(ink, GROUNDS[ground])) == colour
+
+
 def test_drawn_flowers_have_the_colour_that_they_were_drawn_in() -> None:
     source = synthetic_flowers(seed=11, num_train=360)
     factor = source.spec.factor("colour")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,7 @@ def test_a_broken_file_is_replaced_by_one_with_its_label(
 ) -> None:
     images = ImageSet(source, source.entries, size=20, channels=3)
     broken = source.entries[9]  # the last cat; its neighbour above is a dog
-    assert broken.path is not None
+    assert isinstance(broken.path, Path)
     broken.path.write_bytes(b"gone bad")
 
     with caplog.at_level(logging.WARNING):
@@ -131,7 +132,7 @@ def test_a_broken_file_is_replaced_by_one_with_its_label(
 def test_a_folder_that_is_gone_stops_the_run(source: Source) -> None:
     images = ImageSet(source, source.entries, size=20, channels=3)
     for entry in source.entries:
-        assert entry.path is not None
+        assert isinstance(entry.path, Path)
         entry.path.unlink()
 
     with pytest.raises(SourceError, match="8 other pictures with its labels cannot be read either"):
@@ -142,7 +143,7 @@ def test_pictures_read_before_the_folder_went_are_still_there(source: Source) ->
     images = ImageSet(source, source.entries, size=20, channels=3)
     expected = images.images([0])
     for entry in source.entries:
-        assert entry.path is not None
+        assert isinstance(entry.path, Path)
         entry.path.unlink()
 
     assert torch.equal(images.images([0]), expected)
@@ -150,7 +151,7 @@ def test_pictures_read_before_the_folder_went_are_still_there(source: Source) ->
 
 
 def test_the_fingerprint_follows_what_matters(source: Source) -> None:
-    def fingerprint(entries: tuple[Entry, ...] = source.entries, **changes: object) -> str:
+    def fingerprint(entries: Sequence[Entry] = source.entries, **changes: object) -> str:
         options = {"size": 20, "channels": 3, "fit": "crop", **changes}
         return ImageSet(source, entries, **options).fingerprint  # type: ignore[arg-type]
 

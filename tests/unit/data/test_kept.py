@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from latentbloom.config import SourceOptions
-from latentbloom.data import imageset, kept
+from latentbloom.data import imageset, kept, kept_rows
 from latentbloom.data.audit.run import audit_source
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.kept import KeepPictures, open_kept
@@ -180,7 +180,7 @@ def full_disk(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def failing_write(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "write_atomic", _fail)
+    monkeypatch.setattr(kept_rows, "write_atomic", _fail)
 
 
 def no_room(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

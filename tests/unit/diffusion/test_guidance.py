@@ -81,6 +81,11 @@ def test_guidance_acts_inside_its_interval_alone(t, inside):
     assert batches == [6 if inside else 3]
 
 
+def test_an_interval_may_be_a_single_time():
+    for t, inside in ((0.5, True), (0.51, False)):
+        assert ask(3.0, t=t, interval=(0.5, 0.5))[1] == [6 if inside else 3]
+
+
 def test_interval_counts_evaluations_of_a_whole_run():
     spy = Spy()
     guided = guide(spy, SPEC, 2.0, interval=(0.3, 0.7))

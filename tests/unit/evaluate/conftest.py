@@ -11,8 +11,9 @@ import pytest
 
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.imageset import ImageSet
+from latentbloom.data.listed.entry import Split
 from latentbloom.data.reading import Picture
-from latentbloom.data.sources.base import Entry, ReadAs, SetAside, Split
+from latentbloom.data.sources.base import Entry, ReadAs, SetAside
 from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.evaluate.picture_scores import score_pictures
 from latentbloom.evaluate.reference import Reference, prepare_reference
@@ -44,6 +45,7 @@ class Drawn:
     name: str = "shapes"
     synthetic: bool = True
     treatment: str = ""
+    layout: str = ""
     notes: tuple[str, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
     readings: tuple[ReadAs, ...] = ()

@@ -14,14 +14,9 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
 from latentbloom.evaluate import guidance_choice as module
 from latentbloom.evaluate.features.extractor import FeatureExtractor, Features
-from latentbloom.evaluate.guidance_choice import (
-    STRENGTHS,
-    Tried,
-    best_of,
-    choose_guidance,
-    trade,
-)
+from latentbloom.evaluate.guidance_choice import STRENGTHS, choose_guidance
 from latentbloom.evaluate.measures.classifier import Prediction
+from latentbloom.evaluate.measures.guidance_merit import Tried, best_of, trade
 from latentbloom.evaluate.measures.kernels import (
     biased_kernel_distance,
     kernel_distance,
@@ -124,7 +119,30 @@ def test_what_was_chosen_before_does_not_move_the_next_choice(
     assert best_of(first) == best_of(second)
 
 
-def test_little_time_tries_fewer_or_none(images: ImageSet, tmp_path: Any) -> None:
+def test_nothing_stronger_than_what_suffices_is_taken() -> None:
+    def tried(distance: float, recalled: float, met: float) -> Tried:
+        rows = np.arange(400) / 400
+        return Tried(distance, rows * 0, rows < recalled, (rows < met).astype(float), 0.85)
+
+    # Measured on faces: recall is a little better where the smiles are exaggerated.
+    found = {1.0: tried(9.07, 0.20, 0.79), 1.4: tried(9.03, 0.20, 0.89)}
+    more = {2.0: tried(9.17, 0.20, 0.94), 2.8: tried(8.91, 0.23, 0.98)}
+    assert best_of(found | more) == 1.4
+    assert best_of({w: one._replace(real_control=0.99) for w, one in (found | more).items()}) == 2.8
+
+
+def test_no_strength_is_tried_after_one_that_suffices(
+    images: ImageSet, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tried, "suffices", True)
+    painter = Painter(images, 4.5)
+    assert list(chosen(painter, tmp_path)) == [1.0]
+
+
+def test_little_time_tries_fewer_or_none(
+    images: ImageSet, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tried, "suffices", False)  # the blind classifier is right by chance
     assert 2 <= len(chosen(Painter(images, 4.5), tmp_path, seconds=75.0)) < 4
     assert chosen(Painter(images, 4.5), tmp_path, seconds=20.0) == {}
 
@@ -167,6 +185,45 @@ def test_what_cannot_be_told_apart_goes_to_the_weaker() -> None:
     assert best_of({1.0: tried(), 2.0: tried(recall=0.7, control=0.7, shaken=0.25)}) == 2.0
     # What both have in common is no error.
     assert best_of({1.0: tried(), 2.0: tried(recall=0.54, control=0.54)}) == 2.0
+
+
+def measured(distance: float, control: float, recall: float, noise: float = 0.0) -> Tried:
+    """Samples that all show a part of what was asked for, with a standard error of `noise`."""
+    noisy = noise * 99**0.5 * np.tile([1.0, -1.0], 50)
+    return Tried(distance, noisy, np.arange(100) < 100 * recall, np.full(100, control), 0.9)
+
+
+@pytest.mark.parametrize(
+    ("worse", "better", "gap", "variance"),
+    [
+        # Differences relative to the mean of the two; what is known of real pictures varies.
+        ((1.1, 0.5, 0.5), (0.9, 0.5, 0.5), 0.2, 0.0),
+        ((1.0, 0.4, 0.5), (1.0, 0.6, 0.5), 0.4, 0.0),
+        ((1.0, 0.5, 0.4), (1.0, 0.5, 0.6), 0.4, 4 * 0.2 * 0.8 / 99),
+        ((1.1, 0.4, 0.4), (0.9, 0.6, 0.6), 1.0, 4 * 0.2 * 0.8 / 99),
+        ((1.0, 0.8, 0.5), (1.0, 0.99, 0.5), 0.1 / 0.85, 0.0),  # 0.9 is as good as real
+    ],
+)
+def test_a_difference_is_held_against_its_standard_error(
+    worse: tuple[float, float, float],
+    better: tuple[float, float, float],
+    gap: float,
+    variance: float,
+) -> None:
+    error = (gap**2 - variance) ** 0.5
+    mean = 0.5 * (worse[0] + better[0])
+    for factor, short in ((0.999, True), (1.001, False)):
+        one = measured(*worse, noise=factor * error * mean)
+        assert one.falls_short_of(measured(*better)) is short
+        assert not measured(*better).falls_short_of(one)
+
+
+def test_nothing_shown_is_next_to_nothing() -> None:
+    none = measured(1.0, 0.0, 0.0)
+    assert (none.control, none.recall) == (1e-3, 1e-3)
+    assert none.merit == pytest.approx(1e-6)
+    assert not none.suffices
+    assert measured(1.0, 0.9, 0.5).suffices
 
 
 def test_of_those_the_weakest_that_is_as_sure_as_real_pictures_is_taken() -> None:

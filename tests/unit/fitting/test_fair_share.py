@@ -52,6 +52,24 @@ def test_it_looks_every_few_seconds_only() -> None:
     assert 4 <= len(asked) <= 5
 
 
+def test_the_first_look_is_as_far_off_whatever_the_clock_shows() -> None:
+    now, asked = [1000.0], []
+    share = FairShare(
+        2, cores_of_others=lambda: float(asked.append(1) or 0), say=print, clock=lambda: now[0]
+    )
+    now[0] += CHECK_SECONDS - 0.1
+    share.look()
+    assert not asked
+    now[0] += 0.1
+    share.look()
+    assert len(asked) == 1
+
+
+def test_where_no_time_has_passed_nothing_is_known() -> None:
+    readings = iter([Reading(5.0, 10.0, 4.0), Reading(5.0, 14.0, 5.0)])
+    assert OtherPrograms(lambda: next(readings))() == 0.0
+
+
 def test_our_own_work_is_not_that_of_others() -> None:
     readings = iter([Reading(0.0, 10.0, 4.0), Reading(2.0, 14.0, 5.0), Reading(3.0, 14.5, 5.5)])
     others = OtherPrograms(lambda: next(readings))

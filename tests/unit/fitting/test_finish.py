@@ -14,7 +14,7 @@ from rich.console import Console
 
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import RunConfig
-from latentbloom.evaluate.guidance_choice import Tried
+from latentbloom.evaluate.measures.guidance_merit import Tried
 from latentbloom.fitting import finish as module
 from latentbloom.fitting.opening.stored_plan import StoredPlan
 from latentbloom.fitting.planning.planner import Plan

@@ -14,6 +14,7 @@ import torch
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import RunConfig
 from latentbloom.data.audit.run import _combination_counts
+from latentbloom.data.listed.entries import Entries
 from latentbloom.fitting.previews import PREVIEW_SAMPLES, Previews
 from latentbloom.train.stages.latent_diffusion import shown_combinations
 
@@ -45,7 +46,7 @@ def test_forty_factors_are_not_listed(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("spec", [MANY, MORE])
 def test_nor_counted_by_listing_them(spec: ConditionSpec) -> None:
     began = time.monotonic()
-    assert list(_combination_counts(spec, [])) == []
+    assert list(_combination_counts(spec, Entries.of([]))) == []
     labels = torch.from_numpy(np.zeros((5, len(spec.factors)), np.int64))
     assert shown_combinations(labels, spec) == [[0] * len(spec.factors)]
     assert time.monotonic() - began < 10.0

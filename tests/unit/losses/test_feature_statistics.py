@@ -54,8 +54,16 @@ def test_the_pull_is_bounded_where_decoded_pictures_do_not_vary() -> None:
     real, _ = sets()
     pull = frechet_pull(matrix_root(real.T @ real / len(real)), torch.zeros(5, 5).double())
     values = torch.linalg.eigvalsh(pull)
-    assert float(values.min()) >= -2.0 - 1e-9
-    assert float(values.max()) <= 1.0 + 1e-9
+    torch.testing.assert_close(values, torch.full((5,), -2.0).double())
+
+
+def test_roots_by_hand_also_where_nothing_varies() -> None:
+    turn = torch.tensor([[0.6, -0.8], [0.8, 0.6]]).double()
+    matrix = turn @ torch.diag(torch.tensor([9.0, 0.0]).double()) @ turn.T
+    root = turn @ torch.diag(torch.tensor([3.0, 1e-3]).double()) @ turn.T
+    inverse = turn @ torch.diag(torch.tensor([1 / 3, 1e3]).double()) @ turn.T
+    torch.testing.assert_close(matrix_root(matrix), root)
+    torch.testing.assert_close(matrix_root(matrix, inverse=True), inverse)
 
 
 def test_statistics_of_maps_by_hand() -> None:

@@ -13,6 +13,7 @@ from latentbloom.errors import ConfigError
 from latentbloom.losses.perceptual import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    InFloat32,
     build_perceptual,
 )
 from latentbloom.nn.efficientnet import load_efficientnet_lite
@@ -59,20 +60,32 @@ def test_vgg16_is_read_from_its_file_up_to_relu3_3(home: Path) -> None:
     # The same first layers by hand, on inputs normalised by hand.
     mean, std = (torch.tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
     h = ((x + 1) / 2 - mean) / std
-    for layer in (0, 2):
-        weight, bias = state[f"features.{layer}.weight"], state[f"features.{layer}.bias"]
-        h = torch.relu(torch.conv2d(h, weight, bias, padding=1))
-    torch.testing.assert_close(ruler.features(x)[0], h, rtol=1e-4, atol=1e-5)
-    assert [f.shape[-1] for f in ruler.features(x)] == [32, 16, 8]
+    found = ruler.features(x)
+    assert [f.shape[-1] for f in found] == [32, 16, 8]
+    for feature, layers in zip(found, ((0, 2), (5, 7), (10, 12, 14)), strict=True):
+        for layer in layers:
+            weight, bias = state[f"features.{layer}.weight"], state[f"features.{layer}.bias"]
+            h = torch.relu(torch.conv2d(h, weight, bias, padding=1))
+        torch.testing.assert_close(feature, h, rtol=1e-4, atol=1e-5)
+        h = torch.nn.functional.max_pool2d(h, 2)
 
 
 def test_squeezenet_is_read_from_its_file(home: Path) -> None:
     from torchvision.models import squeezenet1_1
 
-    write_random_weights(home, "squeezenet1_1-b8a52dc0.pth", squeezenet1_1)
+    state = write_random_weights(home, "squeezenet1_1-b8a52dc0.pth", squeezenet1_1)
     ruler = build_perceptual("squeezenet")
     assert ruler is not None
     assert ruler.channels == [64, 128, 256]
+    # torchvision's own network, up to the second, fifth and eighth layer.
+    whole = squeezenet1_1()
+    whole.load_state_dict(state)
+    x = torch.rand(1, 3, 64, 64) * 2 - 1
+    mean, std = (torch.tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
+    with torch.no_grad():
+        for feature, end in zip(ruler.features(x), (2, 5, 8), strict=True):
+            expected = whole.features[:end](((x + 1) / 2 - mean) / std)
+            torch.testing.assert_close(feature, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["vgg16", "squeezenet"])
@@ -122,6 +135,31 @@ def test_distance_is_zero_for_equals_and_grows_with_blur() -> None:
     assert y.grad is not None
     assert float(y.grad.abs().sum()) > 0
     assert not any(p.requires_grad for p in ruler.parameters())
+    assert not any(module.training for module in ruler.train().modules())
+
+
+def test_grey_pictures_have_three_equal_channels() -> None:
+    ruler = build_perceptual("efficientnet-lite0")
+    assert ruler is not None
+    x, y = torch.rand(2, 2, 1, 32, 32) * 2 - 1
+    torch.testing.assert_close(ruler(x, y), ruler(x.repeat(1, 3, 1, 1), y.repeat(1, 3, 1, 1)))
+
+
+def test_strided_layers_stay_in_single_precision_under_autocast() -> None:
+    ruler = build_perceptual("efficientnet-lite0")
+    assert ruler is not None
+    apart = [m for m in ruler.modules() if isinstance(m, InFloat32)]
+    assert len(apart) == 3  # to a quarter, an eighth and a sixteenth; the stem is no block
+    channels = apart[0].get_submodule("layer").in_channels
+    assert isinstance(channels, int)
+    with torch.autocast("cpu", torch.bfloat16):
+        x = torch.rand(1, channels, 16, 16)
+        assert apart[0](x.bfloat16()).dtype == torch.float32
+        found, expected = apart[0](x), apart[0].layer(x)
+    assert expected.dtype == torch.bfloat16
+    torch.testing.assert_close(found, apart[0].layer(x))
+    maps = ruler.to_directions([torch.ones(1, 3, 2, 2, dtype=torch.bfloat16)])
+    assert maps[0].dtype == torch.float32
 
 
 def test_the_distance_compares_directions_of_unit_length_at_each_place() -> None:
@@ -135,6 +173,14 @@ def test_the_distance_compares_directions_of_unit_length_at_each_place() -> None
         cosine = torch.nn.functional.cosine_similarity(a, b, dim=1)
         expected += (2 - 2 * cosine).mean(dim=(1, 2))
     torch.testing.assert_close(ruler(x, y), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_pictures_are_normalised_as_torchvision_does() -> None:
+    from torchvision.models import SqueezeNet1_1_Weights, VGG16_Weights
+
+    for weights in (VGG16_Weights.IMAGENET1K_V1, SqueezeNet1_1_Weights.IMAGENET1K_V1):
+        preset = weights.transforms()
+        assert (tuple(preset.mean), tuple(preset.std)) == (IMAGENET_MEAN, IMAGENET_STD)
 
 
 def test_none_and_unknown_names() -> None:

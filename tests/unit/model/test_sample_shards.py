@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from latentbloom.data.sources.open import open_source
 from latentbloom.errors import ConfigError, RunFolderError
 from latentbloom.model import sample_shards
 from latentbloom.model.generator import Model
@@ -100,6 +101,23 @@ def test_a_folder_holds_samples_of_one_kind(
     make(model, tmp_path, n=1)
     with pytest.raises(RunFolderError, match=message):
         make(model, tmp_path, n=1, **other)
+
+
+def test_the_files_are_a_source(model: Model, tmp_path: Path) -> None:
+    values = model.spec.factors[0].values[:2]
+    for value in values:
+        make(model, tmp_path / value, cond={model.spec.factors[0].name: value})
+    source = open_source(f"wds:{tmp_path}/*/*.tar")
+    assert len(source.entries) == 20
+    assert source.spec.factor(model.spec.factors[0].name).values == values
+    for entry in source.entries[:2]:
+        picture = model.sample(
+            {model.spec.factors[0].name: entry.name.split("/")[0]},
+            seed=3,
+            indices=[int(entry.name.split("/")[-1])],
+            **QUICK,
+        )[0]
+        assert np.array_equal(source.read(entry), picture.image)
 
 
 @pytest.mark.parametrize("text", ["5/4", "0/4", "1", "a/b", "1/0", "-1/2", "1/2/3", ""])

@@ -15,14 +15,13 @@ from latentbloom.nn.discriminator import build_discriminator
 SPEC = ConditionSpec((Factor("smiling", ("no", "yes")), Factor("hair", ("dark", "fair", "red"))))
 
 
-@pytest.mark.parametrize("size", [32, 64, 96, 128])
+@pytest.mark.parametrize("size", [32, 64, 96, 128, 256])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_latents_are_an_eighth_of_the_picture(size: int, channels: int) -> None:
-    config = AutoencoderConfig.model_validate(
-        {"size": size, "channels": channels, "width": 16, "blocks": 1}
-    )
-    model = build_autoencoder(config)
-    assert model.latent_shape == (4, size // 8, size // 8)
+@pytest.mark.parametrize("reduction", [8, 16])
+def test_latents_are_a_part_of_the_picture(size: int, channels: int, reduction: int) -> None:
+    sizes = {"size": size, "channels": channels, "width": 16, "blocks": 1, "reduction": reduction}
+    model = build_autoencoder(AutoencoderConfig.model_validate(sizes))
+    assert model.latent_shape == (4, size // reduction, size // reduction)
     x = torch.rand(2, channels, size, size) * 2 - 1
     y, posterior = model(x, torch.randn(2, *model.latent_shape))
     assert y.shape == x.shape

@@ -73,7 +73,7 @@ def test_a_figure_that_cannot_be_written_leaves_the_old_one(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("latentbloom.files.sync", full)
+    monkeypatch.setattr("latentbloom.storage.files.sync", full)
     with pytest.raises(OSError, match="No space left"):
         save_preview(path, np.zeros((1, 8, 8, 3), np.uint8))
     assert path.read_bytes() == before

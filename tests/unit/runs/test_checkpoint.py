@@ -20,14 +20,15 @@ import torch
 from safetensors import SafetensorError
 
 from latentbloom.errors import CheckpointError
-from latentbloom.runs import checkpoint
+from latentbloom.runs import checkpoint, checkpoint_headers
 from latentbloom.runs.checkpoint import (
     checkpoint_exists,
     fingerprint,
     load_checkpoint,
     save_checkpoint,
 )
-from latentbloom.runs.checkpoint_files import stamp
+from latentbloom.runs.checkpoint_files import put_in_place, stamp
+from latentbloom.runs.checkpoint_headers import checkpoint_shapes
 
 
 def save_number(folder: Path, number: int) -> None:
@@ -208,6 +209,33 @@ class TestKill:
         assert load_number(folder) == 3
         assert [path.name for path in folder.parent.iterdir()] == ["c_last"]
 
+    @pytest.mark.parametrize(
+        ("left", "expected"),
+        [((".new",), 2), ((".old",), 1), ((".new", ".old"), 2), (("", ".old"), 3), (("",), 3)],
+    )
+    def test_the_next_start_puts_it_in_its_place(
+        self, tmp_path: Path, left: tuple[str, ...], expected: int
+    ) -> None:
+        run = tmp_path / "run"
+        for place in (run / "c_final", run / "latents" / "generated"):
+            place.parent.mkdir(exist_ok=True)
+            for name in left:
+                save_number(tmp_path / "made", {".new": 2, ".old": 1, "": 3}[name])
+                hidden = place.with_name(f".{place.name}{name}") if name else place
+                (tmp_path / "made").rename(hidden)
+        half = run / ".half.new"
+        half.mkdir()
+        (half / "model.safetensors").write_bytes(b"half")
+        mine = run / ".mine.new"
+        mine.mkdir()
+        (mine / "notes.txt").write_text("keep")
+        put_in_place(run)
+        assert load_number(run / "c_final") == expected
+        assert load_number(run / "latents" / "generated") == expected
+        names = sorted(path.name for path in run.iterdir())
+        assert names == [".mine.new", "c_final", "latents"]
+        assert [path.name for path in (run / "latents").iterdir()] == ["generated"]
+
     @pytest.mark.slow
     def test_by_the_system_at_any_time(self, tmp_path: Path) -> None:
         folder = tmp_path / "c_last"
@@ -313,6 +341,18 @@ class TestFullDisk:
         assert "17 are free; there is none from before." in message
         assert list(tmp_path.iterdir()) == []
 
+    def test_all_bytes_and_a_margin_are_counted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        piece, free = torch.zeros(2**20, dtype=torch.uint8), 4 * 2**20
+        tensors = {"model": {"a": piece, "b": piece}, "ema": {"a": piece}}
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 0, free - 1))
+        message = error_of(lambda: save_checkpoint(tmp_path / "c", tensors, {}))
+        assert "4,194,304 bytes are needed and 4,194,303 are free" in message
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 0, free))
+        save_checkpoint(tmp_path / "c", tensors, {})
+        assert checkpoint_exists(tmp_path / "c")
+
     def test_as_safetensors_puts_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def save_file(*_: object) -> None:
             raise SafetensorError("I/O error: No space left on device (os error 28)")
@@ -341,6 +381,23 @@ class TestFullDisk:
         assert message.endswith(f"the last good one, {folder}, is still there.")
         assert load_number(folder) == 1
         assert [path.name for path in tmp_path.iterdir()] == ["c_last"]
+
+    def test_a_first_one_that_cannot_be_moved_into_place_says_why(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = os.replace
+
+        def replace(old: Path, new: Path) -> None:
+            if Path(old).name == ".c_last.new":
+                raise OSError(errno.EIO, "the disk is ill")
+            real(old, new)
+
+        monkeypatch.setattr(os, "replace", replace)
+        message = error_of(lambda: save_number(tmp_path / "c_last", 1))
+        assert "the disk is ill" in message
+        # Complete, and the only one: it stays where it is, and is found there.
+        assert message.endswith(f"the last good one, {tmp_path / '.c_last.new'}, is still there.")
+        assert load_number(tmp_path / "c_last") == 1
 
 
 @pytest.fixture
@@ -421,6 +478,28 @@ class TestMessages:
         path.write_text(json.dumps(json.loads(path.read_text()) | {"files": files}))
         message = error_of(lambda: load_checkpoint(run / "vae_gan_last"))
         assert "is damaged: its meta.json lacks 'files' or 'meta'" in message
+
+    def test_shapes_are_read_from_headers_or_refused_likewise(
+        self, run: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = run / "vae_gan_last"
+        assert dict(checkpoint_shapes(folder, "model")) == {"w": (64,)}
+        assert error_of(lambda: checkpoint_shapes(folder, "ema")) == (
+            f"Checkpoint {folder} has no 'ema'."
+        )
+
+        def fail(*_: object, **__: object) -> None:
+            raise OSError(errno.EIO, "the disk is ill")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint_headers, "read_header", fail)
+            message = error_of(lambda: checkpoint_shapes(folder, "model"))
+        assert message.startswith(f"Checkpoint {folder}: model.safetensors [Errno")
+        assert "the disk is ill" in message
+        with (folder / "model.safetensors").open("ab") as file:
+            file.write(b"more")
+        message = error_of(lambda: checkpoint_shapes(folder, "model"))
+        assert "model.safetensors is longer than it was written" in message
 
     def test_a_part_that_it_has_not(self, run: Path) -> None:
         assert error_of(lambda: load_checkpoint(run / "vae_gan_last", ["ema"])) == (

@@ -89,8 +89,8 @@ class TestMetrics:
 
     def test_a_line_that_is_no_object_is_left_out(self, path: Path) -> None:
         path.parent.mkdir()
-        path.write_bytes(b'3\n{"kind": "val"}\n\xff\n\n[]\n')
-        assert read_metrics(path) == [{"kind": "val"}]
+        path.write_bytes(b'3\n{"kind": "val"}\n\xff\n\n[]\n{"kind": "train"}\n')
+        assert read_metrics(path) == [{"kind": "val"}, {"kind": "train"}]
 
 
 def feed(bar: StageProgress) -> None:

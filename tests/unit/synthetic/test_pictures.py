@@ -76,7 +76,7 @@ def test_pictures_differ_between_places_and_splits(opened) -> None:
 
 
 @SOURCES
-@pytest.mark.parametrize("size", [32, 64, 96, 128])
+@pytest.mark.parametrize("size", [32, 64, 96, 128, 256])
 def test_the_scene_is_the_same_at_every_size(opened, size: int) -> None:
     source = opened()
     for entry in source.entries[:6]:

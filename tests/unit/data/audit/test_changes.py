@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.data.audit.changes import check_pictures, record_pictures
 from latentbloom.data.audit.findings import Audit
-from latentbloom.data.audit.picture_list import PictureList
+from latentbloom.data.audit.picture_list import Listed, PictureList
 from latentbloom.data.audit.run import audit_source
 from latentbloom.data.sources.open import open_source
 from latentbloom.errors import SourceError
@@ -96,8 +99,10 @@ def test_one_that_changed_its_split(tmp_path: Path) -> None:
     before = PictureList.load(list_file)
     name = "train/cat/1.png"
     moved = dict(before.pictures) | {name: ("val", before.pictures[name][1])}
+    factors = before.pictures.factors
+    after = Listed.of(factors, ((n, split, words) for n, (split, words) in moved.items()))
 
-    changes = before.changes_to(PictureList(before.factors, before.treatment, moved))
+    changes = before.changes_to(PictureList(before.treatment, after))
 
     assert str(changes) == "1 picture moved from train to val (train/cat/1.png)"
 
@@ -167,3 +172,57 @@ def test_a_broken_list_says_so(pets: Path, audit: Audit, tmp_path: Path) -> None
     (tmp_path / "pictures.json").write_text("{")
 
     assert "is not a readable list of pictures" in refusal(pets, audit, tmp_path / "pictures.json")
+
+
+def test_a_list_that_an_earlier_version_wrote_without_files_is_read(
+    pets: Path, audit: Audit, tmp_path: Path
+) -> None:
+    path = tmp_path / "pictures.json"
+    whole = path.read_text(encoding="utf-8")
+    pictures = whole[: whole.index('], "files"')]
+    path.write_text(f"{pictures}]}}\n", encoding="utf-8")
+    assert json.loads(path.read_text(encoding="utf-8")).keys() == {
+        "factors",
+        "treatment",
+        "pictures",
+    }
+
+    assert check_pictures(open_source(pets), audit, path)
+    found = PictureList.load(path)
+    assert len(found.pictures.entries) == 40
+    assert not found.marks
+
+
+def test_a_list_of_another_layout_is_read_as_a_whole(
+    pets: Path, audit: Audit, tmp_path: Path
+) -> None:
+    path = tmp_path / "pictures.json"
+    written = path.read_text()
+    listed = PictureList.load(path)
+    assert written.count("\n") == 2 * 40 + 3
+
+    path.write_text(json.dumps(json.loads(written)))
+
+    assert PictureList.load(path) == listed
+    assert list(PictureList.load(path).marks.items()) == list(listed.marks.items())
+    path.write_text(written[: len(written) // 2])
+    assert "cut short" in refusal(pets, audit, path)
+
+
+def test_pictures_in_another_order_with_other_words(
+    pets: Path, audit: Audit, tmp_path: Path
+) -> None:
+    path = tmp_path / "pictures.json"
+    before = PictureList.load(path)
+    rows = [(n, split, words) for n, (split, words) in before.pictures.items()]
+
+    def after(rows: list[Any], factors: ConditionSpec = before.pictures.factors) -> str:
+        return str(before.changes_to(PictureList("", Listed.of(factors, rows))))
+
+    assert after([rows[1], rows[0], *rows[2:]]) == "the order of the pictures is different"
+    assert after(rows[1:]) == "1 picture removed (cat/0.png)"
+    assert after([*rows[:5], ("new", "val", ("dog",)), *rows[5:]]) == "1 picture added (new)"
+    horses = ConditionSpec((Factor("label", ("horse", "dog")),))
+    renamed = [(n, s, ("horse" if w == ("cat",) else "dog",)) for n, s, w in rows]
+    assert "20 pictures relabelled" in after(renamed, horses)
+    assert "label lost cat and gained horse" in after(renamed, horses)

@@ -37,11 +37,11 @@ def test_no_such_folder_in_no_such_folder(tmp_path: Path) -> None:
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    archive = tmp_path / "faces.zip"
-    archive.touch()
+    notes = tmp_path / "notes.txt"
+    notes.write_text("many faces")
 
-    with pytest.raises(SourceError, match=r"is a file, not a folder.*unpack an archive first"):
-        open_source(archive)
+    with pytest.raises(SourceError, match=r"is a file, not a folder.*or a zip or tar of one"):
+        open_source(notes)
 
 
 def test_labels_csv_may_be_given_itself(tmp_path: Path) -> None:

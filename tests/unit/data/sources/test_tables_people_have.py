@@ -80,17 +80,38 @@ def test_other_files_are_named_where_there_are_no_labels(tmp_path: Path, name: s
 
 
 def test_tables_one_folder_down_are_named(tmp_path: Path) -> None:
-    for split in ("train", "test"):
-        touch_tree(tmp_path, {f"data/{split}": 20})
-        lines = rows(path="{k}.png")
-        (tmp_path / f"data/{split}/metadata.csv").write_text("\n".join(["file_name,kind", *lines]))
+    place = tmp_path / "pictures"
+    touch_tree(place, {"imgs": 20})
+    (place / "metadata.csv").write_text("\n".join(["file_name,kind", *rows()]))
 
     with pytest.raises(SourceError) as error:
-        opened(tmp_path / "data")
+        opened(tmp_path)
 
-    place = tmp_path / "data" / "test"
-    assert f"test/ holds metadata.csv: give {place} to use the pictures in it." in str(error.value)
+    assert f"pictures/ holds metadata.csv: give {place} to use" in str(error.value)
     assert len(opened(place).entries) == 20
+
+
+@pytest.mark.parametrize("above", ["", "data/"])
+def test_metadata_of_hugging_face_in_each_split(tmp_path: Path, above: str) -> None:
+    for split in ("train", "test"):
+        touch_tree(tmp_path, {f"{above}{split}": 20})
+        lines = rows(path="{k}.png")
+        (tmp_path / f"{above}{split}/metadata.csv").write_text(
+            "\n".join(["file_name,kind", *lines])
+        )
+
+    source = opened(tmp_path)
+
+    assert {e.name: (e.labels, e.split) for e in source.entries} == {
+        f"{above}{folder}/{k}.png": ((k % 2,), split)
+        for folder, split in (("train", "train"), ("test", "val"))
+        for k in range(20)
+    }
+    assert source.layout == (
+        f"a Hugging Face image folder, because {above}test/metadata.csv and "
+        f"{above}train/metadata.csv have a column file_name"
+    )
+    assert not source.set_aside
 
 
 @pytest.mark.parametrize("column", ["file_name", "File_Name"])
@@ -158,7 +179,7 @@ def test_paths_that_are_written_otherwise(tmp_path: Path, path: str, said: str) 
 
     check(source)
     assert any(said in note for note in source.notes)
-    assert source.entries[0].path is not None
+    assert isinstance(source.entries[0].path, Path)
     assert source.entries[0].path.is_file()
 
 
