@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from importlib import import_module
 from itertools import groupby
 from typing import Any
 
@@ -93,8 +92,10 @@ GENERATED: dict[str, Callable[[], str]] = {
 
 def command_parser(name: str) -> argparse.ArgumentParser:
     """The parser of one command, as `latentbloom NAME` builds it."""
+    from latentbloom.cli.main import command_module
+
     parser = argparse.ArgumentParser(prog=f"latentbloom {name}", allow_abbrev=False)
-    import_module(f"latentbloom.cli.{name}_command").add_arguments(parser)
+    command_module(name).add_arguments(parser)
     return parser
 
 
