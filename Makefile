@@ -6,9 +6,11 @@ BIN := $(VENV)/bin
 RUN ?= runs/demo
 MINUTES ?= 10
 WORKERS ?= 2
+KILLS ?= 200
+MUTANTS ?= 40
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo app test lint format docs bench bench-full clean distclean
+.PHONY: help install demo app test lint format docs coverage mutants soak bench bench-full clean distclean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -28,6 +30,10 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 
 $(VENV)/.installed-bench: $(VENV)/.installed
 	"$(BIN)/python" -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.installed-mutants: $(VENV)/.installed
+	"$(BIN)/python" -m pip install --quiet --constraint constraints.txt --editable '.[mutants]'
 	@touch $@
 
 install: $(VENV)/.installed ## make .venv and install the package with its tools
@@ -60,6 +66,21 @@ docs: $(VENV)/.installed-docs ## docs/_build/html
 	"$(BIN)/sphinx-build" --fail-on-warning --keep-going -q docs docs/_build/html
 	@echo "Open this in a browser: docs/_build/html/index.html"
 
+coverage: export OMP_NUM_THREADS = 1
+coverage: $(VENV)/.installed ## lines that the tests run, commands that they start included: runs/coverage
+	"$(BIN)/python" -m pytest -n $(WORKERS) --cov --cov-report=term --cov-report=html
+
+mutants: export OMP_NUM_THREADS = 1
+mutants: $(VENV)/.installed-mutants ## small changes of the code that the tests must notice, MUTANTS of each group
+	"$(BIN)/python" -m bench.mutants --each $(MUTANTS)
+
+soak: export OMP_NUM_THREADS = 1
+soak: $(VENV)/.installed ## kill and break tiny runs at every point and at random moments, for hours
+	"$(BIN)/python" -m bench.crashes kill
+	"$(BIN)/python" -m bench.crashes fail
+	"$(BIN)/python" -m bench.crashes copy
+	"$(BIN)/python" -m bench.soak --kills $(KILLS)
+
 bench: $(VENV)/.installed-bench ## speed and quality beside other programs, about 15 minutes: bench/results.md
 	"$(BIN)/python" -m bench
 
@@ -69,7 +90,7 @@ bench-full: $(VENV)/.installed-bench ## the same for hours: make bench-full SOUR
 	"$(BIN)/python" -m bench --full --source "$(SOURCE)" --minutes $(MINUTES) --work "runs/bench-full"
 
 clean: ## remove what the tools left
-	rm -rf build dist docs/_build .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist docs/_build .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment, too
