@@ -80,6 +80,7 @@ soak: $(VENV)/.installed ## kill and break tiny runs at every point and at rando
 	"$(BIN)/python" -m bench.crashes fail
 	"$(BIN)/python" -m bench.crashes copy
 	"$(BIN)/python" -m bench.soak --kills $(KILLS)
+	"$(BIN)/python" -m bench.kills
 
 bench: $(VENV)/.installed-bench ## speed and quality beside other programs, about 15 minutes: bench/results.md
 	"$(BIN)/python" -m bench

@@ -28,6 +28,9 @@ from typing import Any
 from bench.crashes import BATCH, Ended, Laboratory, Tally, result, saved_images, undisturbed
 from latentbloom.words import plural
 
+DRAWINGS = ("curves", "samples", "reconstructions", "prior")
+"""Some of all figures, so that most of the moments fall into the stages before them."""
+
 PHASES = (
     ("latents/generated", "generating latents"),
     ("latents/", "encoding"),
@@ -78,7 +81,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--images", type=int, default=8 * BATCH, help="of each stage")
+    parser.add_argument("--images", type=int, default=40 * BATCH, help="of each stage")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="latentbloom-soak-"))
@@ -88,7 +91,7 @@ def main() -> int:
     kills, number, expected = 0, 0, ""
     began = time.monotonic()
     try:
-        lab = Laboratory(folder, images=args.images)
+        lab = Laboratory(folder, drawings=DRAWINGS, images=args.images)
         expected = digest(undisturbed(lab, tally))
         whole = time.monotonic() - began
         print(f"A whole run takes {whole:.0f} s.", file=sys.stderr, flush=True)
