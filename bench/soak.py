@@ -81,7 +81,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--images", type=int, default=40 * BATCH, help="of each stage")
+    parser.add_argument("--images", type=int, default=20 * BATCH, help="of each stage")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="latentbloom-soak-"))
@@ -99,7 +99,7 @@ def main() -> int:
             run = folder / f"run{number}"
             number += 1
             while True:
-                ended = kill_once(lab, run, chance.uniform(0.0, whole / 3))
+                ended = kill_once(lab, run, chance.uniform(0.0, whole / 5))
                 tally.starts += 1
                 if ended.code is not None:
                     break

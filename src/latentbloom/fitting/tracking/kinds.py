@@ -149,7 +149,7 @@ TRACKERS: dict[str, TrackerKind] = {
         "tensorboard", '"latentbloom[tensorboard]"', _tensorboard, _to_tensorboard, any_order=True
     ),
     "wandb": TrackerKind("wandb", "wandb", _wandb, _to_wandb),
-    "mlflow": TrackerKind("mlflow", "mlflow", _mlflow, _to_mlflow, any_order=True),
+    "mlflow": TrackerKind("mlflow", "'mlflow>=3'", _mlflow, _to_mlflow, any_order=True),
     "trackio": TrackerKind("trackio", "trackio", _trackio, _to_trackio),
 }
 """The trackers by the name that accelerate gives them."""
