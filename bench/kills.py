@@ -2,9 +2,10 @@
 
     python -m bench.kills --kills 24 --json FILE
 
-Both runs train on the pictures of `make demo`, with a budget in images, for which the same seed
-gives the same bits. One thread each; they run side by side. `python -m bench.soak` does the same
-with tiny runs, hundreds of times.
+Both runs train on the pictures of `make demo`, and as much as it did on a machine of two cores, but
+with a budget in images, for which the same seed gives the same bits. One thread each; they run side
+by side. A quarter of the kills falls into each stage, and into what comes after them.
+`python -m bench.soak` kills tiny runs, hundreds of times.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.crashes import FINAL, STAGES
+from bench.crashes import FINAL
 from latentbloom.words import plural
 
 SOURCE = "synthetic-flowers"
 BUDGETS = ("train.vae_gan_images", "train.diffusion_images", "train.decoder_images")
 PHASES = ("stage 1", "encoding and stage 2", "stage 3", "guidance, scores, figures and report")
+LONGEST = (1.0, 1.0, 0.4, 0.3)  # of `--longest`: what later phases take is shorter
 SAVE_SECONDS = 15.0
 
 
@@ -56,13 +59,26 @@ def weights(run: Path) -> str:
 
 
 def unsaved_seconds(run: Path, began: float) -> float:
-    """Seconds of this call since its stage was last saved; 0 outside of training."""
-    stage = phase(run)
-    if stage == len(STAGES):
+    """Seconds of this call since anything of a model was saved; 0 outside of training."""
+    if phase(run) == len(FINAL):
         return 0.0
-    saved = run / f"{STAGES[stage]}_last" / "model.safetensors"
-    since = saved.stat().st_mtime if saved.exists() else began
-    return time.time() - max(since, began)
+    saved = [path.stat().st_mtime for path in run.glob("*/model.safetensors")]
+    return time.time() - max([began, *saved])
+
+
+def wait(call: subprocess.Popen[bytes], run: Path, most: Sequence[float]) -> bool:
+    """Let a call run for as many seconds as its phase may take at most; whether it still runs.
+
+    A phase that may take none, as it had its kills, is left to end.
+    """
+    until, last = 0.0, -1
+    while call.poll() is None:
+        if (now := phase(run)) != last:
+            until, last = time.monotonic() + most[now], now
+        if most[now] and time.monotonic() >= until:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def main() -> int:
@@ -72,7 +88,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--longest", type=float, default=75.0, help="seconds before a kill")
     parser.add_argument(
-        "--images", type=int, nargs=3, default=[24_000, 150_000, 8_000], help="of each stage"
+        "--images", type=int, nargs=3, default=[22_816, 84_800, 4_128], help="of each stage"
     )
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     args = parser.parse_args()
@@ -82,17 +98,18 @@ def main() -> int:
     undisturbed, killed = folder / "undisturbed", folder / "killed"
     beside = start(undisturbed, args.images)
     try:
-        kills = 0
+        kills, each = 0, -(-args.kills // len(PHASES))
         while True:
             call, at = start(killed, args.images), time.time()
-            try:
-                code = call.wait(chance.uniform(0.0, args.longest) if kills < args.kills else None)
+            most = [
+                chance.uniform(0.0, args.longest * share) if phases[name] < each else 0.0
+                for name, share in zip(PHASES, LONGEST, strict=True)
+            ]
+            if not wait(call, killed, most):
+                code = call.wait()
                 break
-            except subprocess.TimeoutExpired:
-                call.kill()
-                if call.wait() == 0:  # it ended just before
-                    code = 0
-                    break
+            call.kill()
+            call.wait()
             kills += 1
             phases[PHASES[phase(killed)]] += 1
             unsaved.append(unsaved_seconds(killed, at))

@@ -86,7 +86,7 @@ def measure(work: Path, images: int) -> dict[str, Any]:
         "train.minutes": None,
         "train.log_seconds": 0.2,
         "train.checkpoint_seconds": 5.0,
-        "train.preview_seconds": 20.0,
+        "train.preview_seconds": 5.0,  # the first one, which loads modules, comes before the line
         "train.checkpoint_epochs": None,
         "train.decoder_images": None,
         "vae_gan.batch_size": 32,
