@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
 from latentbloom.device import make_accelerator
 from latentbloom.errors import ConfigError
 from latentbloom.fitting.planning.planner import make_plan, models_to_time
-from latentbloom.fitting.planning.speeds import Speeds, vae_gan_speeds
+from latentbloom.fitting.planning.speeds import Speeds, denoiser_speed, vae_gan_speeds
 from latentbloom.nn.autoencoders.base import latent_shape_of
 from latentbloom.train.muon import Muon
 from simulated_run import ENCODED, IMAGES, LATENTS, PowerCutError, simulate
@@ -259,3 +260,38 @@ def test_the_speed_of_stage_1_is_that_of_whole_steps(
     assert seen == pytest.approx(8 * (0.25 / 2.0 + 0.75 / 6.0))
     assert encoded == pytest.approx(8 / 0.5)
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]  # nothing is written
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_the_speed_of_stage_2_is_that_of_whole_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weight: float
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tiny_config(
+        diffusion__alignment_weight=weight, vae_gan__perceptual="efficientnet-lite0"
+    )
+    updated: list[int] = []
+    real = torch.optim.AdamW.step
+
+    def step(self, closure=None):
+        updated.append(sum(len(group["params"]) for group in self.param_groups))
+        return real(self, closure)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+
+    def timed(run, device, repeats, limit):
+        run()
+        return 0.5
+
+    monkeypatch.setattr("latentbloom.fitting.planning.speeds.seconds_of", timed)
+    assert config.autoencoder is not None
+    assert config.denoiser is not None
+    spec = ConditionSpec((Factor("kind", ("a", "b")), Factor("colour", ("red", "blue", "white"))))
+    speed = denoiser_speed(
+        config, config.autoencoder, config.denoiser, spec, make_accelerator("fp32")
+    )
+    assert speed == pytest.approx(config.diffusion.batch_size / 0.5)
+    assert updated[0] > 10
+    # The head that is aligned: two layers, weights and biases.
+    assert updated[1:] == ([4] if weight else [])
+    assert not list(tmp_path.iterdir())  # nothing is written

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from latentbloom.config import RunConfig
+from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig
 from latentbloom.errors import LatentbloomError
 from latentbloom.latents.cache import LatentCache, Latents
 from latentbloom.latents.encode import encode_raw_latents, finish_latents
@@ -118,7 +118,7 @@ def prepare_feature_maps(
     group: Group = ALONE,
 ) -> None:
     """Write what stage 2 aligns its tokens with, where it does; on the group's first process."""
-    grid = _grid_of_tokens(config)
+    grid = _grid_of_run(config)
     if grid is not None and group.first:
         network = build_perceptual(config.vae_gan.perceptual, say)
         if network is not None:
@@ -131,23 +131,35 @@ def open_feature_maps(folder: RunFolder, config: RunConfig, train: ImageSet) -> 
     Raises:
         LatentbloomError: The maps are missing, or of other pictures.
     """
-    grid = _grid_of_tokens(config)
+    grid = _grid_of_run(config)
     if grid is None:
         return None
     return FeatureMaps(folder.latents("train"), train.fingerprint, grid)
 
 
-def _grid_of_tokens(config: RunConfig) -> tuple[int, int] | None:
-    """Places of the denoiser's tokens; None where nothing is aligned."""
+def grid_of_tokens(
+    config: RunConfig, autoencoder: AutoencoderConfig, denoiser: DenoiserConfig
+) -> tuple[int, int] | None:
+    """Places of the denoiser's tokens; None where nothing is aligned.
+
+    Arguments:
+        config: Settings of the run.
+        autoencoder: Shape of the latents.
+        denoiser: Shape of the denoiser.
+    """
+    wanted = config.diffusion.alignment_weight > 0 and config.vae_gan.perceptual != "none"
+    if not wanted or denoiser.kind != "transformer":
+        return None
+    if autoencoder.family != "swift":
+        return None  # a flat latent has no places, and pixels have no stage 1
+    side = latent_shape_of(autoencoder)[1] // denoiser.patch
+    return side, side
+
+
+def _grid_of_run(config: RunConfig) -> tuple[int, int] | None:
     assert config.autoencoder is not None
     assert config.denoiser is not None
-    wanted = config.diffusion.alignment_weight > 0 and config.vae_gan.perceptual != "none"
-    if not wanted or config.denoiser.kind != "transformer":
-        return None
-    if config.autoencoder.family != "swift":
-        return None  # a flat latent has no places, and pixels have no stage 1
-    side = latent_shape_of(config.autoencoder)[1] // config.denoiser.patch
-    return side, side
+    return grid_of_tokens(config, config.autoencoder, config.denoiser)
 
 
 def _encode(

@@ -28,7 +28,7 @@ from latentbloom.fitting.planning.choices import (
 )
 from latentbloom.fitting.planning.speeds import Speeds
 
-ENOUGH_LATENTS = 1_000_000  # the same for a denoiser
+ENOUGH_LATENTS = 700_000  # that stage 2 should see before a wider denoiser pays
 WORTH_COMPILING = 900.0  # seconds of stage 2 from which on compiling is worth its minute
 COMPILED = 1.25  # speed of a compiled transformer, compiling included
 ENCODING_MARGIN = 1.25  # held-out pictures, reading and writing

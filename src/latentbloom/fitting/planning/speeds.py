@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig
 from latentbloom.data.imageset import ImageSet
 from latentbloom.device import can_compile, make_accelerator
+from latentbloom.fitting.encoding import grid_of_tokens
 from latentbloom.fitting.planning.machine import seconds_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+    from latentbloom.train.loop import Trainer
+    from latentbloom.train.stage import Stage
 
 MEASURE_SECONDS = 6.0  # that timing one model may take, when its steps are slow
 
@@ -69,8 +72,7 @@ def measure_speeds(
             must call this. By default this process is timed alone, while the others wait.
     """
     accelerator = make_accelerator(precision, alone=not together)
-    batch = config.diffusion.batch_size
-    latents = _denoiser_speed(batch, autoencoder, denoiser, images.spec, accelerator)
+    latents = denoiser_speed(config, autoencoder, denoiser, images.spec, accelerator)
     if autoencoder.family == "pixel":
         return Speeds(0.0, latents, 0.0)  # U-Nets are not compiled
     seen, encoded = vae_gan_speeds(config, autoencoder, images, device, accelerator)
@@ -101,28 +103,14 @@ def vae_gan_speeds(
     Whole steps are timed, optimisers and average included. A stage that is measured by the clock
     spends `discriminator_start` of its time without the discriminator, and the rest with it.
     """
-    from rich.console import Console
-
-    from latentbloom.fitting.stage_progress import StageProgress
     from latentbloom.nn.autoencoders.base import Autoencoder
-    from latentbloom.runs.metrics import MetricsLog
-    from latentbloom.train.budget import Budget
-    from latentbloom.train.loop import Trainer
     from latentbloom.train.stages.vae_gan import VaeGanStage
 
     settings = config.vae_gan
     stage = VaeGanStage(
         shape, settings, config.train, images, images, accelerator, say=lambda text: None
     )
-    trainer = Trainer(
-        stage,
-        Budget(images=settings.batch_size),
-        config.train,
-        accelerator,
-        Path(),  # nothing is written
-        MetricsLog(Path("metrics.jsonl"), enabled=False),
-        StageProgress("", Console(quiet=True), enabled=False),
-    )
+    trainer = _trainer_of(stage, config, accelerator)
 
     # Processes that wait for each other must take the same number of steps.
     limit = MEASURE_SECONDS / 2 if accelerator.num_processes == 1 else float("inf")
@@ -146,28 +134,61 @@ def vae_gan_speeds(
     return seen, len(batch) / encoding
 
 
-def _denoiser_speed(
-    batch: int,
+def denoiser_speed(
+    config: RunConfig,
     autoencoder: AutoencoderConfig,
-    config: DenoiserConfig,
+    denoiser: DenoiserConfig,
     spec: ConditionSpec,
     accelerator: Accelerator,
 ) -> float:
+    """Latents a second through stage 2, on latents that are made up.
+
+    Whole steps are timed: batches, alignment, optimisers and average included.
+
+    Arguments:
+        config: The request, for objective and batches.
+        autoencoder: Its latents have the shape that is timed.
+        denoiser: What to time.
+        spec: The factors.
+        accelerator: Device, precision and processes.
+    """
+    from latentbloom.fitting.planning.made_up import MadeUpLatents, MadeUpMaps
     from latentbloom.nn.autoencoders.base import latent_shape_of
-    from latentbloom.nn.backbones.kinds import build_backbone
+    from latentbloom.train.stages.latent_diffusion import LatentDiffusionStage
 
-    shape, device = latent_shape_of(autoencoder), accelerator.device
-    model: nn.Module = accelerator.prepare(build_backbone(config, spec, shape))
-    world = accelerator.num_processes
-    share = max(1, batch // world)
-    x = torch.randn(share, *shape, device=device)
-    t = torch.rand(share, device=device)
-    cond = {name: index.to(device) for name, index in spec.encode({}, share).items()}
+    grid = grid_of_tokens(config, autoencoder, denoiser)
+    stage = LatentDiffusionStage(
+        denoiser,
+        config.diffusion,
+        config.train.model_copy(update={"compile": False}),
+        spec,
+        MadeUpLatents(latent_shape_of(autoencoder), spec),
+        None,
+        accelerator,
+        maps=None if grid is None else MadeUpMaps(grid),
+    )
+    trainer = _trainer_of(stage, config, accelerator)
+    alone = accelerator.num_processes == 1
+    limit = MEASURE_SECONDS if alone else float("inf")
+    seconds = seconds_of(lambda: trainer.step(0.5), accelerator.device, repeats=3, limit=limit)
+    return stage.batch_size / seconds
 
-    def step() -> None:
-        with accelerator.autocast():
-            loss = model(x, t, cond).float().square().mean()
-        loss.backward()
 
-    limit = MEASURE_SECONDS if world == 1 else float("inf")
-    return share * world / seconds_of(step, device, repeats=3, limit=limit)
+def _trainer_of(stage: Stage, config: RunConfig, accelerator: Accelerator) -> Trainer:
+    """Takes steps, and writes and shows nothing."""
+    from rich.console import Console
+
+    from latentbloom.fitting.stage_progress import StageProgress
+    from latentbloom.runs.metrics import MetricsLog
+    from latentbloom.train.budget import Budget
+    from latentbloom.train.loop import Trainer
+
+    return Trainer(
+        stage,
+        Budget(images=stage.batch_size),
+        config.train,
+        accelerator,
+        Path(),
+        MetricsLog(Path("metrics.jsonl"), enabled=False),
+        StageProgress("", Console(quiet=True), enabled=False),
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +17,20 @@ from latentbloom.train.stage import Batch, Phase
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from latentbloom.latents.feature_maps import FeatureMaps
-
 HIDDEN = 256
+
+
+class Maps(Protocol):
+    """Features of the training pictures, such as `FeatureMaps`."""
+
+    @property
+    def channels(self) -> int:
+        """Features at a place."""
+        ...
+
+    def rows(self, indices: Sequence[int], mirrored: Sequence[int] | None = None) -> Tensor:
+        """Features (B, places, channels), float32, of some pictures or their mirror images."""
+        ...
 
 
 class Alignment:
@@ -36,7 +48,7 @@ class Alignment:
     """
 
     def __init__(
-        self, maps: FeatureMaps, backbone: Transformer, lr: float, accelerator: Accelerator
+        self, maps: Maps, backbone: Transformer, lr: float, accelerator: Accelerator
     ) -> None:
         self.maps = maps
         backbone.keep_tokens_of = max(1, len(backbone.blocks) // 2)

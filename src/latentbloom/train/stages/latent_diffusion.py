@@ -21,12 +21,10 @@ from latentbloom.nn.backbones.transformer import Transformer
 from latentbloom.train.ema import average_of
 from latentbloom.train.order import combination_numbers, mix, tempered_weights
 from latentbloom.train.stage import ALL, Batch, Phase
-from latentbloom.train.stages.alignment import Alignment
+from latentbloom.train.stages.alignment import Alignment, Maps
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-    from latentbloom.latents.feature_maps import FeatureMaps
 
 VALIDATION_LATENTS = 512
 AT_ONCE = 128
@@ -65,7 +63,7 @@ class LatentDiffusionStage:
         accelerator: Accelerator,
         say: Callable[[str], None] = lambda text: None,
         start: Callable[[torch.nn.Module], object] | None = None,
-        maps: FeatureMaps | None = None,
+        maps: Maps | None = None,
     ) -> None:
         self.config = config
         self.settings = settings
