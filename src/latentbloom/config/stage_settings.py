@@ -109,7 +109,7 @@ class DiffusionSettings(Settings):
     """Objective and learning rate of stage 2."""
 
     batch_size: BatchSize = Field(64, description="Latents per step, over all processes")
-    lr: Rate = Field(2e-3, description="Peak learning rate")
+    lr: Rate = Field(4e-3, description="Peak learning rate")
     weight_decay: Weight = Field(0.01, description="AdamW's weight decay")
     schedule: Literal["flow", "linear", "cosine"] = Field("flow", description="Noise schedule")
     prediction: Prediction = Field("flow", description="What the network predicts")
