@@ -5,8 +5,8 @@ From the inside to the outside:
     network  ->  ClassifierFreeGuidance  ->  GuidanceByAnalogy  ->  GuidanceInterval
 
 The network gives x0_hat under conditions. Classifier-free guidance strengthens them. The analogy
-takes over the rows whose combination of values training never showed. The interval decides at
-which times all of this acts.
+takes over the rows whose combination of values training never showed, if there are at most
+`MOST_FACTORS` factors. The interval decides at which times all of this acts.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ from latentbloom.errors import ConfigError
 
 if TYPE_CHECKING:
     from latentbloom.conditions import ConditionSpec
+
+MOST_FACTORS = 8
+"""Factors up to which unseen combinations are guided by analogy, at 1 + 2 factors times the cost.
+
+Of many factors hardly any combination that is asked for was shown, so that each row would cost it.
+"""
 
 
 def guide(
@@ -53,7 +59,8 @@ def guide(
     def guided(w: float | Tensor) -> X0Denoiser:
         free = ClassifierFreeGuidance(denoiser, spec, w)
         # One factor alone makes no combinations.
-        return free if shown is None or len(spec.factors) < 2 else GuidanceByAnalogy(free, shown)
+        suits = 2 <= len(spec.factors) <= MOST_FACTORS
+        return free if shown is None or not suits else GuidanceByAnalogy(free, shown)
 
     if interval is None:
         return guided(guidance)

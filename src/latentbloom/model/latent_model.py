@@ -11,6 +11,7 @@ import torch
 from latentbloom.conditions import ConditionSpec
 from latentbloom.config import RunConfig
 from latentbloom.diffusion import Denoiser
+from latentbloom.diffusion.guidance import MOST_FACTORS
 from latentbloom.model.autoencoder import AutoencoderModel
 from latentbloom.nn.autoencoders.base import Autoencoder
 
@@ -36,5 +37,6 @@ class LatentModel(AutoencoderModel):
             # Autocast would cast every weight again at each step; a copy is cast once.
             backbone = copy.deepcopy(backbone).to(autocast_dtype)
         self.denoiser = denoiser.with_backbone(backbone).eval().requires_grad_(False)
-        self.shown = shown
+        # Exports describe the model with it, and guide as it does.
+        self.shown = None if len(spec.factors) > MOST_FACTORS else shown
         self.run = run

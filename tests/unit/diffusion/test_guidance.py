@@ -278,3 +278,22 @@ def test_without_unseen_combinations_or_interval_guidance_is_classifier_free_alo
     assert isinstance(guide(Spy(), SPEC, 2.0), ClassifierFreeGuidance)
     assert isinstance(guide(Spy(), one, 2.0, shown=[(0,)]), ClassifierFreeGuidance)
     assert isinstance(guide(Spy(), SPEC, 2.0, shown=[(0, 0)]), GuidanceByAnalogy)
+
+
+@pytest.mark.parametrize(("factors", "rows"), [(8, 17), (9, 2), (40, 2)])
+def test_many_factors_do_not_make_each_row_cost_many(factors, rows):
+    # Of 40 factors hardly any combination that is asked for was shown.
+    spec = ConditionSpec(tuple(Factor(f"f{k}", ("no", "yes")) for k in range(factors)))
+
+    class Counts(Multiply):
+        seen = 0
+
+        def __call__(self, x_t, t, cond):
+            self.seen += len(x_t)
+            return x_t
+
+    network = Counts()
+    guided = guide(network, spec, 2.0, shown=[(0,) * factors])
+    asked = {name: torch.ones(3, dtype=torch.long) for name in spec.names}
+    guided(X_T, torch.full((3,), 0.5), asked)
+    assert network.seen == 3 * rows

@@ -126,6 +126,31 @@ def test_short_scores_stay_inside_their_seconds(
     assert few.pictures.val == 64
 
 
+def test_short_scores_time_what_they_will_ask_for(
+    oracle: Oracle, train: ImageSet, val: ImageSet
+) -> None:
+    # A combination that training never showed takes longer than an open condition.
+    timed: list[list[dict[str, str]]] = []
+
+    class Remembers(Oracle):
+        def sample(self, cond, n, seed, *, on_progress=None) -> Pixels:
+            timed.append([dict(one) for one in cond])
+            return super().sample(cond, n, seed, on_progress=on_progress)
+
+    evaluate_run(
+        Remembers(oracle.pool, oracle.spec),
+        train,
+        val,
+        short=True,
+        budget_seconds=0.5,
+        cache=None,
+        extractor=FeatureExtractor(size=48),
+    )
+    assert len(timed[0]) == 32
+    name = val.spec.names[0]
+    assert {one[name] for one in timed[0]} == set(val.spec.factors[0].values)
+
+
 def test_without_an_autoencoder_there_are_no_scores_of_reconstructions(
     oracle: Oracle, train: ImageSet, val: ImageSet
 ) -> None:
