@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from latentbloom.report.run_files import RunFiles
@@ -15,6 +16,8 @@ STAGES = {
     "decoder": "the decoder alone",
 }
 OPTIONAL_STAGES = ("decoder",)
+MOST_NAMED = 4
+"""Conditions up to which the summary has a sentence for each."""
 
 
 @dataclass(frozen=True)
@@ -107,15 +110,38 @@ def _quality(run: RunFiles) -> list[str]:
         sentences.append(
             f"Reconstructions of held-out pictures are {word} the originals (PSNR {psnr:.1f} dB)."
         )
-    for control in get(run.scores, "pictures.control", []):
-        sentences.append(
-            f"{control['mean']['value']:.0%} of the samples show the requested "
-            f"“{control['factor']}”, according to a classifier that is right on "
-            f"{control['real_mean']['value']:.0%} of real pictures."
-        )
+    sentences += _control(get(run.scores, "pictures.control", []))
     if not run.scores and run.finished:
         sentences.append("It has not been scored yet: run `latentbloom evaluate`.")
     return sentences
+
+
+def _control(controls: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How often samples show what was requested: a sentence a condition, or one for many."""
+    if len(controls) <= MOST_NAMED:
+        return [
+            f"{control['mean']['value']:.0%} of the samples show the requested "
+            f"“{control['factor']}”, according to a classifier that is right on "
+            f"{control['real_mean']['value']:.0%} of real pictures."
+            for control in controls
+        ]
+    ordered = sorted(controls, key=lambda control: control["mean"]["value"])
+    least, most = (
+        f"“{control['factor']}” ({control['mean']['value']:.0%})"
+        for control in (ordered[0], ordered[-1])
+    )
+    mean, real = mean_control(controls)
+    return [
+        f"{mean:.0%} of the samples show what was requested, a mean over {len(controls)} "
+        f"conditions, according to classifiers that are right on {real:.0%} of real pictures: the "
+        f"most for {most}, the least for {least}."
+    ]
+
+
+def mean_control(controls: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Shares of samples and of real pictures that show what they should, mean of conditions."""
+    found = [[control[name]["value"] for control in controls] for name in ("mean", "real_mean")]
+    return fmean(found[0]), fmean(found[1])
 
 
 def key_numbers(run: RunFiles) -> list[KeyNumber]:
@@ -124,7 +150,13 @@ def key_numbers(run: RunFiles) -> list[KeyNumber]:
     psnr = psnr_of(run)
     if psnr is not None:
         found.append(KeyNumber(f"{psnr:.1f} dB", "PSNR of reconstructions", "28 or more is sharp"))
-    for control in get(run.scores, "pictures.control", [])[:2]:
+    controls = get(run.scores, "pictures.control", [])
+    if len(controls) > MOST_NAMED:
+        mean, real = mean_control(controls)
+        label = f"as requested, mean of {len(controls)} conditions"
+        found.append(KeyNumber(f"{mean:.0%}", label, f"real pictures: {real:.0%}"))
+        controls = []
+    for control in controls[:2]:
         real = control["real_mean"]["value"]
         found.append(
             KeyNumber(

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from latentbloom.report.facts import get, plural, psnr_of, state_of
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from latentbloom.report.facts import MOST_NAMED, get, plural, psnr_of, state_of
 from latentbloom.report.run_files import RunFiles
 from latentbloom.runs.health import signs
+from latentbloom.words import shortened
+
+MOST_LABELS = 6
+"""Labels that a warning names."""
 
 
 def worries(run: RunFiles) -> list[str]:
     """Warnings, the most general first; empty when nothing stands out."""
     found = [_state(run)] + [check(run) for check in _CHECKS]
     found += [str(sign) for sign in signs(run.metrics)]
-    for control in get(run.scores, "pictures.control", []):
-        low = [
-            f"{value} ({met['value']:.0%})"
-            for value, met, real in zip(
-                control["values"], control["met"], control["real"], strict=True
-            )
-            if met and real and met["value"] < real["value"] - 0.1
-        ]
-        if low:
-            found.append(
-                f"Samples show the requested “{control['factor']}” clearly less often than real "
-                f"pictures do: {', '.join(low)}. Stronger guidance or longer training may help."
-            )
+    found += _not_shown(get(run.scores, "pictures.control", []))
     alike = [d["label"] for d in get(run.scores, "pictures.diversity", []) if d.get("alarm")]
     if alike:
         found.append(
-            f"Samples look alike for {', '.join(alike)}. Use weaker guidance, or more training "
-            "pictures of these labels."
+            f"Samples look alike for {shortened(alike, MOST_LABELS)}. Use weaker guidance, or more "
+            "training pictures of these labels."
         )
     recall = get(run.scores, "pictures.manifold.recall.value")
     real = get(run.scores, "pictures.manifold_floor.recall.value")
@@ -45,6 +40,35 @@ def worries(run: RunFiles) -> list[str]:
             "fewer epochs."
         )
     return [text for text in found if text]
+
+
+def _not_shown(controls: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Values that samples show clearly less often than real pictures: a warning a condition."""
+    low = {c["factor"]: values for c in controls if (values := _less_often(c))}
+    advice = "Stronger guidance or longer training may help."
+    if len(controls) <= MOST_NAMED:
+        return [
+            f"Samples show the requested “{factor}” clearly less often than real pictures do: "
+            f"{shortened(values, MOST_LABELS)}. {advice}"
+            for factor, values in low.items()
+        ]
+    named = [f"{factor}={value}" for factor, values in low.items() for value in values]
+    if not named:
+        return []
+    return [
+        f"Samples show {len(low)} of {len(controls)} requested conditions clearly less often than "
+        f"real pictures do: {shortened(named, MOST_LABELS)}. {advice}"
+    ]
+
+
+def _less_often(control: Mapping[str, Any]) -> list[str]:
+    """Values with the share of samples that show them, where that is far below real pictures."""
+    triples = zip(control["values"], control["met"], control["real"], strict=True)
+    return [
+        f"{value} ({met['value']:.0%})"
+        for value, met, real in triples
+        if met and real and met["value"] < real["value"] - 0.1
+    ]
 
 
 def _state(run: RunFiles) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from latentbloom.report.facts import key_numbers, summary
 from latentbloom.report.health import worries
 from latentbloom.report.run_files import RunFiles
 
@@ -48,3 +49,41 @@ def test_a_label_that_samples_do_not_show(met: float, warned: bool) -> None:
     }
     text = said({"control": [control]})
     assert ("clearly less often than real pictures do: yes (50%)" in text) is warned
+
+
+def control_of(factor: str, met: float, values: int = 2) -> dict[str, Any]:
+    return {
+        "factor": factor,
+        "values": [f"v{k}" for k in range(values)],
+        "met": [{"value": met}] * values,
+        "real": [{"value": 0.9}] * values,
+        "mean": {"value": met},
+        "real_mean": {"value": 0.9},
+    }
+
+
+def test_forty_conditions_take_a_sentence_a_number_and_a_warning() -> None:
+    controls = [control_of(f"f{k:02d}", 0.5 + k / 100) for k in range(40)]
+    run = RunFiles(Path("run"), scores={"pictures": {"control": controls}}, finished=True)
+    text = " ".join(summary(run))
+    assert (
+        "70% of the samples show what was requested, a mean over 40 conditions, according to "
+        "classifiers that are right on 90% of real pictures: the most for “f39” (89%), the least "
+        "for “f00” (50%)." in text
+    )
+    assert text.count("requested") == 1
+    numbers = [n for n in key_numbers(run) if "requested" in n.label]
+    assert [(n.value, n.label) for n in numbers] == [("70%", "as requested, mean of 40 conditions")]
+    warnings = [text for text in worries(run) if "less often" in text]
+    assert warnings == [
+        "Samples show 30 of 40 requested conditions clearly less often than real pictures do: "
+        "f00=v0 (50%), f00=v1 (50%), f01=v0 (51%), f01=v1 (51%), f02=v0 (52%), f02=v1 (52%) and "
+        "54 more. Stronger guidance or longer training may help."
+    ]
+
+
+def test_a_warning_names_few_of_many_labels() -> None:
+    text = said({"control": [control_of("species", 0.5, values=102)]})
+    assert "v4 (50%), v5 (50%) and 96 more. Stronger guidance" in text
+    alike = [{"label": f"species={k}", "ratio": 0.3, "alarm": True} for k in range(102)]
+    assert "species=5 and 96 more. Use weaker guidance" in said({"diversity": alike})

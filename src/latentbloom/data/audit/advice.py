@@ -34,6 +34,7 @@ _MEANING = {
 }
 _IMBALANCED = 3.0
 _THIN = 10
+_MOST_NAMED = 4
 
 
 def judge(audit: Audit) -> tuple[Verdict, tuple[str, ...]]:
@@ -112,16 +113,7 @@ def _about_duplicates(audit: Audit) -> list[str]:
 
 
 def _about_balance(audit: Audit, known: Sequence[ValueCount]) -> list[str]:
-    advice = []
-    for factor in {count.factor: None for count in known}:
-        ratio = audit.imbalance(factor)
-        if _IMBALANCED <= ratio < float("inf"):
-            ordered = sorted((c for c in known if c.factor == factor), key=lambda c: c.train)
-            advice.append(
-                f"{factor} is imbalanced: {clipped(ordered[-1].value)} is {ratio:.1f} times as "
-                f"frequent as {clipped(ordered[0].value)}, which will look "
-                "worse. Training shows rare values more often."
-            )
+    advice = _about_imbalance(audit, known)
     absent = [f"{c.factor}={clipped(c.value)}" for c in known if c.train == 0]
     if absent:
         advice.append(
@@ -151,6 +143,29 @@ def _about_balance(audit: Audit, known: Sequence[ValueCount]) -> list[str]:
             "near copies of these pictures when they are asked for."
         )
     return advice
+
+
+def _about_imbalance(audit: Audit, known: Sequence[ValueCount]) -> list[str]:
+    """A sentence a factor whose values differ much in number, or one for many factors."""
+    found = []
+    for factor in {count.factor: None for count in known}:
+        ratio = audit.imbalance(factor)
+        if _IMBALANCED <= ratio < float("inf"):
+            ordered = sorted((c for c in known if c.factor == factor), key=lambda c: c.train)
+            words = clipped(ordered[-1].value), clipped(ordered[0].value)
+            found.append((ratio, factor, *words))
+    more = "Training shows rare values more often."
+    if len(found) <= _MOST_NAMED:
+        return [
+            f"{factor} is imbalanced: {common} is {ratio:.1f} times as frequent as {rare}, which "
+            f"will look worse. {more}"
+            for ratio, factor, common, rare in found
+        ]
+    worst = [f"{factor}={rare} ({ratio:.1f})" for ratio, factor, _, rare in sorted(found)[::-1]]
+    return [
+        f"{len(found)} factors are imbalanced. Their rarest values will look worse; the commonest "
+        f"value is so many times as frequent: {shortened(worst)}. {more}"
+    ]
 
 
 def _together(count: CombinationCount) -> str:

@@ -381,6 +381,22 @@ def test_the_text_of_forty_conditions_fits_a_screen(tmp_path: Path) -> None:
     assert "0 as no, 1 as yes" in " ".join(text)
 
 
+def test_many_imbalanced_factors_take_one_sentence(tmp_path: Path) -> None:
+    header = ",".join(["file", *(f"f{k:02d}" for k in range(40))])
+    # Of 60 pictures, 6 to 45 show "yes"; no is 9.0 times as frequent in the first factor.
+    rows = [",".join([f"{n}.png", *("yes" if n < 6 + k else "no" for k in range(40))])
+            for n in range(60)]  # fmt: skip
+    for n in range(60):
+        save(tmp_path / f"{n}.png", noise(n, height=8, width=8))
+    (tmp_path / "labels.csv").write_text("\n".join([header, *rows]))
+
+    audit = audit_source(open_source(SourceOptions(source=str(tmp_path), val_share=0.0)))
+
+    (said,) = [text for text in audit.advice if "imbalanced" in text]
+    assert said.startswith("11 factors are imbalanced.")
+    assert "f00=yes (9.0), f01=yes (7.6), f02=yes (6.5) and 8 more" in said
+
+
 def test_a_value_of_many_letters_is_cut_in_the_text_and_whole_in_the_file(tmp_path: Path) -> None:
     value = "a photograph of something round " * 8
     for k in range(40):
