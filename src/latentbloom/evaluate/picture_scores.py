@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from torch import Tensor
@@ -16,7 +16,7 @@ from latentbloom.evaluate.measures.combinations import combination_scores
 from latentbloom.evaluate.measures.distances import extrapolated_frechet, frechet_interval
 from latentbloom.evaluate.measures.intervals import share_interval
 from latentbloom.evaluate.measures.kernels import kernel_interval
-from latentbloom.evaluate.measures.neighbours import Manifolds, copying, spread
+from latentbloom.evaluate.measures.neighbours import Copying, Manifolds, copying, spread
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.scores import (
     ControlScore,
@@ -233,17 +233,23 @@ def copying_score(features: np.ndarray, reference: Reference) -> CopyingScore | 
     if len(unseen) == 0:
         return None
     found = copying(features, unseen.pooled, reference.train.pooled)
-    worst = np.argsort(found.distances, kind="stable")[:WORST_PAIRS]
     return CopyingScore(
         share=share_interval(found.suspicious),
         threshold=found.threshold,
         searched=len(reference.train),
-        worst=tuple(
-            CopyPair(
-                sample=int(index),
-                train=reference.train_names[found.partners[index]],
-                distance=float(found.distances[index]),
-            )
-            for index in worst
-        ),
+        worst=worst_pairs(found, [reference.train_names[k] for k in found.partners]),
+    )
+
+
+def worst_pairs(found: Copying, partners: Sequence[str]) -> tuple[CopyPair, ...]:
+    """The samples that are nearest to training pictures, with the names of these.
+
+    Arguments:
+        found: Distances of all samples.
+        partners: Name of each sample's nearest training picture.
+    """
+    worst = np.argsort(found.distances, kind="stable")[:WORST_PAIRS]
+    return tuple(
+        CopyPair(sample=int(k), train=partners[k], distance=float(found.distances[k]))
+        for k in worst
     )

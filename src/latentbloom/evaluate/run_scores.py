@@ -17,6 +17,7 @@ from latentbloom.data.pixels import to_float, to_uint8
 from latentbloom.evaluate.against.about import Against
 from latentbloom.evaluate.features.extractor import BATCH, FeatureExtractor, Features, Progress
 from latentbloom.evaluate.features.together import features_together, sample_together
+from latentbloom.evaluate.latent_copies import copies_in_latents
 from latentbloom.evaluate.measures.combinations import unseen_combinations
 from latentbloom.evaluate.measures.fidelity import map_distance, psnr, ssim
 from latentbloom.evaluate.measures.intervals import mean_interval
@@ -142,6 +143,9 @@ def evaluate_run(
         train_on_samples=not short,
     )
     scores = scores.model_copy(update={"notes": (*scores.notes, *notes)})
+    found = copies_in_latents(model, drawn.pixels[: scores.samples], train)
+    if scores.copying is not None and found and found.share.value > scores.copying.share.value:
+        scores = scores.model_copy(update={"copying": found})
     if on_copies is not None and scores.copying is not None:
         on_copies(drawn.pixels, scores.copying)
     clock.lap("scores of samples")

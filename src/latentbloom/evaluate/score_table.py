@@ -66,7 +66,8 @@ def score_rows(
                 _percent(share.value),
                 _percents(share),
                 "1.0 %",
-                f"{pictures.copying.searched} training pictures searched",
+                f"{pictures.copying.searched} training pictures searched, by "
+                f"{pictures.copying.measured_by}",
             )
         )
     for one in pictures.diversity:

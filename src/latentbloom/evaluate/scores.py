@@ -139,7 +139,7 @@ class CopyPair(_Frozen):
     Arguments:
         sample: Index of the sample.
         train: Name of the training picture.
-        distance: In feature space.
+        distance: Of features, or of latents.
     """
 
     sample: int
@@ -156,12 +156,15 @@ class CopyingScore(_Frozen):
         threshold: That distance.
         searched: How many training pictures were searched.
         worst: The nearest pairs.
+        measured_by: By the distance of the scoring network's features, or of the run's latents:
+            the one that finds more.
     """
 
     share: Interval
     threshold: float
     searched: int
     worst: tuple[CopyPair, ...]
+    measured_by: Literal["features", "latents"] = "features"
 
 
 class PictureScores(_Frozen):

@@ -16,10 +16,12 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.errors import LatentbloomError
 from latentbloom.evaluate.features.extractor import FeatureExtractor
 from latentbloom.evaluate.features.stored import real_features
+from latentbloom.evaluate.measures.intervals import Interval
 from latentbloom.evaluate.picture_scores import score_pictures
 from latentbloom.evaluate.reference import prepare_reference
 from latentbloom.evaluate.run_scores import evaluate_run
 from latentbloom.evaluate.score_table import score_rows
+from latentbloom.evaluate.scores import CopyingScore
 from latentbloom.evaluate.workload import in_proportion, known_words, top_up
 
 
@@ -149,6 +151,40 @@ def test_short_scores_time_what_they_will_ask_for(
     assert len(timed[0]) == 32
     name = val.spec.names[0]
     assert {one[name] for one in timed[0]} == set(val.spec.factors[0].values)
+
+
+@pytest.mark.parametrize(("told", "kind"), [(1.0, "latents"), (0.0, "features")])
+def test_of_features_and_latents_the_one_that_finds_more_copies_is_told(
+    oracle: Oracle,
+    train: ImageSet,
+    val: ImageSet,
+    monkeypatch: pytest.MonkeyPatch,
+    told: float,
+    kind: str,
+) -> None:
+    def by_latents(model, pixels, pictures):
+        assert len(pixels) == 60
+        assert pictures is train
+        share = Interval(value=told, low=0.0, high=1.0)
+        return CopyingScore(share=share, threshold=1.0, searched=9, worst=(), measured_by="latents")
+
+    monkeypatch.setattr("latentbloom.evaluate.run_scores.copies_in_latents", by_latents)
+    seen: list[str] = []
+    scores = evaluate_run(
+        oracle,
+        train,
+        val,
+        n=60,
+        per_label=40,
+        cache=None,
+        extractor=FeatureExtractor(size=48),
+        on_copies=lambda pixels, copying: seen.append(copying.measured_by),
+    )
+    assert scores.pictures.copying is not None
+    assert scores.pictures.copying.measured_by == kind
+    assert seen == [kind]
+    (row,) = [r for r in score_rows(scores.pictures, None) if "nearer to train" in r.what]
+    assert row.note.endswith(f"searched, by {kind}")
 
 
 def test_without_an_autoencoder_there_are_no_scores_of_reconstructions(

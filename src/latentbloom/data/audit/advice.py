@@ -16,21 +16,22 @@ from latentbloom.data.audit.findings import (
 )
 from latentbloom.words import clipped, plural, shortened
 
-# The fewest training pictures of the rarest value, and in total, for each verdict. They are rules
-# of thumb for latents of 256 dimensions: a few hundred pictures a label show what the label means,
-# and some thousands in total keep a model from memorising them.
+# The fewest training pictures of the rarest value, and in total, for each verdict. They come from
+# short runs on parts of CelebA, and longer ones on flowers of 5 kinds and of 102 species: see "How
+# many pictures are enough" in docs/explanation/experiments.md. Between them nothing was run.
 _LEVELS: tuple[tuple[Verdict, int, int], ...] = (
-    ("good", 1000, 4000),
-    ("fair", 200, 1000),
-    ("few", 40, 150),
+    ("good", 200, 4000),
+    ("fair", 25, 1000),
+    ("few", 10, 100),
     ("far too few", 0, 0),
 )
 _MEANING = {
-    "good": "enough to learn the labels and to vary freely",
-    "fair": "enough to learn the labels; expect some blur and an occasional near copy",
-    "few": "expect recognisable but soft pictures that stay close to the training pictures; "
-    "mirroring (on by default) helps, some hundred more pictures a label help more",
-    "far too few": "expect copies of the training pictures or noise; collect at least 200 a label",
+    "good": "in twenty minutes the time limits a model more than their number",
+    "fair": "labels are learned, fine differences between many labels in part; more pictures would "
+    "bring samples nearer to real ones",
+    "few": "labels are learned, but expect near copies of the training pictures; mirroring (on by "
+    "default) helps, more pictures help most",
+    "far too few": "expect copies of the training pictures; collect 25 a label, and 1,000 in all",
 }
 _IMBALANCED = 3.0
 _THIN = 10

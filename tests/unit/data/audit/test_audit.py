@@ -215,11 +215,15 @@ def test_exact_and_near_duplicates_of_one_picture_are_found_together(pets: Path)
 @pytest.mark.parametrize(
     ("counts", "verdict"),
     [
-        ({"cat": 1200, "dog": 3200}, "good"),
-        ({"cat": 900, "dog": 9000}, "fair"),
+        ({"cat": 200, "dog": 3800}, "good"),
+        ({"cat": 199, "dog": 9000}, "fair"),
         ({"cat": 1200, "dog": 1200}, "fair"),
-        ({"cat": 60, "dog": 5000}, "few"),
-        ({"cat": 20, "dog": 20}, "far too few"),
+        ({"cat": 27, "dog": 5000}, "fair"),
+        ({"cat": 499, "dog": 500}, "few"),
+        ({"cat": 25, "dog": 75}, "few"),
+        ({"cat": 24, "dog": 5000}, "few"),
+        ({"cat": 9, "dog": 5000}, "far too few"),
+        ({"cat": 40, "dog": 50}, "far too few"),
         ({"cat": 0, "dog": 50}, "far too few"),
     ],
 )
