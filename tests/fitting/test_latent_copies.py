@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from latentbloom.data.imageset import ImageSet
-from latentbloom.evaluate.latent_copies import copies_in_latents
+from latentbloom.evaluate.measures.latent_copies import copies_in_latents
 from latentbloom.evaluate.run_sets import sets_of_run
 from latentbloom.fitting.pipeline import fit
 from latentbloom.model.generator import Model, load

@@ -126,7 +126,7 @@ def fit_until_stage_2(
 
     def interrupted(self: Trainer, progress: float) -> dict[str, torch.Tensor]:
         nonlocal steps
-        steps += self.stage.name == "diffusion"
+        steps += self.stage.name == "diffusion" and self.run == run  # not those that are timed
         if steps == 4:
             signal.raise_signal(signal.SIGINT)
         return step(self, progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from torch import Tensor
@@ -16,12 +16,12 @@ from latentbloom.evaluate.measures.combinations import combination_scores
 from latentbloom.evaluate.measures.distances import extrapolated_frechet, frechet_interval
 from latentbloom.evaluate.measures.intervals import share_interval
 from latentbloom.evaluate.measures.kernels import kernel_interval
-from latentbloom.evaluate.measures.neighbours import Copying, Manifolds, copying, spread
+from latentbloom.evaluate.measures.latent_copies import worst_pairs
+from latentbloom.evaluate.measures.neighbours import Manifolds, copying, spread
 from latentbloom.evaluate.reference import Reference
 from latentbloom.evaluate.scores import (
     ControlScore,
     CopyingScore,
-    CopyPair,
     DistanceScore,
     DiversityScore,
     PictureScores,
@@ -32,7 +32,6 @@ ALIKE = 0.6
 
 MIN_OF_A_LABEL = 8
 FEWEST_EXTRAPOLATED = 8
-WORST_PAIRS = 8
 
 
 def score_pictures(
@@ -238,18 +237,4 @@ def copying_score(features: np.ndarray, reference: Reference) -> CopyingScore | 
         threshold=found.threshold,
         searched=len(reference.train),
         worst=worst_pairs(found, [reference.train_names[k] for k in found.partners]),
-    )
-
-
-def worst_pairs(found: Copying, partners: Sequence[str]) -> tuple[CopyPair, ...]:
-    """The samples that are nearest to training pictures, with the names of these.
-
-    Arguments:
-        found: Distances of all samples.
-        partners: Name of each sample's nearest training picture.
-    """
-    worst = np.argsort(found.distances, kind="stable")[:WORST_PAIRS]
-    return tuple(
-        CopyPair(sample=int(k), train=partners[k], distance=float(found.distances[k]))
-        for k in worst
     )

@@ -17,10 +17,10 @@ from latentbloom.data.pixels import to_float, to_uint8
 from latentbloom.evaluate.against.about import Against
 from latentbloom.evaluate.features.extractor import BATCH, FeatureExtractor, Features, Progress
 from latentbloom.evaluate.features.together import features_together, sample_together
-from latentbloom.evaluate.latent_copies import copies_in_latents
 from latentbloom.evaluate.measures.combinations import unseen_combinations
 from latentbloom.evaluate.measures.fidelity import map_distance, psnr, ssim
 from latentbloom.evaluate.measures.intervals import mean_interval
+from latentbloom.evaluate.measures.latent_copies import copies_in_latents
 from latentbloom.evaluate.picture_scores import frechet_score, score_features
 from latentbloom.evaluate.reference import MAX_TRAIN, Reference, prepare_reference
 from latentbloom.evaluate.reference_notes import MIN_VAL

@@ -134,13 +134,7 @@ class CombinationScore(_Frozen):
 
 
 class CopyPair(_Frozen):
-    """A sample and its nearest training picture.
-
-    Arguments:
-        sample: Index of the sample.
-        train: Name of the training picture.
-        distance: Of features, or of latents.
-    """
+    """Index of a sample, name of its nearest training picture, distance of features or latents."""
 
     sample: int
     train: str
@@ -156,8 +150,7 @@ class CopyingScore(_Frozen):
         threshold: That distance.
         searched: How many training pictures were searched.
         worst: The nearest pairs.
-        measured_by: By the distance of the scoring network's features, or of the run's latents:
-            the one that finds more.
+        measured_by: Features, or the run's latents: by which more are found.
     """
 
     share: Interval

@@ -124,10 +124,10 @@ def test_few_pictures_get_small_networks(count: int, autoencoder: int, denoiser:
     assert widths(config) == (autoencoder, denoiser)
 
 
-def test_a_denoiser_is_widened_once_it_sees_a_million_latents() -> None:
+def test_a_denoiser_is_widened_once_it_sees_enough_latents() -> None:
     # Half of what is left after the finish, stage 3 and 7.5 s of encoding.
     seconds = (600 - 105) * 0.85 / 2 - 3.75
-    for speed, factor, width in ((1_001_000, 1.0, 256), (999_000, 1.9, 192)):
+    for speed, factor, width in ((700_700, 1.0, 256), (699_300, 1.9, 192)):
         speeds = Speeds(images=50.0, latents=speed / seconds, encoded=1000.0)
         config, plan = planned(speeds)
         assert widths(config)[1] == width

@@ -6,6 +6,7 @@ and may place it as far from its original as from another picture; the run's own
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -17,13 +18,13 @@ from latentbloom.data.imageset import ImageSet
 from latentbloom.data.pixels import to_float
 from latentbloom.errors import RunFolderError
 from latentbloom.evaluate.measures.intervals import share_interval
-from latentbloom.evaluate.measures.neighbours import copying
-from latentbloom.evaluate.picture_scores import worst_pairs
-from latentbloom.evaluate.scores import CopyingScore
+from latentbloom.evaluate.measures.neighbours import Copying, copying
+from latentbloom.evaluate.scores import CopyingScore, CopyPair
 from latentbloom.latents.cache import LatentCache
 
 MOST_TRAIN = 20_000
 MOST_VAL = 2000
+WORST_PAIRS = 8
 _AT_ONCE = 256
 
 
@@ -73,6 +74,20 @@ def copies_in_latents(model: object, pixels: Tensor, train: ImageSet) -> Copying
         searched=len(rows),
         worst=worst_pairs(found, [train.entries[rows[k % len(rows)]].name for k in found.partners]),
         measured_by="latents",
+    )
+
+
+def worst_pairs(found: Copying, partners: Sequence[str]) -> tuple[CopyPair, ...]:
+    """The samples that are nearest to training pictures, with the names of these.
+
+    Arguments:
+        found: Distances of all samples.
+        partners: Name of each sample's nearest training picture.
+    """
+    worst = np.argsort(found.distances, kind="stable")[:WORST_PAIRS]
+    return tuple(
+        CopyPair(sample=int(k), train=partners[k], distance=float(found.distances[k]))
+        for k in worst
     )
 
 
