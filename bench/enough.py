@@ -28,12 +28,13 @@ from latentbloom.config import SourceOptions
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
 from latentbloom.evaluate.features.extractor import in_batches
+from latentbloom.evaluate.measures.latent_copies import copies_in_latents
 from latentbloom.evaluate.picture_scores import copying_score, score_features
 from latentbloom.evaluate.reference import Reference, prepare_reference
 from latentbloom.fitting.pipeline import fit
 
 HEADS = ("pictures", "rarest value", "times seen", "distance", "KID", "recall", "precision",
-         "as asked", "copies")  # fmt: skip
+         "as asked", "copies, by features / latents")  # fmt: skip
 SIZE = 64
 MOST_HELD_OUT = 2000
 
@@ -80,7 +81,7 @@ def score_part(
     features = whole.extractor.extract(in_batches(pixels))
     cond = {name: torch.from_numpy(labels[:, 0].copy())}
     scores = score_features(features, cond, whole)
-    copies = copying_score(features.pooled, part)
+    copies = copying_score(features.pooled, part), copies_in_latents(model, pixels, train)
     counts = np.bincount(train.labels[:, 0], minlength=len(values))
     return {
         "count": len(train),
@@ -91,7 +92,7 @@ def score_part(
         "precision": scores.manifold["precision"].value,
         "as_asked": scores.control[0].mean.value,
         "real_as_asked": scores.control[0].real_mean.value,
-        "copies": None if copies is None else copies.share.value,
+        "copies": [None if found is None else found.share.value for found in copies],
     }
 
 
@@ -157,7 +158,7 @@ def _row(found: dict[str, Any], latents: int) -> Row:
         f"{100 * found['recall']:.1f} %",
         f"{100 * found['precision']:.0f} %",
         f"{100 * found['as_asked']:.1f} % ({100 * found['real_as_asked']:.1f})",
-        "-" if found["copies"] is None else f"{100 * found['copies']:.1f} %",
+        " / ".join("-" if share is None else f"{100 * share:.1f} %" for share in found["copies"]),
     )
 
 

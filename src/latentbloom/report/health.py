@@ -36,8 +36,8 @@ def worries(run: RunFiles) -> list[str]:
     if share > 0.03:
         found.append(
             f"{share:.0%} of the samples are suspiciously close to a training picture; of unseen "
-            "real pictures, 1% are. Look at the nearest training pictures; use more pictures or "
-            "fewer epochs."
+            "real pictures, 1 to 2% are. Look at the nearest training pictures; use more pictures "
+            "or fewer epochs."
         )
     return [text for text in found if text]
 

@@ -31,9 +31,9 @@ def test_a_part_has_the_pictures_and_labels_of_its_rows(tmp_path: Path) -> None:
 def test_a_row_says_how_often_each_picture_was_seen() -> None:
     found = {
         "count": 500, "rarest": 230, "distance": 5.0, "kid": 0.2, "recall": 0.011,
-        "precision": 0.7, "as_asked": 0.9, "real_as_asked": 0.88, "copies": None,
+        "precision": 0.7, "as_asked": 0.9, "real_as_asked": 0.88, "copies": [0.004, None],
     }  # fmt: skip
     row = dict(zip(HEADS, _row(found, 64_000), strict=True))
     assert row["times seen"] == "128"
     assert row["as asked"] == "90.0 % (88.0)"
-    assert row["copies"] == "-"
+    assert row["copies, by features / latents"] == "0.4 % / -"

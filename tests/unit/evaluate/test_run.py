@@ -21,7 +21,7 @@ from latentbloom.evaluate.picture_scores import score_pictures
 from latentbloom.evaluate.reference import prepare_reference
 from latentbloom.evaluate.run_scores import evaluate_run
 from latentbloom.evaluate.score_table import score_rows
-from latentbloom.evaluate.scores import CopyingScore
+from latentbloom.evaluate.scores import CopyingScore, Scores
 from latentbloom.evaluate.workload import in_proportion, known_words, top_up
 
 
@@ -69,6 +69,18 @@ class Oracle:
         return Pixels(self.pool.images(rows))
 
 
+def short_scores(model: Oracle, train: ImageSet, val: ImageSet) -> Scores:
+    return evaluate_run(
+        model,
+        train,
+        val,
+        short=True,
+        budget_seconds=0.5,
+        cache=None,
+        extractor=FeatureExtractor(size=48),
+    )
+
+
 @pytest.fixture(scope="module")
 def oracle(shapes) -> Oracle:
     pool: ImageSet = shapes("train", (60, 60), start=5000)
@@ -114,15 +126,7 @@ def test_every_score_is_there(
 def test_short_scores_stay_inside_their_seconds(
     oracle: Oracle, train: ImageSet, val: ImageSet
 ) -> None:
-    few = evaluate_run(
-        oracle,
-        train,
-        val,
-        short=True,
-        budget_seconds=0.5,
-        cache=None,
-        extractor=FeatureExtractor(size=48),
-    )
+    few = short_scores(oracle, train, val)
     assert few.short
     assert few.pictures.samples == 64  # the least that says anything
     assert few.pictures.val == 64
@@ -139,15 +143,7 @@ def test_short_scores_time_what_they_will_ask_for(
             timed.append([dict(one) for one in cond])
             return super().sample(cond, n, seed, on_progress=on_progress)
 
-    evaluate_run(
-        Remembers(oracle.pool, oracle.spec),
-        train,
-        val,
-        short=True,
-        budget_seconds=0.5,
-        cache=None,
-        extractor=FeatureExtractor(size=48),
-    )
+    short_scores(Remembers(oracle.pool, oracle.spec), train, val)
     assert len(timed[0]) == 32
     name = val.spec.names[0]
     assert {one[name] for one in timed[0]} == set(val.spec.factors[0].values)
@@ -190,15 +186,7 @@ def test_of_features_and_latents_the_one_that_finds_more_copies_is_told(
 def test_without_an_autoencoder_there_are_no_scores_of_reconstructions(
     oracle: Oracle, train: ImageSet, val: ImageSet
 ) -> None:
-    few = evaluate_run(
-        replace(oracle, reconstructs=False),
-        train,
-        val,
-        short=True,
-        budget_seconds=0.5,
-        cache=None,
-        extractor=FeatureExtractor(size=48),
-    )
+    few = short_scores(replace(oracle, reconstructs=False), train, val)
     assert few.reconstruction is None
     rows = score_rows(few.pictures, few.reconstruction)
     assert not [row for row in rows if "reconstruction" in row.what]
