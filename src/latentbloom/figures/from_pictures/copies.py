@@ -35,7 +35,7 @@ def draw_copies(samples: Tensor, copying: CopyingScore, train: ImageSet, path: P
         row_labels=["sample", "nearest training picture"],
         captions=[*apart, *("" for _ in apart)],
         title="Samples nearest to a training picture",
-        note=f"Distances in feature space. 99% of unseen real pictures are farther than "
+        note=f"Distances of {copying.measured_by}. 99% of unseen real pictures are farther than "
         f"{copying.threshold:.3g} from the {copying.searched:,} training pictures searched.",
     )
     return save_picture(path, grid)
