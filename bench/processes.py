@@ -38,7 +38,7 @@ def speeds(count: int, threads: int) -> Speeds:
     images = ImageSet(source, few, size=64, channels=3)
     autoencoder = AutoencoderConfig(width=48, size=64, channels=3)
     device = torch.device("cpu")
-    args = config, autoencoder, DenoiserConfig(width=192, depth=6), images, device, "bf16"
+    args = config, autoencoder, DenoiserConfig(width=192, depth=4, stem=64), images, device, "bf16"
     return run_processes(time_together, args, count=count, threads=threads)
 
 

@@ -42,7 +42,7 @@ def make_finished_run(
         }
     )  # fmt: skip
     denoiser_config = DenoiserConfig.model_validate(
-        {"kind": KINDS[family], "width": 32, "depth": 1, "head_width": 16}
+        {"kind": KINDS[family], "width": 32, "depth": 1, "head_width": 16, "stem": 8}
     )
     autoencoder = build_autoencoder(autoencoder_config, SPEC)
     denoiser = build_denoiser(

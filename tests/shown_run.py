@@ -64,7 +64,7 @@ def untrained_model(images: ImageSet) -> Model:
     torch.manual_seed(0)
     config = RunConfig(
         autoencoder=AutoencoderConfig(size=SIZE, width=16, blocks=1),
-        denoiser=DenoiserConfig(width=32, depth=1, head_width=16),
+        denoiser=DenoiserConfig(width=32, depth=1, head_width=16, stem=8),
         sampling=SamplingSettings(num_steps=4),
     )
     assert config.autoencoder is not None

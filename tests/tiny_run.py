@@ -34,6 +34,7 @@ TINY = {
     "denoiser.width": 32,
     "denoiser.depth": 1,
     "denoiser.head_width": 16,
+    "denoiser.stem": 8,
     "diffusion.batch_size": 8,
     "train.minutes": None,
     "train.vae_gan_images": 64,

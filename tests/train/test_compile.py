@@ -16,7 +16,7 @@ from latentbloom.config import DenoiserConfig, RunConfig
 from latentbloom.device import can_compile, compile_blocks
 from latentbloom.fitting.planning.planner import make_plan
 from latentbloom.fitting.planning.speeds import Speeds
-from latentbloom.nn.backbones.transformer import Transformer
+from latentbloom.nn.backbones.hourglass import Hourglass
 
 SPEC = ConditionSpec((Factor("label", ("day", "night")),))
 TRAIN = """
@@ -30,10 +30,10 @@ latentbloom.fit(make_pictures(here / "pictures"), out=here / "run", config=here 
 """
 
 
-def make_transformer() -> Transformer:
+def make_transformer() -> Hourglass:
     torch.manual_seed(0)
-    config = DenoiserConfig(width=32, depth=3, head_width=16)
-    model = Transformer(config, SPEC, (4, 8, 8))
+    config = DenoiserConfig(width=32, depth=3, head_width=16, stem=8)
+    model = Hourglass(config, SPEC, (4, 8, 8))
     for value in model.parameters():  # the gates start at zero, and would hide the blocks
         torch.nn.init.normal_(value, std=0.05)
     return model

@@ -44,7 +44,7 @@ def test_ten_minutes_on_a_slow_machine() -> None:
     assert plan.vae_gan_seconds == pytest.approx(198.125)
     assert plan.diffusion_seconds == pytest.approx(198.125)
     assert plan.vae_gan_images == 9906  # 50 a second
-    assert plan.diffusion_images == 752_875  # 2,000 a second, 1.9 times as many at width 192
+    assert plan.diffusion_images == 792_500  # 2,000 a second, 2.0 times as many at width 192
     assert plan.spent_seconds == 20.0
     assert widths(config) == (48, 192)
     assert config.train.compile is False
@@ -63,7 +63,7 @@ def test_four_hours_on_a_fast_machine() -> None:
     assert plan.vae_gan_seconds == pytest.approx(0.4 * (11_985 - 125_000 / 3600))
     assert plan.vae_gan_images == 344_168
     assert plan.diffusion_seconds == pytest.approx(0.6 * (11_985 - 125_000 / 3600))
-    assert plan.diffusion_images == round(7170.1666667 * 20_000 * 0.21 * 1.25)
+    assert plan.diffusion_images == round(7170.1666667 * 20_000 * 0.28 * 1.25)
     assert widths(config) == (160, 512)
     assert config.denoiser is not None
     assert config.denoiser.depth == 12
@@ -127,7 +127,7 @@ def test_few_pictures_get_small_networks(count: int, autoencoder: int, denoiser:
 def test_a_denoiser_is_widened_once_it_sees_enough_latents() -> None:
     # Half of what is left after the finish, stage 3 and 7.5 s of encoding.
     seconds = (600 - 105) * 0.85 / 2 - 3.75
-    for speed, factor, width in ((700_700, 1.0, 256), (699_300, 1.9, 192)):
+    for speed, factor, width in ((700_700, 1.0, 256), (699_300, 2.0, 192)):
         speeds = Speeds(images=50.0, latents=speed / seconds, encoded=1000.0)
         config, plan = planned(speeds)
         assert widths(config)[1] == width
@@ -275,10 +275,16 @@ def test_epochs_are_so_many_images(epochs: float, images: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "patch", "reduction", "channels"),
-    [(64, 2, 8, 4), (120, 2, 8, 4), (128, 2, 16, 16), (192, 3, 16, 16), (256, 4, 16, 16)],
+    ("size", "patch", "stem", "reduction", "channels"),
+    [
+        (64, 2, 64, 8, 4),
+        (120, 2, 64, 8, 4),
+        (128, 2, 64, 16, 16),
+        (192, 3, 0, 16, 16),
+        (256, 4, 0, 16, 16),
+    ],
 )
-def test_shapes_for_sizes(size: int, patch: int, reduction: int, channels: int) -> None:
+def test_shapes_for_sizes(size: int, patch: int, stem: int, reduction: int, channels: int) -> None:
     config, _ = planned(size=size)
     timed, denoiser = models_to_time(RunConfig(), size=size, channels=1)
     assert timed.width == 48
@@ -290,6 +296,7 @@ def test_shapes_for_sizes(size: int, patch: int, reduction: int, channels: int) 
     for network in (config.autoencoder, timed):
         assert (network.reduction, network.latent_channels) == (reduction, channels)
     assert config.denoiser.patch == denoiser.patch == patch
+    assert config.denoiser.stem == denoiser.stem == stem
 
 
 @pytest.mark.parametrize(

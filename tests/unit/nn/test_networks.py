@@ -8,6 +8,8 @@ import torch
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.config import AutoencoderConfig, DenoiserConfig
 from latentbloom.nn.autoencoders.build import build_autoencoder
+from latentbloom.nn.backbones.hourglass import Hourglass
+from latentbloom.nn.backbones.kinds import build_backbone
 from latentbloom.nn.backbones.transformer import Transformer
 from latentbloom.nn.blocks import ResBlock, Upsample
 from latentbloom.nn.discriminator import build_discriminator
@@ -72,9 +74,34 @@ def test_tokens_go_there_and_back() -> None:
     assert torch.equal(model.to_map(model.to_tokens(x)), x)
 
 
-def test_backbone_rows_do_not_see_each_other_and_conditions_matter() -> None:
+def test_convolutions_on_the_map_go_around_the_transformer() -> None:
     torch.manual_seed(0)
-    model = Transformer(DenoiserConfig(width=32, depth=2, head_width=16), SPEC, (4, 8, 8)).eval()
+    model = Hourglass(DenoiserConfig(width=32, depth=1, stem=8), SPEC, (4, 8, 8))
+    x, t = torch.randn(2, 4, 8, 8, requires_grad=True), torch.rand(2)
+    cond = {"smiling": torch.tensor([0, 1]), "hair": torch.tensor([0, 1])}
+    assert not model(x, t, cond).any(), "it starts at zero"
+    torch.nn.init.normal_(model.last.weight)
+    model.final.weight.detach().zero_()  # what passes by the tokens is local
+    (local,) = torch.autograd.grad(model(x, t, cond)[0, :, 0, 0].sum(), x)
+    assert local[0, :, :7, :7].any()
+    assert not local[0, :, 7:].any()
+    assert not local[0, :, :, 7:].any()
+    torch.nn.init.normal_(model.final.weight)
+    (whole,) = torch.autograd.grad(model(x, t, cond)[0, :, 0, 0].sum(), x)
+    assert not whole[1].any()
+    for p in model.parameters():  # gates start at zero, and would hide attention
+        if not p.any():
+            torch.nn.init.normal_(p, std=0.5)
+    (whole,) = torch.autograd.grad(model(x, t, cond)[0, :, 0, 0].sum(), x)
+    assert whole[0].abs().amin() > 0, "tokens attend to all places"
+
+
+@pytest.mark.parametrize("stem", [0, 8])
+def test_backbone_rows_do_not_see_each_other_and_conditions_matter(stem: int) -> None:
+    torch.manual_seed(0)
+    config = DenoiserConfig(width=32, depth=2, head_width=16, stem=stem)
+    model = build_backbone(config, SPEC, (4, 8, 8)).eval()
+    assert isinstance(model, Hourglass) == bool(stem)
     for p in model.parameters():  # the last layer starts at zero, which would hide everything
         if float(p.detach().abs().sum()) == 0:
             torch.nn.init.normal_(p, std=0.1)

@@ -24,6 +24,7 @@ class LatentbloomDenoiser(ModelMixin, ConfigMixin):
         patch: Side of a patch.
         shape: Shape (C, h, w) of a latent.
         factors: Names and values of the conditions, in order.
+        stem: Channels of the convolutions around a transformer; 0: none.
     """
 
     @register_to_config
@@ -36,10 +37,11 @@ class LatentbloomDenoiser(ModelMixin, ConfigMixin):
         patch: int,
         shape: list[int],
         factors: list[dict[str, Any]],
+        stem: int = 0,
     ) -> None:
         super().__init__()
         sizes = SimpleNamespace(
-            kind=kind, width=width, depth=depth, head_width=head_width, patch=patch
+            kind=kind, width=width, depth=depth, head_width=head_width, patch=patch, stem=stem
         )
         spec = ConditionSpec.from_json(factors)
         self.net = build_backbone(cast(Any, sizes), spec, (shape[0], shape[1], shape[2]))

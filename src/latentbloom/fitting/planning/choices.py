@@ -11,6 +11,9 @@ REFERENCE_DENOISER = DenoiserConfig()
 TOKENS_A_SIDE = 4
 """Of the denoiser at 64 px and above: its attention and most of its time depend on it."""
 
+STEM, STEM_PATCH = 64, 2
+"""Channels of the convolutions around it, and the tokens' side with which it has them."""
+
 # Widths of the autoencoder, widest first: their speed relative to the narrowest, which is what is
 # timed, and the training pictures below which they are not taken, whatever the time.
 WIDTHS = (
@@ -31,10 +34,10 @@ LONG_FEWEST, LONG_IMAGES = 7_000, 45_000
 LONG_KL_WEIGHT = 6e-2
 # Shapes of the denoiser, the same, relative to the reference.
 DENOISERS = (
-    (DenoiserConfig(width=512, depth=12), 0.21, 12_000),
-    (DenoiserConfig(width=384, depth=10), 0.5, 6_000),
+    (DenoiserConfig(width=512, depth=12), 0.28, 12_000),
+    (DenoiserConfig(width=384, depth=10), 0.51, 6_000),
     (DenoiserConfig(width=256, depth=8), 1.0, 3_000),
-    (DenoiserConfig(width=192, depth=6), 1.9, 0),
+    (DenoiserConfig(width=192, depth=4), 2.0, 0),
 )
 # Denoisers of the families whose latents are no maps of the reference's kind.
 FAMILY_DENOISERS = {"classic": DenoiserConfig(kind="dense"), "pixel": PIXEL_DENOISER}
@@ -73,12 +76,17 @@ def autoencoders_for(
     return found
 
 
-def with_patches(denoiser: DenoiserConfig, autoencoder: AutoencoderConfig) -> DenoiserConfig:
-    """A denoiser that sees the latents of large pictures as 4 x 4 tokens."""
+def fitted(denoiser: DenoiserConfig, autoencoder: AutoencoderConfig) -> DenoiserConfig:
+    """A denoiser for the latents of an autoencoder.
+
+    It sees those of large pictures as 4 x 4 tokens, and convolves maps whose tokens are 2 x 2
+    places; on larger maps the convolutions would cost more than the transformer.
+    """
     side = autoencoder.size // autoencoder.reduction
-    if autoencoder.size < LARGE or side % TOKENS_A_SIDE:
-        return denoiser
-    return denoiser.model_copy(update={"patch": side // TOKENS_A_SIDE})
+    if autoencoder.size >= LARGE and not side % TOKENS_A_SIDE:
+        denoiser = denoiser.model_copy(update={"patch": side // TOKENS_A_SIDE})
+    stem = STEM if denoiser.patch == STEM_PATCH else 0
+    return denoiser.model_copy(update={"stem": stem})
 
 
 def with_kl_weight(config: RunConfig, autoencoder: AutoencoderConfig) -> RunConfig:

@@ -23,8 +23,8 @@ from latentbloom.fitting.planning.choices import (
     WIDTHS,
     autoencoders_for,
     chosen_autoencoder,
+    fitted,
     with_kl_weight,
-    with_patches,
 )
 from latentbloom.fitting.planning.speeds import Speeds
 
@@ -74,7 +74,7 @@ def models_to_time(
     autoencoder = config.autoencoder or chosen_autoencoder(WIDTHS[-1][0], size)
     autoencoder = _at_size(autoencoder, size, channels)
     denoiser = config.denoiser or FAMILY_DENOISERS.get(autoencoder.family)
-    return autoencoder, denoiser or with_patches(REFERENCE_DENOISER, autoencoder)
+    return autoencoder, denoiser or fitted(REFERENCE_DENOISER, autoencoder)
 
 
 def make_plan(
@@ -130,7 +130,7 @@ def make_plan(
     if denoiser is None:
         timed = seconds > 0.0 and two is None
         denoiser, factor = _denoiser(second * speeds.latents, count, timed=timed)
-        denoiser = with_patches(denoiser, _at_size(autoencoder, size, channels))
+        denoiser = fitted(denoiser, _at_size(autoencoder, size, channels))
     long = two is None and second >= WORTH_COMPILING
     wanted = speeds.compiles and long if train.compile is None else train.compile
     compiled = wanted and denoiser.kind == "transformer"

@@ -67,6 +67,10 @@ def _on_maps(config: DenoiserConfig, spec: ConditionSpec, shape: Shape) -> nn.Mo
         from latentbloom.nn.backbones.pixel_unet import PixelUNet
 
         return PixelUNet(config, spec, shape)
+    if config.stem:
+        from latentbloom.nn.backbones.hourglass import Hourglass
+
+        return Hourglass(config, spec, shape)
     from latentbloom.nn.backbones.transformer import Transformer
 
     return Transformer(config, spec, shape)

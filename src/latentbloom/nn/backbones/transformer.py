@@ -93,9 +93,18 @@ class Transformer(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         """Arguments: x (B, C, h, w), t (B,) of order one, cond: LongTensor (B,) a factor."""
-        # Conditions are added after the nonlinearity, so that the effect of a factor on the
-        # modulation does not depend on the other factors.
-        c = F.silu(self.time(t)) + self.condition(cond)  # (B, D)
+        return self.transformed(x, self.context(t, cond))
+
+    def context(self, t: Tensor, cond: Cond) -> Tensor:
+        """The vector (B, D) of time and conditions.
+
+        Conditions are added after the nonlinearity, so that the effect of a factor on the
+        modulation does not depend on the other factors.
+        """
+        return F.silu(self.time(t)) + self.condition(cond)
+
+    def transformed(self, x: Tensor, c: Tensor) -> Tensor:
+        """The map x, cut into tokens, through all blocks under c (B, D), and back to a map."""
         h = self.embed(self.to_tokens(x))  # (B, T, D), in the lower precision under autocast
         h = h + self.position.to(h.dtype)
         for number, block in enumerate(self.blocks, 1):
