@@ -237,7 +237,7 @@ def test_a_long_second_stage_is_compiled(seconds: float, compiled: bool) -> None
     assert plan.diffusion_seconds == pytest.approx(seconds)
     assert config.train.compile is compiled
     factor = 1.25 if compiled else 1.0
-    assert plan.diffusion_images == pytest.approx(seconds * 2000 * 1.9 * factor, rel=1e-6)
+    assert plan.diffusion_images == pytest.approx(seconds * 2000 * 2.0 * factor, rel=1e-6)
 
 
 def test_images_alone() -> None:
