@@ -1,6 +1,8 @@
-"""Make the pictures of the starter autoencoder, train it, and write its weights.
+"""Make the pictures of the starter, train both its networks, and write their weights.
 
-    python -m bench.starter --photographs DIR --work DIR [--images N] [--out DIR]
+    python -m bench.starter --photographs DIR --work DIR [--images N] [--latents N] [--out DIR]
+
+With --keep-autoencoder the autoencoder in the package stays, and its denoiser is trained anew.
 
 The pictures: crops of photographs that are free to use, at all scales and in other colours;
 overlapping random shapes ("dead leaves"); and the program's own rendered flowers and faces. No
@@ -19,7 +21,9 @@ from PIL import Image
 from rich.console import Console
 
 from latentbloom.fitting.pipeline import fit
-from latentbloom.model.starter import STARTER
+from latentbloom.fitting.planning.choices import STEM
+from latentbloom.model.starter import STARTER, STARTER_DENOISER, UNASKED, compressed
+from latentbloom.model.warm_start import OBJECTIVE
 from latentbloom.runs.checkpoint import load_checkpoint, save_checkpoint
 from latentbloom.runs.folder import RunFolder
 from latentbloom.synthetic.faces import render_face
@@ -27,7 +31,8 @@ from latentbloom.synthetic.flowers import COLOURS, SPECIES, render_flower
 
 SIZE = 64
 CROPS, SHAPES, FLOWERS, FACES = 9000, 4500, 4500, 2250
-IMAGES = 120_000
+IMAGES, LATENTS = 120_000, 700_000
+KEPT = 32  # images in stage 1 where the autoencoder stays: a step at the lowest rate
 HELD_OUT = 40  # one picture of so many
 
 # Names begin so; the second list is used twice as often at its first two, which are small.
@@ -175,7 +180,7 @@ def pictures(
     photos: list[Image.Image],
     counts: tuple[int, int, int, int] = (CROPS, SHAPES, FLOWERS, FACES),
 ) -> np.ndarray:
-    """All pictures: crops, shapes, flowers, faces; uint8 (N, SIZE, SIZE, 3)."""
+    """All pictures: crops, shapes, flowers, faces, in this order; uint8 (N, SIZE, SIZE, 3)."""
     rng = np.random.default_rng(0)
     colours = [np.asarray(p.resize((64, 64))).reshape(-1, 3) / 255.0 for p in photos]
     found = []
@@ -193,9 +198,10 @@ def pictures(
 
 
 def write_pictures(pixels: np.ndarray, folder: Path) -> None:
-    """PNG files; the labels, which stage 1 does not use, are made up."""
-    for k, one in enumerate(pixels):
-        place = folder / ("train" if k % HELD_OUT else "val") / ("x" if k % 2 else "y")
+    """PNG files, labelled by kind: the denoiser learns with conditions, which are not kept."""
+    kinds = np.repeat(["crop", "shape", "flower", "face"], [CROPS, SHAPES, FLOWERS, FACES])
+    for k, (one, kind) in enumerate(zip(pixels, kinds, strict=True)):
+        place = folder / ("train" if k % HELD_OUT else "val") / str(kind)
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(one).save(place / f"{k:05d}.png", compress_level=1)
 
@@ -208,24 +214,48 @@ def main() -> int:
     parser.add_argument("--photographs", type=Path, required=True, metavar="DIR")
     parser.add_argument("--work", type=Path, required=True, help="for the pictures and the run")
     parser.add_argument("--images", type=int, default=IMAGES, help="that stage 1 sees")
-    parser.add_argument("--out", type=Path, default=STARTER, help="default: into the package")
+    parser.add_argument("--latents", type=int, default=LATENTS, help="that stage 2 sees")
+    parser.add_argument("--keep-autoencoder", action="store_true")
+    parser.add_argument("--out", type=Path, default=STARTER.parent, help="default: the package")
     args = parser.parse_args()
     folder, run = args.work / "pictures", args.work / "run"
     if not folder.exists():
         write_pictures(pictures(photographs(args.photographs)), folder)
-    sizes = {"autoencoder.width": 48, "denoiser.width": 192, "denoiser.depth": 6}
-    budget = {"train.vae_gan_images": args.images, "train.diffusion_images": 2048}
-    fresh = {"train.starter": False, "train.minutes": None, "train.compile": False}
-    fit(folder, out=run, overrides={**sizes, **budget, **fresh}, console=Console())
-    write_starter(run, args.out)
+    kept = args.keep_autoencoder
+    sizes = {"autoencoder.width": 48, "denoiser.width": 192, "denoiser.depth": 4}
+    settings = {
+        **sizes,
+        "denoiser.stem": STEM,
+        "train.vae_gan_images": KEPT if kept else args.images,
+        "train.diffusion_images": args.latents,
+        "train.minutes": None,
+        "train.starter": kept,
+        "sampling.tune_guidance": False,
+    }
+    fit(folder, out=run, overrides=settings, console=Console())
+    if not kept:
+        write_autoencoder(run, args.out / STARTER.name)
+    write_denoiser(run, args.out / STARTER_DENOISER.name)
     return 0
 
 
-def write_starter(run: Path, place: Path) -> None:
+def write_autoencoder(run: Path, place: Path) -> None:
     """The autoencoder of a finished run, in half precision."""
     tensors, meta = load_checkpoint(RunFolder(run).autoencoder, ["model"])
     half = {name: tensor.half() for name, tensor in tensors["model"].items()}
     save_checkpoint(place, {"model": half}, {"config": meta["config"]})
+
+
+def write_denoiser(run: Path, place: Path) -> None:
+    """The denoiser of a finished run, compressed; of its table of conditions, the row "any"."""
+    tensors, meta = load_checkpoint(RunFolder(run).final_denoiser, ["model"])
+    weights = tensors["model"]
+    shared = {name: tensor for name, tensor in weights.items() if "tables." not in name}
+    (table,) = (tensor for name, tensor in weights.items() if "tables." in name)
+    shared[UNASKED] = table[-1]
+    objective = {name: meta["settings"][name] for name in OBJECTIVE}
+    about = {"config": meta["config"], "settings": objective}
+    save_checkpoint(place, {"model": compressed(shared)}, about)
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ class TrainSettings(Settings):
     start_from: str = Field("", description="Finished run whose weights both stages start from")
     starter: bool = Field(
         True,
-        description="swift: start stage 1 from the packaged autoencoder where the shape is its own",
+        description="swift: start both stages from the packaged weights where the shapes fit",
     )
     precision: Literal["fp32", "bf16"] | None = Field(None, description="Default: the faster one")
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(

@@ -25,6 +25,7 @@ from latentbloom.runs.folder import RunFolder
 Fit = Callable[[str, Tensor], Tensor | None]
 """A weight fitted to a tensor of that name, or None where it is copied as it is or left fresh."""
 
+OBJECTIVE = ("prediction", "schedule")  # settings that a denoiser's weights go with
 NORMALISATION = ("shift", "scale")  # of the old latents; the new ones are measured anew
 
 
@@ -111,7 +112,7 @@ class WarmStart:
         Raises:
             ConfigError: The new run's network predicts another quantity, or on another schedule.
         """
-        for name in ("prediction", "schedule"):
+        for name in OBJECTIVE:
             here, there = getattr(diffusion, name), getattr(self.diffusion, name)
             if here != there:
                 raise ConfigError(
@@ -127,7 +128,15 @@ class WarmStart:
                 return _fit_positions(old[name], tensor)
             return None
 
-        return _carry(backbone, old, fit)
+        carried = _carry(backbone, old, fit)
+        gone = [place for place, name in enumerate(self.spec.names) if name not in spec.names]
+        _shift_tables(backbone, [self._any_row(place) for place in gone])
+        return carried
+
+    def _any_row(self, place: int) -> Tensor:
+        """The row "any" (D,) of the factor at a place."""
+        name = next(k for k in self.denoiser_weights if f"tables.{place}." in k)
+        return self.denoiser_weights[name][self.spec.factors[place].index(ANY)]
 
     def _by_factor(self, spec: ConditionSpec) -> dict[str, Tensor]:
         """The old weights, with condition tables under the place that their factor has now."""
@@ -177,6 +186,37 @@ def carry_autoencoder(module: nn.Module, weights: Mapping[str, Tensor]) -> Carri
     """Copy what fits into a fresh autoencoder; its normalisation stays fresh."""
     old = {k: v for k, v in weights.items() if k not in NORMALISATION}
     return _carry(module, old, lambda name, tensor: _fit_channels(name, old[name], tensor))
+
+
+def carry_denoiser(module: nn.Module, weights: Mapping[str, Tensor], unasked: Tensor) -> Carried:
+    """Copy what fits into a fresh backbone, which may have other conditions and another grid.
+
+    Arguments:
+        module: The backbone.
+        weights: Those of another one, without its tables of conditions.
+        unasked: Sum (D,) of the rows "any" of these tables.
+    """
+    carried = _carry(
+        module,
+        weights,
+        lambda name, tensor: _fit_positions(weights[name], tensor) if name == "position" else None,
+    )
+    _shift_tables(module, [unasked])
+    return carried
+
+
+@torch.no_grad()
+def _shift_tables(backbone: nn.Module, rows: list[Tensor]) -> None:
+    """Add rows (D,) of tables that are gone, spread over all tables.
+
+    A network is used to their sum: without it, all that it has learned would be off at first. With
+    it, a picture without conditions is denoised as before.
+    """
+    tables = [t for name, t in backbone.state_dict().items() if "tables." in name]
+    for table in tables:
+        for row in rows:
+            if row.shape == table.shape[1:]:
+                table.add_(row / len(tables))
 
 
 def _carry(module: nn.Module, old: Mapping[str, Tensor], fit: Fit) -> Carried:

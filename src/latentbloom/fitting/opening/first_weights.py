@@ -8,7 +8,12 @@ from torch import nn
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.config import RunConfig
-from latentbloom.model.starter import start_from_starter, starter_suits
+from latentbloom.model.starter import (
+    denoiser_suits,
+    start_denoiser_from_starter,
+    start_from_starter,
+    starter_suits,
+)
 from latentbloom.model.warm_start import open_warm_start
 from latentbloom.runs.checkpoint import checkpoint_exists
 from latentbloom.runs.folder import RunFolder
@@ -44,7 +49,7 @@ def autoencoder_start(folder: RunFolder, config: RunConfig, say: Say) -> Start:
 
 
 def denoiser_start(folder: RunFolder, config: RunConfig, spec: ConditionSpec, say: Say) -> Start:
-    """What gives a fresh denoiser its first weights; None without a run to start from.
+    """What gives a fresh denoiser its first weights; None where stage 2 has begun.
 
     Arguments:
         folder: The run folder.
@@ -52,11 +57,19 @@ def denoiser_start(folder: RunFolder, config: RunConfig, spec: ConditionSpec, sa
         spec: The factors.
         say: Receives what carried over.
     """
-    begun = checkpoint_exists(folder.path / "conditional_diffusion_last")
-    if not config.train.start_from or begun:
+    if checkpoint_exists(folder.path / "conditional_diffusion_last"):
         return None
-    run = open_warm_start(config.train.start_from)
-    return lambda module: say(
-        f"From {run.run}: "
-        + run.start_denoiser(module, spec, config.diffusion).describe("denoiser")
-    )
+    if config.train.start_from:
+        run = open_warm_start(config.train.start_from)
+        return lambda module: say(
+            f"From {run.run}: "
+            + run.start_denoiser(module, spec, config.diffusion).describe("denoiser")
+        )
+    if not config.train.starter or not denoiser_suits(config):
+        return None
+
+    def start(module: nn.Module) -> None:
+        start_denoiser_from_starter(module)
+        say("Stage 2 starts from the packaged denoiser.")
+
+    return start
