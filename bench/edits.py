@@ -4,7 +4,8 @@
 
 Every picture is edited to another value of one factor. A classifier that was trained on real
 pictures, with features of its own (`latentbloom.evaluate`), says what the pictures show before and
-after; the model has no say. The columns:
+after, in six views of each (the picture, its mirror image, and shifts by one pixel); the model has
+no say. The columns:
 
 * reached: share whose classifier names the new value;
 * drifted: share of the other factors' values that the classifier names otherwise than before;
@@ -89,13 +90,15 @@ def held_out(run: Path, root: str | None) -> Held:
 
 
 def named(held: Held, pixels: Tensor) -> tuple[dict[str, list[str]], np.ndarray]:
-    """What the classifier names for each factor, and pooled features (N, D)."""
-    features = held.extractor.extract(in_batches(pixels))
-    found = {
-        name: [held.classifier.spec.factor(name).word(int(k)) for k in prediction.index]
-        for name, prediction in held.classifier.predict(features).items()
-    }
-    return found, features.pooled
+    """What the classifier names for each factor, over all views, and pooled features (N, D)."""
+    moved = [pixels.roll(by, dims) for by in (1, -1) for dims in (2, 3)]
+    views = [held.extractor.extract(in_batches(view)) for view in (pixels, pixels.flip(3), *moved)]
+    predictions = [held.classifier.predict(features) for features in views]
+    found = {}
+    for name in predictions[0]:
+        likely = np.sum([one[name].probabilities for one in predictions], axis=0).argmax(axis=1)
+        found[name] = [held.classifier.spec.factor(name).word(int(k)) for k in likely]
+    return found, views[0].pooled
 
 
 def own_nearest(pool: np.ndarray, edited: np.ndarray, own: Sequence[int]) -> float:

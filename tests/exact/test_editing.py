@@ -98,6 +98,37 @@ def test_from_pure_noise_flow_edit_carries_one_class_to_the_other(denoiser: Gaus
     assert (edited - z).mean() == pytest.approx(float(MEANS[1] - MEANS[0]), abs=0.01)
 
 
+class Places:
+    """Data of one value a class and place: that of class 1 lies higher by `BY`."""
+
+    BY = torch.tensor([[4.0, 1.0], [0.25, 0.0]], dtype=torch.float64)
+    schedule = make_schedule("flow")
+
+    def __call__(self, x_t: Tensor, t: Tensor, cond: dict[str, Tensor]) -> Tensor:
+        del t
+        return cond["k"][:, None, None, None] * self.BY.expand_as(x_t)
+
+
+def test_focus_keeps_the_change_where_it_is_large() -> None:
+    plain, half, whole = (
+        flow_edit(
+            Places(),
+            noise(1)[0],
+            cond(0),
+            cond(1),
+            eps=noise(2),
+            strength=0.5,
+            num_steps=3,
+            focus=focus,
+        )
+        - noise(1)[0]
+        for focus in (0.0, 0.5, 1.0)
+    )
+    assert plain[0, 0, 0] > plain[0, 0, 1] > plain[0, 1, 0] > 0
+    torch.testing.assert_close(half, plain * (Places.BY / 4).sqrt())
+    torch.testing.assert_close(whole, plain * Places.BY / 4)
+
+
 def test_the_same_condition_leaves_a_latent_as_it_is(denoiser: Gaussians) -> None:
     z = noise(1)[0]
     same = flow_edit(

@@ -31,6 +31,9 @@ STEPS = 8
 GUIDED_FROM = 0.4
 """Time below which FlowEdit is not guided."""
 
+FOCUS = 0.5
+"""How much FlowEdit keeps its change to the places where it is large."""
+
 
 @dataclass(frozen=True)
 class LatentEdit:
@@ -79,6 +82,7 @@ def _flow_edit(model: LatentModel, edit: LatentEdit) -> Tensor:
         num_steps=STEPS,
         guidance=edit.guidance,
         guided_from=GUIDED_FROM,
+        focus=FOCUS,
     )
 
 
@@ -114,7 +118,7 @@ METHODS: dict[str, EditMethod] = {
     "flowedit": EditMethod(
         "FlowEdit: follow the difference of two velocities; keeps most of the picture",
         _flow_edit,
-        3.0,
+        4.0,
     ),
     "shift": EditMethod("add the difference of the two class centres; instant", _shift, 3.0),
     "sdedit": EditMethod("SDEdit: add noise, then denoise under the new condition", _sdedit, 3.0),
