@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, DiffusionSettings, RunConfig
+from latentbloom.model.carried import Carried, carry_autoencoder, carry_denoiser
 from latentbloom.model.described import described
-from latentbloom.model.warm_start import OBJECTIVE, Carried, carry_autoencoder, carry_denoiser
+from latentbloom.model.warm_start import OBJECTIVE
 from latentbloom.runs.checkpoint import load_checkpoint
 
 STARTER = Path(__file__).resolve().parent.parent / "starter_autoencoder"
