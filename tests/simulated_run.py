@@ -24,7 +24,7 @@ from latentbloom.model.generator import Model
 from latentbloom.nn.autoencoders.build import build_autoencoder
 from latentbloom.runs.checkpoint import checkpoint_exists, save_checkpoint
 from latentbloom.runs.folder import RunFolder
-from latentbloom.train.ema import average_of
+from latentbloom.train.ema import Average
 from latentbloom.train.epochs import EpochEnds
 from latentbloom.train.stage import ALL, Batch, Phase
 
@@ -73,7 +73,7 @@ class SlowStage:
         weight = next(module.parameters())
         optimizer = torch.optim.SGD([weight], 1e-9)
         self.phases = [Phase(name, module, optimizer, lambda *_: (weight.square().mean(), {}))]
-        self.ema = average_of(module, 0.05)
+        self.ema = Average(module, 0.05)
         self.milestones: list[tuple[float, str]] = []
 
     def batch(self, indices: list[int], rows: slice = ALL) -> Batch:

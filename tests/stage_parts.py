@@ -21,6 +21,7 @@ from latentbloom.nn.autoencoders.build import build_autoencoder
 from latentbloom.runs.metrics import MetricsLog
 from latentbloom.train.budget import Budget
 from latentbloom.train.loop import Trainer
+from latentbloom.train.sharding import whole
 from latentbloom.train.stage import Stage
 from latentbloom.train.stages.decoder_finish import DecoderFinishStage
 from latentbloom.train.stages.latent_diffusion import LatentDiffusionStage
@@ -81,6 +82,7 @@ def build(kind: str, images: ImageSet, batch: int, alone: bool) -> tuple[Stage, 
     if kind == "classic":
         weights = ("classification", "centre", "repulsion", "spread")
         settings |= {f"vae_gan.{name}_weight": 0.1 for name in weights}
+    settings["train.shard"] = kind == "sharded"
     config = tiny_config(**{name.replace(".", "__"): value for name, value in settings.items()})
     family = "classic" if kind == "classic" else "swift"
     shape = AutoencoderConfig(family=family, width=16, size=32, channels=1, blocks=1)
@@ -93,7 +95,7 @@ def build(kind: str, images: ImageSet, batch: int, alone: bool) -> tuple[Stage, 
     torch.manual_seed(1)
     autoencoder = build_autoencoder(shape, images.spec)
     latents = FixedLatents(images, autoencoder.latent_shape)
-    if kind == "diffusion":
+    if kind in ("diffusion", "sharded"):
         stage = LatentDiffusionStage(
             cast(DenoiserConfig, config.denoiser),
             config.diffusion,
@@ -161,11 +163,35 @@ def train_steps(
                 for phase in stage.phases
                 for name, p in phase.module.named_parameters()
             }
-            seen.append({name: g.numpy().copy() for name, g in gradients.items() if g is not None})
+            seen.append(
+                {name: whole(g).numpy().copy() for name, g in gradients.items() if g is not None}
+            )
         weights = {
-            f"{phase.name}.{name.removeprefix('module.')}": value.detach().numpy().copy()
+            f"{phase.name}.{name.removeprefix('module.')}": whole(value.detach()).numpy().copy()
             for phase in stage.phases
             for name, value in phase.module.state_dict().items()
         }
         found[kind] = [*seen, weights]
     return found
+
+
+def store_in_group(folder: str, kind: str, steps: int, run: str, alone: bool = False) -> None:
+    """Train a stage up to so many steps, from what the run holds, with all that `fit` stores.
+
+    Arguments:
+        folder: Pictures.
+        kind: Of the stage; its checkpoints lie in a folder of that name.
+        steps: Of four pictures each, since the beginning.
+        run: Folder for it.
+        alone: Train without other processes.
+    """
+    source = open_source(Path(folder))
+    images = ImageSet(source, source.entries, size=32, channels=1)
+    stage, config, accelerator = build(kind, images, 4, alone)
+    place = Path(run) / kind
+    log = MetricsLog(place / "metrics.jsonl", enabled=accelerator.is_main_process)
+    settings = config.train.model_copy(update={"preview_seconds": 0.01})
+    trainer = Trainer(
+        stage, Budget(images=4 * steps), settings, accelerator, place, log, SilentProgress()
+    )
+    assert trainer.train().done

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from latentbloom.train.ema import average_of
+from latentbloom.train.ema import Average
 from latentbloom.train.stage import ALL, Batch, Phase
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ToyStage:
         torch.manual_seed(0)
         self.accelerator = accelerator
         self.model, self.rival = nn.Linear(2, 1), nn.Linear(2, 1)
-        self.ema = average_of(self.model, 0.05)
+        self.ema = Average(self.model, 0.05)
         self.phases = [
             self._phase("model", self.model),
             self._phase("rival", self.rival, start=0.5),

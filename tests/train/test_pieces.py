@@ -15,7 +15,7 @@ from torch import nn
 from latentbloom.conditions import ConditionSpec, Factor
 from latentbloom.errors import ConfigError
 from latentbloom.train.budget import Budget, learning_rate_factor, ramp
-from latentbloom.train.ema import average_of, exponent_for
+from latentbloom.train.ema import Average, exponent_for
 from latentbloom.train.order import Order, combination_numbers, mix, seed_step, tempered_weights
 from latentbloom.train.stages.latent_diffusion import shown_combinations
 from latentbloom.train.stages.reconstructions import psnr
@@ -26,7 +26,7 @@ def test_average_of_a_ramp_weighs_time_by_a_power() -> None:
     share = 0.1
     gamma = exponent_for(share)
     model = nn.Linear(1, 1, bias=False)
-    average = average_of(model, share)
+    average = Average(model, share)
     steps = 4000
     for step in range(1, steps + 1):
         with torch.no_grad():
@@ -39,7 +39,7 @@ def test_average_of_a_ramp_weighs_time_by_a_power() -> None:
 
 def test_average_moves_from_the_first_step() -> None:
     model = nn.Linear(1, 1)
-    average = average_of(model, 0.05)
+    average = Average(model, 0.05)
     with torch.no_grad():
         model.weight.fill_(7.0)
     average.update_parameters(model)
@@ -49,7 +49,7 @@ def test_average_moves_from_the_first_step() -> None:
 def test_average_is_that_of_its_formula_bit_for_bit_wherever_it_resumes() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3))
-    average = average_of(model, 0.05)
+    average = Average(model, 0.05)
     expected = [p.detach().clone() for p in model.parameters()]
     for step in range(1, 30):
         with torch.no_grad():
@@ -58,9 +58,8 @@ def test_average_is_that_of_its_formula_bit_for_bit_wherever_it_resumes() -> Non
         model(torch.randn(4, 5))  # moves the buffers
         if step == 15:  # as after a restart
             kept = average.module.state_dict()
-            average = average_of(model, 0.05)
-            average.module.load_state_dict(kept)
-            average.n_averaged.fill_(step - 1)
+            average = Average(model, 0.05)
+            average.restore(kept, step - 1)
         average.update_parameters(model)
         take = 1.0 - (1.0 - 1.0 / step) ** (exponent_for(0.05) + 1.0)
         expected = [

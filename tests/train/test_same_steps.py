@@ -13,9 +13,9 @@ from stage_parts import train_in_group, train_steps
 from tiny_run import make_pictures
 
 KINDS = {
-    5: ("vae_gan", "classic", "diffusion", "decoder"),
+    5: ("vae_gan", "classic", "diffusion", "sharded", "decoder"),
     # The statistics of stage 3 want more pictures: their covariance is inverted.
-    2: ("vae_gan", "classic"),
+    2: ("vae_gan", "classic", "sharded"),
 }
 """By size of the batch. Of 5, one process has three rows and the other two; of 2, each has one, and
 the perceptual network sees one of them."""

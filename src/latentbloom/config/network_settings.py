@@ -56,8 +56,8 @@ class DenoiserConfig(Settings):
     patch: Annotated[int, Field(ge=1, le=128)] = Field(
         2, description="transformer: side of the patch that becomes one token"
     )
-    stem: Annotated[int, Field(ge=0, le=MOST_WIDTH, multiple_of=4)] = Field(
-        0,
+    stem: Annotated[int, Field(ge=0, le=MOST_WIDTH, multiple_of=4)] | None = Field(
+        None,
         description="transformer: channels of the convolutions before and after it, on the whole "
-        "map; 0: none",
+        "map; 0: no convolutions; default 64 where a patch is 2, else 0",
     )

@@ -216,6 +216,11 @@ class TrainSettings(Settings):
         description="Processes on this machine that share each batch; default one, or with "
         "--processes auto as many as are measured faster",
     )
+    shard: bool = Field(
+        False,
+        description="Spread the denoiser's weights, gradients and moments over the processes "
+        "(FSDP2), for one that a GPU does not hold",
+    )
     compile: bool | None = Field(
         None, description="Compile the transformer in stage 2; default for long training on a CPU"
     )

@@ -230,6 +230,7 @@ class Stages:
     def _keep(self, training: Training, place: Path, accelerator: Accelerator) -> None:
         """Write the averaged weights of a stage that has ended."""
         stage = training.stage
+        stage.ema.gather()
         if accelerator.is_main_process:
             save_checkpoint(place, {"model": stage.ema.module.state_dict()}, stage.meta())
         accelerator.wait_for_everyone()

@@ -61,10 +61,12 @@ class WarmStart:
                 f"is of '{family}': nothing carries over between families. Give --preset "
                 f"{self.autoencoder.family}, or leave --from away."
             )
+        # A model of an earlier version names no convolutions, and has none.
+        denoiser = self.denoiser.model_copy(update={"stem": self.denoiser.stem or 0})
         return config.model_copy(
             update={
                 "autoencoder": config.autoencoder or self.autoencoder,
-                "denoiser": config.denoiser or self.denoiser,
+                "denoiser": config.denoiser or denoiser,
             }
         )
 

@@ -19,7 +19,11 @@ from latentbloom.storage.user_files import odd_kind
 
 MARKER = "config.json"
 # What a setting was before it existed: a run of an earlier version continues as it began.
-BEFORE = {("diffusion", "alignment_weight"): 0.0, ("train", "starter"): False}
+BEFORE = {
+    ("diffusion", "alignment_weight"): 0.0,
+    ("train", "starter"): False,
+    ("denoiser", "stem"): 0,
+}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ def exponent_for(share: float) -> float:
     return low
 
 
-def average_of(module: nn.Module, share: float) -> AveragedModel:
+class Average(AveragedModel):
     """The average of a module's weights over the steps that it is trained.
 
     Step n sets average <- average + (1 - (1 - 1/n)^(gamma + 1)) (weights - average): the first step
@@ -40,30 +41,45 @@ def average_of(module: nn.Module, share: float) -> AveragedModel:
         module: The module that is trained, outside any wrapper.
         share: Width of the average as a share of the run so far.
 
-    Returns:
-        Its `update_parameters(module)` takes in a step; `module` holds the averaged weights, in
-        evaluation mode; `n_averaged` counts the steps.
+    Attributes:
+        module: Holds the averaged weights, in evaluation mode.
+        n_averaged: Counts the steps.
     """
-    exponent = exponent_for(share) + 1.0
+
+    def __init__(self, module: nn.Module, share: float) -> None:
+        super().__init__(module, multi_avg_fn=self.take_in)
+        self.exponent = exponent_for(share) + 1.0
+        self.module.requires_grad_(False).eval()
 
     @torch.no_grad()
     def take_in(
+        self,
         averages: tuple[Tensor, ...] | list[Tensor],
         weights: tuple[Tensor, ...] | list[Tensor],
         steps: Tensor | int,
     ) -> None:
-        torch._foreach_lerp_(averages, weights, 1.0 - (1.0 - 1.0 / (int(steps) + 1)) ** exponent)
+        """Move averages towards weights, as the step after `steps` others does."""
+        share = 1.0 - (1.0 - 1.0 / (int(steps) + 1)) ** self.exponent
+        torch._foreach_lerp_(averages, weights, share)
 
-    averaged = AveragedModel(module, multi_avg_fn=take_in)
-    averaged.module.requires_grad_(False).eval()
-    return averaged
+    def gather(self) -> None:
+        """Bring `module` up to date on the main process. A collective; here it always is."""
+
+    def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from stored averages of so many steps."""
+        self.module.load_state_dict(tensors)
+        self.n_averaged.fill_(steps)
+
+    def lag(self, trained: nn.Module) -> float:
+        """Distance to the trained weights, relative to these: 0 where they agree."""
+        return relative_distance(list(self.module.parameters()), list(trained.parameters()))
 
 
 @torch.no_grad()
-def lag(averaged: nn.Module, trained: nn.Module) -> float:
-    """Distance of averaged weights to the trained ones, relative to these: 0 where they agree."""
+def relative_distance(ours: list[Tensor], others: list[Tensor]) -> float:
+    """Distance of two lists of tensors, relative to the second one; 0 where that is zero."""
     apart = whole = 0.0
-    for average, weight in zip(averaged.parameters(), trained.parameters(), strict=True):
-        apart += float((average - weight).square().sum())
-        whole += float(weight.square().sum())
+    for one, other in zip(ours, others, strict=True):
+        apart += float((one - other).square().sum())
+        whole += float(other.square().sum())
     return (apart / whole) ** 0.5 if whole > 0.0 else 0.0

@@ -12,7 +12,6 @@ from latentbloom.runs.health import signs
 from latentbloom.runs.metrics import read_metrics
 from latentbloom.storage.files import reason_of
 from latentbloom.train.budget import Budget
-from latentbloom.train.ema import lag
 from latentbloom.train.processes import unwrap
 from latentbloom.train.stage import Progress, Stage
 from latentbloom.train.state import Position
@@ -80,7 +79,7 @@ class Journal:
             {
                 "images_per_second": self._speed,
                 "lr": lr,
-                "average_lag": lag(self.stage.ema.module, unwrap(self.stage.phases[0].module)),
+                "average_lag": self.stage.ema.lag(unwrap(self.stage.phases[0].module)),
             }
             | values,
         )

@@ -154,9 +154,11 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint to resume from. A collective."""
-        if self.accelerator.is_main_process:
+        main = self.accelerator.is_main_process
+        if main:
             self.position.seconds = self.pace.seconds()
-            save_stage(self.stage, self.position, self.last)
+        save_stage(self.stage, self.position, self.last, write=main)
+        if main:
             self.pace.saved()
         self.accelerator.wait_for_everyone()
 
@@ -172,6 +174,8 @@ class Trainer:
         validate = self.validation.is_due(position, moment)
         epochs_now = position.images // self.stage.num_images
         ends_epoch = self.at_epoch is not None and epochs_now > epochs
+        if validate or ends_epoch or moment.preview:
+            self.stage.ema.gather()
         if main and validate:
             self.validation.run(position)
         if main and ends_epoch:

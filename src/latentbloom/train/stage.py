@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel
+
+from latentbloom.train.ema import Average
 
 Batch = dict[str, Any]
 ALL = slice(None)
@@ -49,7 +50,7 @@ class Stage(Protocol):
     name: str
     folder: str  # prefix of the checkpoints' names
     phases: list[Phase]
-    ema: AveragedModel  # of the first phase's module
+    ema: Average  # of the first phase's module
     num_images: int  # in one epoch
     batch_size: int  # over all processes
     weights: Tensor | None  # sampling weight of each picture; None shows each once an epoch

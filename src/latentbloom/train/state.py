@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from latentbloom.errors import CheckpointError
 from latentbloom.runs.checkpoint import load_checkpoint, save_checkpoint
 from latentbloom.train.processes import unwrap
+from latentbloom.train.sharding import load_weights, spread_like, whole_tensors
 from latentbloom.train.stage import Stage
 
 
@@ -43,12 +44,19 @@ class Position:
     done: bool = False
 
 
-def save_stage(stage: Stage, position: Position, folder: Path) -> None:
-    """Write weights, averages, optimisers and position as one checkpoint."""
+def save_stage(stage: Stage, position: Position, folder: Path, *, write: bool = True) -> None:
+    """Write weights, averages, optimisers and position as one checkpoint.
+
+    A collective where weights are spread over processes; one of them writes.
+    """
+    stage.ema.gather()
     tensors: dict[str, dict[str, Tensor]] = {"ema": stage.ema.module.state_dict()}
     for phase in stage.phases:
-        tensors[phase.name] = unwrap(phase.module).state_dict()
-        tensors[f"{phase.name}_optimizer"] = optimizer_tensors(phase.optimizer)
+        weights, moments = unwrap(phase.module).state_dict(), optimizer_tensors(phase.optimizer)
+        tensors[phase.name] = whole_tensors(weights, keep=write)
+        tensors[f"{phase.name}_optimizer"] = whole_tensors(moments, keep=write)
+    if not write:
+        return
     meta = {"stage": stage.name, "position": asdict(position), **stage.meta()}
     save_checkpoint(folder, tensors, meta)
 
@@ -65,21 +73,20 @@ def restore_stage(stage: Stage, folder: Path) -> Position:
             f"{folder} is a checkpoint of stage '{meta.get('stage')}', not of '{stage.name}'."
         )
     try:
-        stage.ema.module.load_state_dict(tensors["ema"])
-        for phase in stage.phases:
-            unwrap(phase.module).load_state_dict(tensors[phase.name])
-            restore_optimizer(phase.optimizer, tensors[f"{phase.name}_optimizer"])
-    except (RuntimeError, KeyError) as error:
-        raise CheckpointError(
-            f"{folder} does not fit the model that this run's config.json describes: {error}"
-        ) from None
-    try:
         position = Position(**meta["position"])
     except (KeyError, TypeError) as error:
         raise CheckpointError(
             f"{folder} is not usable: its meta.json has no readable 'position' ({error})."
         ) from None
-    stage.ema.n_averaged.fill_(position.steps)
+    try:
+        for phase in stage.phases:
+            load_weights(unwrap(phase.module), tensors[phase.name])
+            restore_optimizer(phase.optimizer, tensors[f"{phase.name}_optimizer"])
+        stage.ema.restore(tensors["ema"], position.steps)
+    except (RuntimeError, KeyError) as error:
+        raise CheckpointError(
+            f"{folder} does not fit the model that this run's config.json describes: {error}"
+        ) from None
     return position
 
 
@@ -104,8 +111,10 @@ def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         index, _, key = name.partition(".")
         weight = weights[int(index)]
-        alike = tensor.shape == weight.shape
-        laid_out = torch.empty_like(weight, dtype=tensor.dtype).copy_(tensor) if alike else tensor
+        laid_out = tensor
+        if tensor.shape == weight.shape:
+            laid_out = torch.empty_like(weight, dtype=tensor.dtype)
+            laid_out.copy_(spread_like(tensor, weight))
         state.setdefault(int(index), {})[key] = laid_out
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

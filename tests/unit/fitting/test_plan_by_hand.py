@@ -300,6 +300,24 @@ def test_shapes_for_sizes(size: int, patch: int, stem: int, reduction: int, chan
 
 
 @pytest.mark.parametrize(
+    ("given", "stem"),
+    [
+        ({"denoiser.width": 192, "denoiser.depth": 4}, 64),
+        ({"denoiser.width": 192, "denoiser.patch": 4}, 0),
+        ({"denoiser.width": 192, "denoiser.stem": 0}, 0),
+        ({"denoiser.kind": "unet"}, 0),
+    ],
+)
+def test_a_denoiser_given_by_hand_has_convolutions_unless_told(
+    given: dict[str, object], stem: int
+) -> None:
+    config, _ = planned(**{name.replace(".", "__"): value for name, value in given.items()})
+    _, timed = models_to_time(RunConfig().updated(given), size=64, channels=1)
+    assert config.denoiser is not None
+    assert config.denoiser.stem == timed.stem == stem
+
+
+@pytest.mark.parametrize(
     ("minutes", "channels", "size", "count", "latent_channels", "kl_weight"),
     [
         (60.0, 3, 64, 8000, 8, 6e-2),

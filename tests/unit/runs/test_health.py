@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from latentbloom.runs.health import signs
-from latentbloom.train.ema import average_of, lag
+from latentbloom.train.ema import Average
 
 Record = dict[str, Any]
 
@@ -102,14 +102,14 @@ def test_nothing_is_said_too_early_or_too_late(records: list[Record]) -> None:
 
 def test_the_lag_of_an_average_that_stands_still() -> None:
     model = nn.Linear(3, 2)
-    average = average_of(model, 0.05)
-    assert lag(average.module, model) == 0.0
+    average = Average(model, 0.05)
+    assert average.lag(model) == 0.0
     with torch.no_grad():
         for weight in model.parameters():
             weight.mul_(2.0)
-    assert lag(average.module, model) == pytest.approx(0.5)
+    assert average.lag(model) == pytest.approx(0.5)
     average.update_parameters(model)
-    assert lag(average.module, model) == 0.0
+    assert average.lag(model) == 0.0
 
 
 def test_a_plateau_needs_a_training_and_stage_1_has_none() -> None:

@@ -77,16 +77,23 @@ def autoencoders_for(
 
 
 def fitted(denoiser: DenoiserConfig, autoencoder: AutoencoderConfig) -> DenoiserConfig:
-    """A denoiser for the latents of an autoencoder.
-
-    It sees those of large pictures as 4 x 4 tokens, and convolves maps whose tokens are 2 x 2
-    places; on larger maps the convolutions would cost more than the transformer.
-    """
+    """A denoiser for the latents of an autoencoder: it sees large pictures as 4 x 4 tokens."""
     side = autoencoder.size // autoencoder.reduction
     if autoencoder.size >= LARGE and not side % TOKENS_A_SIDE:
         denoiser = denoiser.model_copy(update={"patch": side // TOKENS_A_SIDE})
-    stem = STEM if denoiser.patch == STEM_PATCH else 0
-    return denoiser.model_copy(update={"stem": stem})
+    return with_stem(denoiser)
+
+
+def with_stem(denoiser: DenoiserConfig) -> DenoiserConfig:
+    """The denoiser with its convolutions chosen, where the request leaves them open.
+
+    They suit maps whose tokens are 2 x 2 places; on larger maps they would cost more than the
+    transformer.
+    """
+    if denoiser.stem is not None:
+        return denoiser
+    suits = denoiser.kind == "transformer" and denoiser.patch == STEM_PATCH
+    return denoiser.model_copy(update={"stem": STEM if suits else 0})
 
 
 def with_kl_weight(config: RunConfig, autoencoder: AutoencoderConfig) -> RunConfig:

@@ -25,6 +25,7 @@ from latentbloom.fitting.planning.choices import (
     chosen_autoencoder,
     fitted,
     with_kl_weight,
+    with_stem,
 )
 from latentbloom.fitting.planning.speeds import Speeds
 
@@ -74,7 +75,9 @@ def models_to_time(
     autoencoder = config.autoencoder or chosen_autoencoder(WIDTHS[-1][0], size)
     autoencoder = _at_size(autoencoder, size, channels)
     denoiser = config.denoiser or FAMILY_DENOISERS.get(autoencoder.family)
-    return autoencoder, denoiser or fitted(REFERENCE_DENOISER, autoencoder)
+    if denoiser is None:
+        return autoencoder, fitted(REFERENCE_DENOISER, autoencoder)
+    return autoencoder, with_stem(denoiser)
 
 
 def make_plan(
@@ -131,6 +134,7 @@ def make_plan(
         timed = seconds > 0.0 and two is None
         denoiser, factor = _denoiser(second * speeds.latents, count, timed=timed)
         denoiser = fitted(denoiser, _at_size(autoencoder, size, channels))
+    denoiser = with_stem(denoiser)
     long = two is None and second >= WORTH_COMPILING
     wanted = speeds.compiles and long if train.compile is None else train.compile
     compiled = wanted and denoiser.kind == "transformer"

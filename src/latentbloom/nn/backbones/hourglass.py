@@ -50,13 +50,14 @@ class Hourglass(Transformer):
         self, config: DenoiserConfig, spec: ConditionSpec, shape: tuple[int, int, int]
     ) -> None:
         channels, height, width = shape
-        super().__init__(config, spec, (config.stem, height, width))
+        stem = config.stem or 0
+        super().__init__(config, spec, (stem, height, width))
         # The convolution after it starts at zero instead; two zeros in a row would learn nothing.
         self.final = nn.Linear(self.final.in_features, self.final.out_features)
-        self.first = conv3x3(channels, config.stem)
-        self.before = ModulatedBlock(config.stem, config.width)
-        self.after = ModulatedBlock(config.stem, config.width)
-        self.last = zero_init(conv3x3(config.stem, channels))
+        self.first = conv3x3(channels, stem)
+        self.before = ModulatedBlock(stem, config.width)
+        self.after = ModulatedBlock(stem, config.width)
+        self.last = zero_init(conv3x3(stem, channels))
 
     def forward(self, x: Tensor, t: Tensor, cond: Cond) -> Tensor:
         """Arguments: x (B, C, h, w), t (B,) of order one, cond: LongTensor (B,) a factor."""

@@ -17,7 +17,7 @@ from latentbloom.losses.autoencoding import reconstruction_loss
 from latentbloom.losses.feature_statistics import map_statistics
 from latentbloom.losses.perceptual import PerceptualLoss
 from latentbloom.nn.autoencoders.base import Autoencoder
-from latentbloom.train.ema import average_of
+from latentbloom.train.ema import Average
 from latentbloom.train.muon import Muon, split_weights
 from latentbloom.train.order import mix
 from latentbloom.train.processes import (
@@ -99,7 +99,7 @@ class DecoderFinishStage:
         self.autoencoder = copy.deepcopy(autoencoder).to(device)
         self.autoencoder.to(memory_format=torch.channels_last).requires_grad_(False)
         decoder = self.autoencoder.get_submodule("decoder").requires_grad_(True)
-        self.ema = average_of(decoder, train.ema_share)
+        self.ema = Average(decoder, train.ema_share)
         optimizer = Muon(*split_weights(decoder), settings.muon_lr, settings.lr)
         self.decoder, optimizer = accelerator.prepare(decoder, optimizer)
         features = perceptual.channels if perceptual is not None else []

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from latentbloom.conditions import Cond, ConditionSpec
 from latentbloom.config import DenoiserConfig, DiffusionSettings, TrainSettings
-from latentbloom.device import compile_blocks, sent
+from latentbloom.device import sent
 from latentbloom.diffusion.denoiser import Denoiser
 from latentbloom.diffusion.objective import diffusion_loss, drop_conditions, sample_times
 from latentbloom.latents.cache import Latents
 from latentbloom.model.build import build_denoiser
 from latentbloom.nn.backbones.transformer import Transformer
-from latentbloom.train.ema import average_of
 from latentbloom.train.order import combination_numbers, mix, tempered_weights
+from latentbloom.train.sharding import average_and_spread
 from latentbloom.train.stage import ALL, Batch, Phase
 from latentbloom.train.stages.alignment import Alignment, Maps
 
@@ -80,18 +80,13 @@ class LatentDiffusionStage:
         self.denoiser = build_denoiser(config, settings, spec, (shape[0], shape[1], shape[2]))
         if start is not None:
             start(self.denoiser.backbone)
-        self.denoiser.to(accelerator.device)
         inner = self.denoiser.backbone
-        self.ema = average_of(self.denoiser.backbone, train.ema_share)
-        optimizer = torch.optim.AdamW(
-            _groups(self.denoiser.backbone, settings.weight_decay),
-            settings.lr,
-            betas=(0.9, 0.95),
-            fused=True,
+        self.ema, backbone = average_and_spread(inner, train, accelerator, say)
+        optimizer = accelerator.prepare(
+            torch.optim.AdamW(
+                _groups(inner, settings.weight_decay), settings.lr, betas=(0.9, 0.95), fused=True
+            )
         )
-        if train.compile:
-            compile_blocks(self.denoiser.backbone, say)
-        backbone, optimizer = accelerator.prepare(self.denoiser.backbone, optimizer)
         self.denoiser = self.denoiser.with_backbone(backbone)
         self.phases = [Phase("denoiser", backbone, optimizer, self.loss)]
         self.alignment: Alignment | None = None

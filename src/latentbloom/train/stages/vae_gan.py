@@ -18,7 +18,7 @@ from latentbloom.losses.perceptual import build_perceptual
 from latentbloom.nn.autoencoders.base import Autoencoder
 from latentbloom.nn.autoencoders.build import build_autoencoder
 from latentbloom.train.budget import ramp
-from latentbloom.train.ema import average_of
+from latentbloom.train.ema import Average
 from latentbloom.train.muon import Muon, split_weights
 from latentbloom.train.order import mix
 from latentbloom.train.processes import (
@@ -91,7 +91,7 @@ class VaeGanStage:
         self.adversary = Adversary(settings, config.channels, features, accelerator)
         if self.perceptual is not None:
             self.perceptual.to(accelerator.device)
-        self.ema = average_of(autoencoder.to(accelerator.device), train.ema_share)
+        self.ema = Average(autoencoder.to(accelerator.device), train.ema_share)
         main = _optimizer(autoencoder, settings)
         self.autoencoder, main = accelerator.prepare(autoencoder, main)
         self.phases = [Phase("autoencoder", self.autoencoder, main, self.autoencoder_loss)]

@@ -14,6 +14,7 @@ from latentbloom.config import TrainSettings
 from latentbloom.errors import TrainingError
 from latentbloom.train.budget import learning_rate_factor
 from latentbloom.train.processes import everyone, unwrap
+from latentbloom.train.sharding import whole
 from latentbloom.train.stage import Batch, Phase, Stage
 from latentbloom.train.state import Position
 from latentbloom.train.stepping.batches import Batches
@@ -114,11 +115,11 @@ class Stepper:
         stage, world = self.stage, self.accelerator.num_processes
         rank = self.accelerator.process_index
         batch = self.batches.start(position.images)
-        whole = self.batches.indices(position.images)
-        indices = whole[rank::world]
+        everything = self.batches.indices(position.images)
+        indices = everything[rank::world]
         parts = split_batch(batch, min(position.parts, rows_of(batch)))
         # Gradients are averaged over processes, which may differ by a row.
-        weight = len(indices) * world / len(whole)
+        weight = len(indices) * world / len(everything)
         factor = learning_rate_factor(
             progress, self.settings.warmup_share, self.settings.decay_start
         )
@@ -134,7 +135,7 @@ class Stepper:
             if phase is due[-1]:  # before the first number of it is waited for
                 self.batches.prepare(position.images + stage.batch_size)
             good_loss = bool(torch.isfinite(loss))
-            finite = good_loss and bool(torch.isfinite(torch.as_tensor(norm)))
+            finite = good_loss and bool(torch.isfinite(whole(torch.as_tensor(norm))))
             if not everyone(self.accelerator, finite):
                 what = "gradient" if good_loss else "loss"
                 raise NotFiniteError(phase.name, what, position.images, indices)
