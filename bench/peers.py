@@ -1,6 +1,7 @@
 """Other people's diffusion models, trained on the same pictures for the same minutes.
 
     python -m bench.peers NAME SOURCE --minutes 20 60 --out DIR [-n 500] [--size 64]
+    python -m bench.peers NAME celeba --root DATA --factors smiling --out DIR
 
 NAME is `denoising-diffusion-pytorch` (from PyPI, in the extra `bench`) or `diffusers-unet`. Each
 gets the same help as ours where that costs nothing: mirrored pictures, bfloat16 autocast where it
@@ -31,6 +32,7 @@ from bench.peer_models import PEERS, Peer
 from bench.peer_training import BATCH, Trained, sample_peer, train_peer
 from bench.pieces import finished, keep, read_piece, this_command
 from latentbloom.conditions import ConditionSpec
+from latentbloom.config import SourceOptions
 from latentbloom.data.imageset import ImageSet
 from latentbloom.data.sources.open import open_source
 from latentbloom.device import default_device
@@ -183,6 +185,9 @@ def main() -> int:
     )
     parser.add_argument("name", choices=PEERS, metavar="NAME", help=", ".join(PEERS))
     parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("--root", default="data", help="folder that holds celeba or flowers102")
+    parser.add_argument("--factors", default="", help="conditions to use, as for `fit`")
+    parser.add_argument("--splits", default="", help="splits to train on, as for `fit`")
     parser.add_argument("--minutes", type=float, nargs="+", default=[20.0], metavar="N")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("-n", type=int, default=500, help="samples, in val's proportions")
@@ -194,7 +199,9 @@ def main() -> int:
     args = parser.parse_args()
     command = this_command("bench.peers")
     os.environ.setdefault("TQDM_DISABLE", "1")  # progress bars clutter a log
-    source = open_source(args.source)
+    source = open_source(
+        SourceOptions(source=args.source, root=args.root, factors=args.factors, splits=args.splits)
+    )
     spec = source.spec
     entries = [e for e in source.entries if e.split == "train"]
     images = ImageSet(source, entries, size=args.size, channels=args.channels)
