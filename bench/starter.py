@@ -230,6 +230,7 @@ def main() -> int:
         "train.diffusion_images": args.latents,
         "train.minutes": None,
         "train.starter": kept,
+        "diffusion.self_guidance": 1.0,  # runs that start from it have guidance of their own
         "sampling.tune_guidance": False,
     }
     fit(folder, out=run, overrides=settings, console=Console())

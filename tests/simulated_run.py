@@ -73,6 +73,7 @@ class SlowStage:
         weight = next(module.parameters())
         optimizer = torch.optim.SGD([weight], 1e-9)
         self.phases = [Phase(name, module, optimizer, lambda *_: (weight.square().mean(), {}))]
+        self.snapshots: dict[str, nn.Module] = {}
         self.ema = Average(module, 0.05)
         self.milestones: list[tuple[float, str]] = []
 

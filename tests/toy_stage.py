@@ -71,6 +71,7 @@ class ToyStage:
         torch.manual_seed(0)
         self.accelerator = accelerator
         self.model, self.rival = nn.Linear(2, 1), nn.Linear(2, 1)
+        self.snapshots: dict[str, nn.Module] = {}
         self.ema = Average(self.model, 0.05)
         self.phases = [
             self._phase("model", self.model),

@@ -62,7 +62,12 @@ def classic() -> RunConfig:
         ),
         denoiser=DenoiserConfig(kind="dense"),
         diffusion=DiffusionSettings(
-            lr=5e-4, schedule="linear", prediction="eps", times="steps", weighting="uniform"
+            lr=5e-4,
+            schedule="linear",
+            prediction="eps",
+            times="steps",
+            weighting="uniform",
+            self_guidance=1.0,  # was measured on transformers alone
         ),
     )
 
@@ -72,7 +77,7 @@ def pixel() -> RunConfig:
     return RunConfig(
         autoencoder=AutoencoderConfig(family="pixel"),
         denoiser=PIXEL_DENOISER,
-        diffusion=DiffusionSettings(batch_size=16, lr=3e-4),
+        diffusion=DiffusionSettings(batch_size=16, lr=3e-4, self_guidance=1.0),
     )
 
 

@@ -129,6 +129,11 @@ class DiffusionSettings(Settings):
         description="transformer: weight of the alignment of its tokens with the perceptual "
         "network's feature maps; 0 leaves it out",
     )
+    self_guidance: Annotated[float, Field(ge=1.0, le=10.0)] = Field(
+        1.5,
+        description="Strength of guidance by an earlier self, learned in the last fifth of the "
+        "training; 1: none",
+    )
     drop_all: Share = Field(0.1, description="Probability of hiding all conditions of a picture")
     drop_each: Share = Field(
         0.1, description="Probability of hiding each of several factors, independently"

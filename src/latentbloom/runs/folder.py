@@ -21,6 +21,7 @@ MARKER = "config.json"
 # What a setting was before it existed: a run of an earlier version continues as it began.
 BEFORE = {
     ("diffusion", "alignment_weight"): 0.0,
+    ("diffusion", "self_guidance"): 1.0,
     ("train", "starter"): False,
     ("denoiser", "stem"): 0,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from latentbloom.runs.checkpoint import load_checkpoint, save_checkpoint
 from latentbloom.train.processes import unwrap
 from latentbloom.train.sharding import load_weights, spread_like, whole_tensors
 from latentbloom.train.stage import Stage
+
+SNAPSHOT = "snapshot_"
 
 
 @dataclass
@@ -55,6 +58,8 @@ def save_stage(stage: Stage, position: Position, folder: Path, *, write: bool = 
         weights, moments = unwrap(phase.module).state_dict(), optimizer_tensors(phase.optimizer)
         tensors[phase.name] = whole_tensors(weights, keep=write)
         tensors[f"{phase.name}_optimizer"] = whole_tensors(moments, keep=write)
+    for name, module in stage.snapshots.items():
+        tensors[f"{SNAPSHOT}{name}"] = dict(module.state_dict())
     if not write:
         return
     meta = {"stage": stage.name, "position": asdict(position), **stage.meta()}
@@ -83,6 +88,11 @@ def restore_stage(stage: Stage, folder: Path) -> Position:
             load_weights(unwrap(phase.module), tensors[phase.name])
             restore_optimizer(phase.optimizer, tensors[f"{phase.name}_optimizer"])
         stage.ema.restore(tensors["ema"], position.steps)
+        stage.snapshots.clear()
+        for name in (key for key in tensors if key.startswith(SNAPSHOT)):
+            module = copy.deepcopy(stage.ema.module)
+            module.load_state_dict(tensors[name])
+            stage.snapshots[name.removeprefix(SNAPSHOT)] = module
     except (RuntimeError, KeyError) as error:
         raise CheckpointError(
             f"{folder} does not fit the model that this run's config.json describes: {error}"

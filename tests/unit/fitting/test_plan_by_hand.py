@@ -309,7 +309,7 @@ def test_shapes_for_sizes(size: int, patch: int, stem: int, reduction: int, chan
     ],
 )
 def test_a_denoiser_given_by_hand_has_convolutions_unless_told(
-    given: dict[str, object], stem: int
+    given: dict[str, Any], stem: int
 ) -> None:
     config, _ = planned(**{name.replace(".", "__"): value for name, value in given.items()})
     _, timed = models_to_time(RunConfig().updated(given), size=64, channels=1)

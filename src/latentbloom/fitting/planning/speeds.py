@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,7 +144,8 @@ def denoiser_speed(
 ) -> float:
     """Latents a second through stage 2, on latents that are made up.
 
-    Whole steps are timed: batches, alignment, optimisers and average included.
+    Whole steps are timed: batches, alignment, optimisers and average included. Those of the end,
+    which learn guidance by an earlier self, take longer and count with their share.
 
     Arguments:
         config: The request, for objective and batches.
@@ -155,6 +157,7 @@ def denoiser_speed(
     from latentbloom.fitting.planning.made_up import MadeUpLatents, MadeUpMaps
     from latentbloom.nn.autoencoders.base import latent_shape_of
     from latentbloom.train.stages.latent_diffusion import LatentDiffusionStage
+    from latentbloom.train.stages.self_guidance import STARTS_AT
 
     grid = grid_of_tokens(config, autoencoder, denoiser)
     stage = LatentDiffusionStage(
@@ -169,8 +172,15 @@ def denoiser_speed(
     )
     trainer = _trainer_of(stage, config, accelerator)
     alone = accelerator.num_processes == 1
-    limit = MEASURE_SECONDS if alone else float("inf")
-    seconds = seconds_of(lambda: trainer.step(0.5), accelerator.device, repeats=3, limit=limit)
+    limit = MEASURE_SECONDS / 2 if alone else float("inf")
+
+    def seconds_at(progress: float) -> float:
+        step = partial(trainer.step, progress)
+        return seconds_of(step, accelerator.device, repeats=3, limit=limit)
+
+    seconds = seconds_at(0.5)
+    if config.diffusion.self_guidance > 1.0:
+        seconds = STARTS_AT * seconds + (1.0 - STARTS_AT) * seconds_at(1.0)
     return stage.batch_size / seconds
 
 

@@ -99,6 +99,7 @@ class DecoderFinishStage:
         self.autoencoder = copy.deepcopy(autoencoder).to(device)
         self.autoencoder.to(memory_format=torch.channels_last).requires_grad_(False)
         decoder = self.autoencoder.get_submodule("decoder").requires_grad_(True)
+        self.snapshots: dict[str, torch.nn.Module] = {}
         self.ema = Average(decoder, train.ema_share)
         optimizer = Muon(*split_weights(decoder), settings.muon_lr, settings.lr)
         self.decoder, optimizer = accelerator.prepare(decoder, optimizer)

@@ -19,9 +19,10 @@ from latentbloom.latents.cache import Latents
 from latentbloom.model.build import build_denoiser
 from latentbloom.nn.backbones.transformer import Transformer
 from latentbloom.train.order import combination_numbers, mix, tempered_weights
-from latentbloom.train.sharding import average_and_spread
+from latentbloom.train.sharding import ShardedAverage, average_and_spread
 from latentbloom.train.stage import ALL, Batch, Phase
 from latentbloom.train.stages.alignment import Alignment, Maps
+from latentbloom.train.stages.self_guidance import SelfGuidance
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -88,6 +89,12 @@ class LatentDiffusionStage:
             )
         )
         self.denoiser = self.denoiser.with_backbone(backbone)
+        self.snapshots: dict[str, torch.nn.Module] = {}
+        # Averages that are spread over processes leave no earlier self on each of them.
+        whole = not isinstance(self.ema, ShardedAverage)
+        strength = settings.self_guidance if whole else 1.0
+        self.guidance = SelfGuidance(strength, self.ema, self.snapshots)
+        self.milestones += self.guidance.milestones
         self.phases = [Phase("denoiser", backbone, optimizer, self.loss)]
         self.alignment: Alignment | None = None
         if maps is not None and isinstance(inner, Transformer):
@@ -119,9 +126,10 @@ class LatentDiffusionStage:
 
     def loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean denoising loss of the batch, and the error of its tokens' alignment."""
-        del progress
+        self.guidance.advance(progress)
+        backbone = self.phases[0].module
         loss = diffusion_loss(
-            self.denoiser,
+            self.guidance.mixed(self.denoiser),
             batch["x0"],
             batch["cond"],
             batch["t"],
@@ -131,7 +139,7 @@ class LatentDiffusionStage:
         logs = {"diffusion": loss.detach()}
         if self.alignment is not None:
             with self.accelerator.autocast():
-                error = self.alignment.error(self.phases[0].module, batch)
+                error = self.alignment.error(backbone, batch)
             loss = loss + self.settings.alignment_weight * error
         return loss, logs
 
@@ -165,7 +173,7 @@ class LatentDiffusionStage:
         t = t[torch.randperm(count, generator=generator)]  # pictures are sorted by label
         eps = torch.randn(x0.shape, generator=generator)
         device = self.accelerator.device
-        denoiser = self.averaged()
+        denoiser = self.guidance.mixed(self.averaged())
         cond = {k: v.to(device) for k, v in latents.cond(self.spec, indices).items()}
         if hide is not None:
             cond[hide] = self.spec.null_like(cond)[hide]

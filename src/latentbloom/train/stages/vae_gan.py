@@ -91,6 +91,7 @@ class VaeGanStage:
         self.adversary = Adversary(settings, config.channels, features, accelerator)
         if self.perceptual is not None:
             self.perceptual.to(accelerator.device)
+        self.snapshots: dict[str, torch.nn.Module] = {}
         self.ema = Average(autoencoder.to(accelerator.device), train.ema_share)
         main = _optimizer(autoencoder, settings)
         self.autoencoder, main = accelerator.prepare(autoencoder, main)
