@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pytest
@@ -77,8 +78,11 @@ def test_what_does_not_work_is_refused_by_name(overrides: dict[str, Any], messag
 
 
 def values_of(setting: Setting) -> st.SearchStrategy[Any]:
-    """Values that a setting may have: its choices, or numbers between its ends."""
+    """Values that a setting may have: its choices, numbers between its ends, or none."""
     kind, bounds = setting.kind, []
+    if type(None) in get_args(kind):
+        one = next(part for part in get_args(kind) if part is not type(None))
+        return st.none() | values_of(replace(setting, kind=one))
     while get_origin(kind) is Annotated:
         kind, *found = get_args(kind)
         bounds += [part for bound in found for part in getattr(bound, "metadata", [bound])]
