@@ -29,6 +29,14 @@ def refuse() -> None:
     time.sleep(PATIENCE)
 
 
+def die_late() -> int:
+    """The second process is killed when the first has done its work."""
+    if os.environ["RANK"] == "1":
+        time.sleep(1.0)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 7
+
+
 def die() -> None:
     """The second process is killed, as by a system without memory."""
     if os.environ["RANK"] == "1":

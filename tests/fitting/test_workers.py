@@ -19,7 +19,7 @@ from latentbloom.fitting.workers import run_processes
 from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint
 from latentbloom.runs.folder import RunFolder
 from tiny_run import TINY, make_pictures
-from worker_parts import PATIENCE, add_up, die, refuse
+from worker_parts import PATIENCE, add_up, die, die_late, refuse
 
 MEETING = {"MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE"}
 
@@ -33,7 +33,11 @@ def test_processes_find_each_other_and_answer() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("work", "message"),
-    [(refuse, r"^The batch is too small\.$"), (die, r"SIGKILL.*--processes 1")],
+    [
+        (refuse, r"^The batch is too small\.$"),
+        (die, r"SIGKILL.*--processes 1"),
+        (die_late, r"SIGKILL.*--processes 1"),
+    ],
 )
 def test_one_that_fails_ends_all(work: Any, message: str) -> None:
     began = time.monotonic()

@@ -224,7 +224,7 @@ class TrainSettings(Settings):
     shard: bool = Field(
         False,
         description="Spread the denoiser's weights, gradients and moments over the processes "
-        "(FSDP2), for one that a GPU does not hold",
+        "(FSDP2), for one that a GPU does not hold; without self-guidance",
     )
     compile: bool | None = Field(
         None, description="Compile the transformer in stage 2; default for long training on a CPU"

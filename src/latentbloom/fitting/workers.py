@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -48,8 +49,9 @@ def run_processes(
             while not processes.join():
                 pass
         except mp.ProcessExitedException as error:
-            if not answers.empty():
-                raise TrainingError(answers.get()[1]) from None
+            told, text = ("", "") if answers.empty() else answers.get()
+            if told == "error":
+                raise TrainingError(text) from None
             how = error.signal_name or f"exit code {error.exit_code}"
             raise TrainingError(
                 f"One of the {count} training processes ended unexpectedly ({how}); the system "
@@ -93,6 +95,8 @@ def _in_process(
     if rank == 0:
         answers.put(("answer", answer))
     if torch.distributed.is_initialized():
+        gc.collect()  # spread weights hold on to the group
+        torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
 

@@ -179,7 +179,7 @@ def denoiser_speed(
         return seconds_of(step, accelerator.device, repeats=3, limit=limit)
 
     seconds = seconds_at(0.5)
-    if config.diffusion.self_guidance > 1.0:
+    if stage.guidance.strength > 1.0:
         seconds = STARTS_AT * seconds + (1.0 - STARTS_AT) * seconds_at(1.0)
     return stage.batch_size / seconds
 

@@ -19,7 +19,7 @@ from latentbloom.latents.cache import Latents
 from latentbloom.model.build import build_denoiser
 from latentbloom.nn.backbones.transformer import Transformer
 from latentbloom.train.order import combination_numbers, mix, tempered_weights
-from latentbloom.train.sharding import ShardedAverage, average_and_spread
+from latentbloom.train.sharding import average_and_spread
 from latentbloom.train.stage import ALL, Batch, Phase
 from latentbloom.train.stages.alignment import Alignment, Maps
 from latentbloom.train.stages.self_guidance import SelfGuidance
@@ -91,8 +91,7 @@ class LatentDiffusionStage:
         self.denoiser = self.denoiser.with_backbone(backbone)
         self.snapshots: dict[str, torch.nn.Module] = {}
         # Averages that are spread over processes leave no earlier self on each of them.
-        whole = not isinstance(self.ema, ShardedAverage)
-        strength = settings.self_guidance if whole else 1.0
+        strength = 1.0 if train.shard else settings.self_guidance
         self.guidance = SelfGuidance(strength, self.ema, self.snapshots)
         self.milestones += self.guidance.milestones
         self.phases = [Phase("denoiser", backbone, optimizer, self.loss)]
