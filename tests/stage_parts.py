@@ -21,11 +21,11 @@ from latentbloom.nn.autoencoders.build import build_autoencoder
 from latentbloom.runs.metrics import MetricsLog
 from latentbloom.train.budget import Budget
 from latentbloom.train.loop import Trainer
-from latentbloom.train.sharding import whole
 from latentbloom.train.stage import Stage
 from latentbloom.train.stages.decoder_finish import DecoderFinishStage
 from latentbloom.train.stages.latent_diffusion import LatentDiffusionStage
 from latentbloom.train.stages.vae_gan import VaeGanStage
+from latentbloom.train.stepping.sharding import whole
 from tiny_run import tiny_config
 from toy_stage import SilentProgress
 

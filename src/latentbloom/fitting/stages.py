@@ -205,18 +205,15 @@ class Stages:
         accelerator: Accelerator,
         title: str,
     ) -> None:
-        main = accelerator.is_main_process
-        tracking = self.track(config) if main else Tracking(self.folder.path, (), self._say)
+        main, path = accelerator.is_main_process, self.folder.path
+        tracking = self.track(config) if main else Tracking(path, (), self._say)
         log = MetricsLog(self.folder.metrics, enabled=main, on_line=tracking.line)
         with StageProgress(title, self.console, enabled=main) as bar:
             trainer = Trainer(
                 training.stage,
                 budget,
                 config.train,
-                accelerator,
-                self.folder.path,
-                log,
-                bar,
+                *(accelerator, path, log, bar),
                 should_stop=self._after_a_step,
                 at_epoch=training.at_epoch,
                 at_preview=tracking.with_pictures(training.at_preview),
@@ -229,10 +226,10 @@ class Stages:
 
     def _keep(self, training: Training, place: Path, accelerator: Accelerator) -> None:
         """Write the averaged weights of a stage that has ended."""
-        stage = training.stage
-        stage.ema.gather()
+        training.stage.ema.gather()
         if accelerator.is_main_process:
-            save_checkpoint(place, {"model": stage.ema.module.state_dict()}, stage.meta())
+            weights = training.stage.ema.module.state_dict()
+            save_checkpoint(place, {"model": weights}, training.stage.meta())
         accelerator.wait_for_everyone()
 
     def _leave(self, train: ImageSet, val: ImageSet) -> None:

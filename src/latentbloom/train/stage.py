@@ -55,9 +55,7 @@ class Stage(Protocol):
     batch_size: int  # over all processes
     weights: Tensor | None  # sampling weight of each picture; None shows each once an epoch
     milestones: list[tuple[float, str]]  # (progress, name of the phase that begins)
-    snapshots: dict[
-        str, nn.Module
-    ]  # earlier averages, shaped as `ema.module`; checkpoints hold them
+    snapshots: dict[str, nn.Module]  # earlier averages; checkpoints hold them
 
     def batch(self, indices: list[int], rows: slice = ALL) -> Batch:
         """Some rows of a batch, on the device.

@@ -14,10 +14,10 @@ from torch.optim import Optimizer
 from latentbloom.errors import CheckpointError
 from latentbloom.runs.checkpoint import load_checkpoint, save_checkpoint
 from latentbloom.train.processes import unwrap
-from latentbloom.train.sharding import load_weights, spread_like, whole_tensors
 from latentbloom.train.stage import Stage
+from latentbloom.train.stepping.sharding import load_weights, spread_like, whole_tensors
 
-SNAPSHOT = "snapshot_"
+SNAPSHOT_PREFIX = "snapshot_"
 
 
 @dataclass
@@ -59,7 +59,7 @@ def save_stage(stage: Stage, position: Position, folder: Path, *, write: bool = 
         tensors[phase.name] = whole_tensors(weights, keep=write)
         tensors[f"{phase.name}_optimizer"] = whole_tensors(moments, keep=write)
     for name, module in stage.snapshots.items():
-        tensors[f"{SNAPSHOT}{name}"] = dict(module.state_dict())
+        tensors[f"{SNAPSHOT_PREFIX}{name}"] = dict(module.state_dict())
     if not write:
         return
     meta = {"stage": stage.name, "position": asdict(position), **stage.meta()}
@@ -89,10 +89,10 @@ def restore_stage(stage: Stage, folder: Path) -> Position:
             restore_optimizer(phase.optimizer, tensors[f"{phase.name}_optimizer"])
         stage.ema.restore(tensors["ema"], position.steps)
         stage.snapshots.clear()
-        for name in (key for key in tensors if key.startswith(SNAPSHOT)):
+        for name in (key for key in tensors if key.startswith(SNAPSHOT_PREFIX)):
             module = copy.deepcopy(stage.ema.module)
             module.load_state_dict(tensors[name])
-            stage.snapshots[name.removeprefix(SNAPSHOT)] = module
+            stage.snapshots[name.removeprefix(SNAPSHOT_PREFIX)] = module
     except (RuntimeError, KeyError) as error:
         raise CheckpointError(
             f"{folder} does not fit the model that this run's config.json describes: {error}"

@@ -19,10 +19,10 @@ from latentbloom.latents.cache import Latents
 from latentbloom.model.build import build_denoiser
 from latentbloom.nn.backbones.transformer import Transformer
 from latentbloom.train.order import combination_numbers, mix, tempered_weights
-from latentbloom.train.sharding import average_and_spread
 from latentbloom.train.stage import ALL, Batch, Phase
 from latentbloom.train.stages.alignment import Alignment, Maps
 from latentbloom.train.stages.self_guidance import SelfGuidance
+from latentbloom.train.stepping.sharding import average_and_spread
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -14,11 +14,11 @@ from latentbloom.config import TrainSettings
 from latentbloom.errors import TrainingError
 from latentbloom.train.budget import learning_rate_factor
 from latentbloom.train.processes import everyone, unwrap
-from latentbloom.train.sharding import whole
 from latentbloom.train.stage import Batch, Phase, Stage
 from latentbloom.train.state import Position
 from latentbloom.train.stepping.batches import Batches
 from latentbloom.train.stepping.parts import is_out_of_memory, rows_of, split_batch
+from latentbloom.train.stepping.sharding import whole
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
