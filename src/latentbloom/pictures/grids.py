@@ -83,9 +83,10 @@ def picture_grid(
     margin = 16
     left = margin + (label_w + 12 if words else 0)
     heads = [fitted(drawable(w), tile_w + gap - 2, _LABEL) for w in col_labels or ()]
-    said = [drawable(w) for w in captions or [""] * len(tiles)]
-    # Only rows with captions need room for them.
-    below = [_SMALL + 8 if any(said[r * cols : (r + 1) * cols]) else 0 for r in range(rows)]
+    said = [fitted(drawable(w), tile_w, _SMALL) for w in captions or [""] * len(tiles)]
+    # Each row has room for the longest of its captions.
+    tall = [extent(text, size)[1] + 4 if text else 0 for text, size in said]
+    below = [max(tall[r * cols : (r + 1) * cols], default=0) for r in range(rows)]
     tops = np.cumsum([0, *(tile_h + gap + b for b in below)])
     step_x = tile_w + gap
     inner_w = cols * step_x - gap
@@ -116,10 +117,10 @@ def picture_grid(
     for k, tile in enumerate(tiles):
         x, y = left + (k % cols) * step_x, top + int(tops[k // cols])
         canvas.paste(Image.fromarray(tile), (x, y))
-        if said[k]:
-            word, size = fitted(said[k], tile_w, _SMALL)
+        word, size = said[k]
+        if word:
             at = (x + tile_w / 2, y + tile_h + 3)
-            pen.text(at, word, fill=MUTED, font=font(size, text=word), anchor="ma")
+            pen.text(at, word, fill=MUTED, font=font(size, text=word), anchor="ma", align="center")
     if note:
         at = (margin, height - margin - note_h + 14)
         pen.multiline_text(at, footing, fill=MUTED, font=font(_SMALL, text=footing))

@@ -89,6 +89,19 @@ def test_long_words_stay_within_their_row_and_long_titles_within_the_picture() -
     assert top < 120, "a title takes three lines at most"
 
 
+def test_captions_of_several_lines_have_room_under_their_row() -> None:
+    words = "smiling: yes, male: no, eyeglasses: no, blond hair: no"
+    canvas = picture_grid(flat(10, 20, size=96), cols=1, captions=[words] * 2, scale=1)
+    first, second = (find(canvas, level, 96)[0] + 96 for level in (10, 20))
+    room = second - 96 - first
+    assert room > 3 * 12
+    assert np.array_equal(canvas[first : first + room], canvas[second : second + room])
+    noted = picture_grid(
+        flat(10, 20, size=96), cols=1, captions=[words] * 2, note="A note.", scale=1
+    )
+    assert np.array_equal(noted[: second + room - 4], canvas[: second + room - 4])
+
+
 def test_small_pictures_are_enlarged_by_default() -> None:
     assert picture_grid(flat(10, size=64)).shape[1] >= 128
     assert picture_grid(flat(10, size=128)).shape[1] < 256
