@@ -41,6 +41,7 @@ from latentbloom.evaluate.reference import prepare_reference
 from latentbloom.evaluate.run_sets import sets_of_run
 from latentbloom.model.editing.edit_records import EditRecords
 from latentbloom.model.editing.methods import METHODS, LatentEdit
+from latentbloom.model.editing.shown import changed_picture
 from latentbloom.model.generator import Model, load
 from latentbloom.runs.folder import RunFolder
 from latentbloom.storage.files import write_json
@@ -154,7 +155,7 @@ def null_edit(
     if raw:
         return to_uint8(after)
     x = to_float(torch.from_numpy(np.stack([edit.original for edit in edits])))
-    return to_uint8(x.permute(0, 3, 1, 2) + after - model.decode(z))
+    return to_uint8(changed_picture(x.permute(0, 3, 1, 2), model.decode(z), after))
 
 
 def measure(

@@ -23,6 +23,7 @@ from latentbloom.model.editing.edit_input import (
 from latentbloom.model.editing.edit_records import EditRecord, EditRecords
 from latentbloom.model.editing.methods import LatentEdit, find_method
 from latentbloom.model.editing.morph import morph
+from latentbloom.model.editing.shown import changed_picture
 from latentbloom.model.editing.source_values import probabilities_of
 from latentbloom.model.latent_model import LatentModel
 
@@ -48,8 +49,9 @@ class EditingModel(LatentModel):
     ) -> EditRecords:
         """Change what real pictures show, and keep the rest.
 
-        What is shown is original + D(z') - D(z): the decoder's D loss of detail cancels. A picture
-        that shows what is asked for already stays as it is.
+        What is shown is original + D(z') - D(z): the decoder's D loss of detail cancels. Where
+        shapes change, it is D(z'); see `changed_picture`. A picture that shows what is asked for
+        already stays as it is.
 
         Arguments:
             images: Pictures (B, C, H, W) of the model's size and channels: uint8, or float in
@@ -130,7 +132,7 @@ class EditingModel(LatentModel):
         originals = _bytes(x)
         found = []
         for number, strength in enumerate(strengths):
-            shown = _bytes(rows[number] if raw else x + rows[number] - base)
+            shown = _bytes(rows[number] if raw else changed_picture(x, base, rows[number]))
             records = [
                 EditRecord(
                     shown[k],

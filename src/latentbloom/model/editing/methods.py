@@ -118,7 +118,7 @@ METHODS: dict[str, EditMethod] = {
     "flowedit": EditMethod(
         "FlowEdit: follow the difference of two velocities; keeps most of the picture",
         _flow_edit,
-        4.0,
+        3.0,
     ),
     "shift": EditMethod("add the difference of the two class centres; instant", _shift, 3.0),
     "sdedit": EditMethod("SDEdit: add noise, then denoise under the new condition", _sdedit, 3.0),
