@@ -1,8 +1,9 @@
 """Weights of one network as the first weights of another one.
 
 What has the same name and shape is copied. Some weights are fitted first: rows of the condition
-tables go by the words of their values, position tables are resized, and the first and last layer of
-a `swift` autoencoder are brought from grey to colour or back. The rest starts fresh.
+tables go by the words of their values, position tables are resized, the first and last layer of a
+`swift` autoencoder are brought from grey to colour or back, and layers that make or read latents
+keep the channels that both have. The rest starts fresh.
 """
 
 from __future__ import annotations
@@ -54,7 +55,16 @@ class Carried:
 def carry_autoencoder(module: nn.Module, weights: Mapping[str, Tensor]) -> Carried:
     """Copy what fits into a fresh autoencoder; its normalisation stays fresh."""
     old = {k: v for k, v in weights.items() if k not in NORMALISATION}
-    return carry(module, old, lambda name, tensor: _fit_channels(name, old[name], tensor))
+    makes_latents = _last_of_encoder(module)
+
+    def fit(name: str, tensor: Tensor) -> Tensor | None:
+        if name.startswith(makes_latents):
+            return _fit_posterior(old[name], tensor)
+        if name == "decoder.0.weight":
+            return _common(old[name], tensor, dim=1)  # (deep, z, 3, 3)
+        return _fit_channels(name, old[name], tensor)
+
+    return carry(module, old, fit)
 
 
 def carry_denoiser(module: nn.Module, weights: Mapping[str, Tensor], unasked: Tensor) -> Carried:
@@ -65,11 +75,7 @@ def carry_denoiser(module: nn.Module, weights: Mapping[str, Tensor], unasked: Te
         weights: Those of another one, without its tables of conditions.
         unasked: Sum (D,) of the rows "any" of these tables.
     """
-    carried = carry(
-        module,
-        weights,
-        lambda name, tensor: fit_positions(weights[name], tensor) if name == "position" else None,
-    )
+    carried = carry(module, weights, lambda name, tensor: fit_denoiser(name, weights[name], tensor))
     shift_tables(module, [unasked])
     return carried
 
@@ -124,6 +130,15 @@ def fit_table(
     return torch.stack([old[known.index(w if w in known.values else ANY)] for w in words])
 
 
+def fit_denoiser(name: str, old: Tensor, new: Tensor) -> Tensor | None:
+    """Positions, and the first and last convolution between other numbers of latent channels."""
+    if name == "position":
+        return fit_positions(old, new)
+    if name == "first.weight":
+        return _common(old, new, dim=1)
+    return _common(old, new, dim=0) if name.startswith("last.") else None
+
+
 def fit_positions(old: Tensor, new: Tensor) -> Tensor | None:
     """A table (1, T, D) of a square grid of tokens, resized to another square grid."""
     if old.shape == new.shape or old.shape[2] != new.shape[2]:
@@ -134,6 +149,31 @@ def fit_positions(old: Tensor, new: Tensor) -> Tensor | None:
     grid = old.transpose(1, 2).unflatten(2, (sides[0], sides[0]))
     resized = F.interpolate(grid, (sides[1], sides[1]), mode="bilinear", align_corners=False)
     return resized.flatten(2).transpose(1, 2)
+
+
+def _last_of_encoder(module: nn.Module) -> str:
+    """What the names of the layer that makes the latents begin with."""
+    encoder = getattr(module, "encoder", None)
+    return f"encoder.{len(encoder) - 1}." if isinstance(encoder, nn.Sequential) else "none"
+
+
+def _fit_posterior(old: Tensor, new: Tensor) -> Tensor | None:
+    """Rows (2 z, ...), means and then log variances, between other numbers z of channels."""
+    pairs = zip(old.chunk(2), new.chunk(2), strict=True)
+    halves = [_common(a, b, dim=0) for a, b in pairs]
+    found = [half for half in halves if half is not None]
+    return torch.cat(found) if len(found) == 2 else None
+
+
+def _common(old: Tensor, new: Tensor, dim: int) -> Tensor | None:
+    """The new tensor with the old one's first rows along a dimension, the only one that differs."""
+    shapes = [[n for d, n in enumerate(x.shape) if d != dim] for x in (old, new)]
+    if old.ndim != new.ndim or shapes[0] != shapes[1] or old.shape == new.shape:
+        return None
+    count = min(old.shape[dim], new.shape[dim])
+    found = new.clone()
+    found.narrow(dim, 0, count).copy_(old.narrow(dim, 0, count))
+    return found
 
 
 def _fit_channels(name: str, old: Tensor, new: Tensor) -> Tensor | None:

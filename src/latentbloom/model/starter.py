@@ -32,10 +32,15 @@ UNASKED = "unasked"
 
 
 def starter_suits(config: AutoencoderConfig) -> bool:
-    """Whether an autoencoder has the starter's shape; sizes and channels of pictures may differ."""
+    """Whether an autoencoder has the starter's shape.
+
+    Sizes and channels of pictures may differ, and so may channels of latents: those that the
+    starter has not are fresh.
+    """
     _, meta = load_checkpoint(STARTER, [])
     known = described(AutoencoderConfig, meta, "config", STARTER)
-    return config == known.model_copy(update={"size": config.size, "channels": config.channels})
+    free = {name: getattr(config, name) for name in ("size", "channels", "latent_channels")}
+    return config == known.model_copy(update=free)
 
 
 def denoiser_suits(config: RunConfig) -> bool:

@@ -15,7 +15,7 @@ from latentbloom.model.carried import (
     Carried,
     carry,
     carry_autoencoder,
-    fit_positions,
+    fit_denoiser,
     fit_table,
     shift_tables,
 )
@@ -94,9 +94,7 @@ class WarmStart:
         def fit(name: str, tensor: Tensor) -> Tensor | None:
             if "tables." in name:
                 return fit_table(name, old[name], tensor, self.spec, spec)
-            if name == "position":
-                return fit_positions(old[name], tensor)
-            return None
+            return fit_denoiser(name, old[name], tensor)
 
         carried = carry(backbone, old, fit)
         gone = [place for place, name in enumerate(self.spec.names) if name not in spec.names]

@@ -50,9 +50,11 @@ def test_it_is_small() -> None:
         assert sum(path.stat().st_size for path in place.iterdir()) < MOST_BYTES
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_it_reconstructs_pictures_before_any_training(channels: Literal[1, 3]) -> None:
-    config = AutoencoderConfig(width=48, channels=channels)
+@pytest.mark.parametrize(("channels", "latents"), [(1, 4), (3, 4), (3, 8)])
+def test_it_reconstructs_pictures_before_any_training(
+    channels: Literal[1, 3], latents: int
+) -> None:
+    config = AutoencoderConfig(width=48, channels=channels, latent_channels=latents)
     torch.manual_seed(0)
     started = SwiftAutoencoder(config)
     carried = start_from_starter(started)
@@ -70,7 +72,7 @@ def test_it_reconstructs_pictures_before_any_training(channels: Literal[1, 3]) -
         ({"size": 128}, True),
         ({"channels": 1}, True),
         ({"width": 64}, False),
-        ({"latent_channels": 8}, False),
+        ({"latent_channels": 8}, True),
         ({"blocks": 1}, False),
         ({"family": "classic"}, False),
     ],
@@ -121,7 +123,8 @@ def test_its_rows_are_whole_numbers_times_a_scale() -> None:
     [
         ({}, True),
         ({"autoencoder.size": 96}, True),
-        ({"autoencoder.latent_channels": 8}, False),
+        ({"autoencoder.latent_channels": 8}, True),
+        ({"autoencoder.width": 64}, False),
         ({"denoiser.depth": 6}, False),
         ({"denoiser.stem": 0}, False),
         ({"diffusion.prediction": "v"}, False),

@@ -25,14 +25,23 @@ DIFFUSION = DiffusionSettings()
 SMALL = DenoiserConfig(width=32, depth=1, head_width=16)
 
 
-def autoencoder(channels: Literal[1, 3], seed: int = 0) -> SwiftAutoencoder:
+def autoencoder(channels: Literal[1, 3], seed: int = 0, latents: int = 4) -> SwiftAutoencoder:
     torch.manual_seed(seed)
-    return SwiftAutoencoder(AutoencoderConfig(width=16, blocks=1, size=32, channels=channels))
+    config = AutoencoderConfig(
+        width=16, blocks=1, size=32, channels=channels, latent_channels=latents
+    )
+    return SwiftAutoencoder(config)
 
 
-def backbone(spec: ConditionSpec, side: int = 4, seed: int = 0) -> Any:
+def backbone(
+    spec: ConditionSpec,
+    side: int = 4,
+    seed: int = 0,
+    latents: int = 4,
+    config: DenoiserConfig = SMALL,
+) -> Any:
     torch.manual_seed(seed)
-    return build_denoiser(SMALL, DIFFUSION, spec, (4, side, side)).backbone
+    return build_denoiser(config, DIFFUSION, spec, (latents, side, side)).backbone
 
 
 def finished(channels: Literal[1, 3] = 1) -> WarmStart:
@@ -83,6 +92,48 @@ def test_colour_to_grey_sees_grey_pictures_as_before() -> None:
     )
     z = torch.randn(2, 4, 4, 4)
     torch.testing.assert_close(new.decode_raw(z), old.decode_raw(z).mean(1, keepdim=True))
+
+
+@pytest.mark.parametrize("latents", [2, 8])
+def test_latent_channels_that_both_have_carry_over(latents: int) -> None:
+    start, new, fresh = finished(3), autoencoder(3, 1, latents), autoencoder(3, 1, latents)
+    carried = start.start_autoencoder(new)
+    assert carried.fresh == ()
+    assert carried.fitted == sum(
+        p.numel() for p in [*new.encoder[-1].parameters(), new.decoder[0].weight]
+    )
+    old, x, both = autoencoder(3), torch.randn(2, 3, 32, 32), min(latents, 4)
+    found, known = new.encode_raw(x), old.encode_raw(x)
+    torch.testing.assert_close(found.mean[:, :both], known.mean[:, :both])
+    torch.testing.assert_close(found.std[:, :both], known.std[:, :both])
+    if latents > 4:
+        z = torch.randn(2, 4, 4, 4)
+        wide = torch.cat([z, torch.zeros(2, latents - 4, 4, 4)], dim=1)
+        torch.testing.assert_close(new.decode_raw(wide), old.decode_raw(z))
+        assert torch.equal(new.encoder[-1].weight[4:8], fresh.encoder[-1].weight[4:8])
+
+
+def test_another_width_starts_its_latent_layers_fresh() -> None:
+    wide = SwiftAutoencoder(AutoencoderConfig(width=32, blocks=1, size=32, latent_channels=8))
+    fresh = finished(3).start_autoencoder(wide).fresh
+    assert {"encoder.1.weight", "encoder.6.weight", "decoder.0.weight"} <= set(fresh)
+
+
+@pytest.mark.parametrize("latents", [2, 8])
+def test_a_denoiser_of_other_latents_knows_the_channels_that_both_have(latents: int) -> None:
+    config = SMALL.model_copy(update={"stem": 16})
+    old, new = backbone(SPEC, config=config), backbone(SPEC, seed=1, latents=latents, config=config)
+    torch.nn.init.normal_(old.last.weight)
+    start = WarmStart(
+        Path("old"), AutoencoderConfig(), {}, config, DIFFUSION, old.state_dict(), SPEC
+    )
+    assert start.start_denoiser(new, SPEC, DIFFUSION).fresh == ()
+    x, t, both = torch.randn(3, latents, 4, 4), torch.rand(3), min(latents, 4)
+    x[:, both:] = 0.0
+    known = torch.cat([x[:, :both], torch.zeros(3, 4 - both, 4, 4)], dim=1)
+    cond = {f.name: torch.full((3,), f.index("any")) for f in SPEC.factors}
+    with torch.no_grad():
+        torch.testing.assert_close(new(x, t, cond)[:, :both], old(known, t, cond)[:, :both])
 
 
 def test_labels_go_by_their_words() -> None:
