@@ -52,7 +52,7 @@ class VaeGanSettings(Settings):
     kl_weight: Weight | None = Field(
         None,
         description="Final weight of the KL term, in nats per latent dimension; "
-        "none: 1e-3, and 6e-2 where the planner takes more latent channels for a long run",
+        "none: 1e-3, and 6e-2 for eight or more latent channels at an eighth of the side",
     )
     alignment_weight: Weight = Field(
         0.0,

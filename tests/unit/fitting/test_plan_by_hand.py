@@ -351,6 +351,24 @@ def test_more_channels_need_more_pictures_without_the_starter(
     assert config.autoencoder.latent_channels == latent_channels
 
 
+@pytest.mark.parametrize(
+    ("settings", "weight"),
+    [
+        ({"width": 64, "latent_channels": 8}, 6e-2),
+        ({"width": 48, "latent_channels": 4}, 1e-3),
+        ({"latent_channels": 16, "reduction": 16}, 1e-3),
+        ({"family": "classic", "latent_channels": 8}, 1e-3),
+    ],
+)
+def test_more_channels_by_hand_carry_few_nats_each_too(
+    settings: dict[str, object], weight: float
+) -> None:
+    given = {f"autoencoder.{name}": value for name, value in settings.items()}
+    request = RunConfig().updated({"train.minutes": 20.0, **given})
+    config, _ = make_plan(request, replace(SLOW, images=110.0), count=8000, size=64, channels=3)
+    assert config.vae_gan.kl_weight == weight
+
+
 @pytest.mark.parametrize("weight", [0.0, 0.01])
 def test_a_kl_weight_that_is_asked_for_stays(weight: float) -> None:
     config, _ = planned(replace(SLOW, images=110.0), train__minutes=60.0, vae_gan__kl_weight=weight)

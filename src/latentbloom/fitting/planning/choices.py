@@ -102,7 +102,9 @@ def with_kl_weight(config: RunConfig, autoencoder: AutoencoderConfig) -> RunConf
     """The settings with the KL weight of that autoencoder, where the request leaves it open."""
     if config.vae_gan.kl_weight is not None:
         return config
-    weight = MORE_CHANNELS_KL_WEIGHT if autoencoder == MORE_CHANNELS else KL_WEIGHT
+    more = autoencoder.family == "swift" and autoencoder.reduction == MORE_CHANNELS.reduction
+    more = more and autoencoder.latent_channels >= MORE_CHANNELS.latent_channels
+    weight = MORE_CHANNELS_KL_WEIGHT if more else KL_WEIGHT
     return config.model_copy(
         update={"vae_gan": config.vae_gan.model_copy(update={"kl_weight": weight})}
     )
