@@ -99,9 +99,9 @@ def test_latent_channels_that_both_have_carry_over(latents: int) -> None:
     start, new, fresh = finished(3), autoencoder(3, 1, latents), autoencoder(3, 1, latents)
     carried = start.start_autoencoder(new)
     assert carried.fresh == ()
-    assert carried.fitted == sum(
-        p.numel() for p in [*new.encoder[-1].parameters(), new.decoder[0].weight]
-    )
+    made, read = "encoder.6.weight", "decoder.0.weight"
+    weights = new.state_dict()
+    assert carried.fitted == sum(weights[name].numel() for name in (made, "encoder.6.bias", read))
     old, x, both = autoencoder(3), torch.randn(2, 3, 32, 32), min(latents, 4)
     found, known = new.encode_raw(x), old.encode_raw(x)
     torch.testing.assert_close(found.mean[:, :both], known.mean[:, :both])
@@ -110,7 +110,7 @@ def test_latent_channels_that_both_have_carry_over(latents: int) -> None:
         z = torch.randn(2, 4, 4, 4)
         wide = torch.cat([z, torch.zeros(2, latents - 4, 4, 4)], dim=1)
         torch.testing.assert_close(new.decode_raw(wide), old.decode_raw(z))
-        assert torch.equal(new.encoder[-1].weight[4:8], fresh.encoder[-1].weight[4:8])
+        assert torch.equal(weights[made][4:8], fresh.state_dict()[made][4:8])
 
 
 def test_another_width_starts_its_latent_layers_fresh() -> None:
