@@ -28,11 +28,10 @@ UNTIMED_WIDTH = 96  # of the autoencoder where images, not minutes, are the budg
 ENOUGH_IMAGES = 250_000
 # For colour pictures below `LARGE`, where stage 1 sees so many images of so many pictures: twice
 # the latent channels, and a KL weight with which each of them carries few nats. In less time the
-# denoiser does not learn them. Without the starter it takes longer.
+# denoiser does not learn them.
 MORE_CHANNELS = AutoencoderConfig(width=48, latent_channels=8)
 MORE_CHANNELS_KL_WEIGHT = 6e-2
-MORE_CHANNELS_PICTURES = 7_000
-MORE_CHANNELS_IMAGES, MORE_CHANNELS_IMAGES_FRESH = 30_000, 45_000
+MORE_CHANNELS_PICTURES, MORE_CHANNELS_IMAGES = 7_000, 45_000
 # Shapes of the denoiser, the same, relative to the reference.
 DENOISERS = (
     (DenoiserConfig(width=512, depth=12), 0.28, 12_000),
@@ -52,7 +51,7 @@ def chosen_autoencoder(width: int, size: int) -> AutoencoderConfig:
 
 
 def autoencoders_for(
-    count: int, size: int, channels: int, *, timed: bool, starter: bool = True
+    count: int, size: int, channels: int, *, timed: bool
 ) -> list[tuple[AutoencoderConfig, float, int]]:
     """What a run chooses from, the most wanted first.
 
@@ -61,7 +60,6 @@ def autoencoders_for(
         size: Their side, in pixels.
         channels: 1 or 3.
         timed: Whether minutes, not images, are the budget of stage 1.
-        starter: Whether it starts from the weights in the package where their shape allows.
 
     Returns:
         Autoencoders, their speed relative to the narrowest, and the images that stage 1 must see
@@ -73,8 +71,7 @@ def autoencoders_for(
         if (count >= fewest if timed else width == UNTIMED_WIDTH)
     ]
     if timed and channels == 3 and size < LARGE and count >= MORE_CHANNELS_PICTURES:
-        enough = MORE_CHANNELS_IMAGES if starter else MORE_CHANNELS_IMAGES_FRESH
-        found.insert(-1, (MORE_CHANNELS, 1.0, enough))
+        found.insert(-1, (MORE_CHANNELS, 1.0, MORE_CHANNELS_IMAGES))
     return found
 
 

@@ -207,9 +207,7 @@ def _stage_1(
     if images == 0:
         assert config.autoencoder is not None
         return config.autoencoder, 0.0, 0.0, 0
-    choices = autoencoders_for(
-        count, size, channels, timed=images is None, starter=config.train.starter
-    )
+    choices = autoencoders_for(count, size, channels, timed=images is None)
     if config.autoencoder is not None:
         choices = [(config.autoencoder, 1.0, 0)]
     views = 2 if config.data.mirrored else 1
