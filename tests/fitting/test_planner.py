@@ -125,7 +125,7 @@ def test_few_pictures_get_small_models_whatever_the_time() -> None:
     assert shapes(240.0, 100.0, 500) == (48, 192)
     assert shapes(60.0, 2.0, 3000) == (48, 192)
     assert shapes(60.0, 8.0, 3000) == (64, 256)
-    assert shapes(60.0, 2.0, 50_000) == (64, 192)
+    assert shapes(60.0, 2.0, 50_000) == (48, 192)
     assert shapes(240.0, 2.0, 50_000)[0] == 96
     assert shapes(240.0, 100.0, 50_000) == (160, 512)
 
