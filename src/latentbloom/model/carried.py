@@ -55,10 +55,9 @@ class Carried:
 def carry_autoencoder(module: nn.Module, weights: Mapping[str, Tensor]) -> Carried:
     """Copy what fits into a fresh autoencoder; its normalisation stays fresh."""
     old = {k: v for k, v in weights.items() if k not in NORMALISATION}
-    makes_latents = _last_of_encoder(module)
 
     def fit(name: str, tensor: Tensor) -> Tensor | None:
-        if name.startswith(makes_latents):
+        if _makes_latents(module, name):
             return _fit_posterior(old[name], tensor)
         if name == "decoder.0.weight":
             return _common(old[name], tensor, dim=1)  # (deep, z, 3, 3)
@@ -151,10 +150,10 @@ def fit_positions(old: Tensor, new: Tensor) -> Tensor | None:
     return resized.flatten(2).transpose(1, 2)
 
 
-def _last_of_encoder(module: nn.Module) -> str:
-    """What the names of the layer that makes the latents begin with."""
+def _makes_latents(module: nn.Module, name: str) -> bool:
+    """Whether a tensor is of the encoder's last layer."""
     encoder = getattr(module, "encoder", None)
-    return f"encoder.{len(encoder) - 1}." if isinstance(encoder, nn.Sequential) else "none"
+    return isinstance(encoder, nn.Sequential) and name.startswith(f"encoder.{len(encoder) - 1}.")
 
 
 def _fit_posterior(old: Tensor, new: Tensor) -> Tensor | None:

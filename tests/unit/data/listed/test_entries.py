@@ -117,7 +117,7 @@ def test_a_picture_takes_next_to_no_memory(monkeypatch: pytest.MonkeyPatch) -> N
         tracemalloc.start()
         packed = Entries.of(made(count))
         kept = packed.of_split("train", without=["train/0/00000004.png"])
-        # Threads that other tests have left may take memory meanwhile.
+        # Something else in the process took 15 MB meanwhile, once.
         ours = [tracemalloc.Filter(True, path) for path in ("*/latentbloom/data/*", __file__)]
         found = tracemalloc.take_snapshot().filter_traces(ours)
         tracemalloc.stop()
