@@ -31,6 +31,27 @@ def test_a_spread_denoiser_is_stored_whole_and_goes_on_with_any_processes(tmp_pa
     assert_same(two, one, "last", 32)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "second"), [("diffusion", "sharded"), ("sharded", "diffusion")])
+def test_a_denoiser_goes_on_spread_after_it_began_whole_and_the_other_way_round(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    pictures, run = str(make_pictures(tmp_path / "pictures", splits=False)), tmp_path / "run"
+    run_processes(store_in_group, (pictures, first, 4, str(run)), count=2, threads=1)
+    (run / first).rename(run / second)
+    before, _ = load_checkpoint(run / second / "conditional_diffusion_last")
+    run_processes(store_in_group, (pictures, second, 8, str(run)), count=2, threads=1)
+    after, about = load_checkpoint(run / second / "conditional_diffusion_last")
+    assert about["position"]["images"] == 32
+    assert after["denoiser"].keys() == before["denoiser"].keys()
+    for name, weight in after["denoiser"].items():
+        assert bool(torch.isfinite(weight).all()), name
+    assert not torch.equal(after["denoiser"]["last.weight"], before["denoiser"]["last.weight"])
+    if first == "diffusion":  # its earlier self is kept for whoever goes on without shards
+        kept, expected = (found["snapshot_early"] for found in (after, before))
+        assert all(torch.equal(kept[name], expected[name]) for name in expected)
+
+
 def assert_same(two: Path, one: Path, which: str, images: int) -> None:
     """The same tensors, whole, after so many pictures."""
     place = f"sharded/conditional_diffusion_{which}"

@@ -91,6 +91,8 @@ def restore_stage(stage: Stage, folder: Path) -> Position:
         stage.snapshots.clear()
         for name in (key for key in tensors if key.startswith(SNAPSHOT_PREFIX)):
             module = copy.deepcopy(stage.ema.module)
+            if any(p.is_meta for p in module.parameters()):
+                continue  # spread weights: one process alone has whole averages, and writes
             module.load_state_dict(tensors[name])
             stage.snapshots[name.removeprefix(SNAPSHOT_PREFIX)] = module
     except (RuntimeError, KeyError) as error:
