@@ -43,7 +43,10 @@ def test_each_command_has_help(call: CommandLine, name: str) -> None:
         (["fit", "x", "--minutes", "-1"], "'-1' is not allowed. Allowed: a number above 0"),
         (["fit", "x", "--size", "65"], "'65' is not allowed. Allowed: 32|64|96|128|256 or none."),
         (["sample", "x", "-n", "0"], "'0' is not allowed. Allowed: a whole number from 1 to "),
-        (["sample", "x", "--sampler", "dmp++"], "'dmp++' is not allowed. Allowed: dpm++|unipc|"),
+        (
+            ["sample", "x", "--sampler", "dmp++"],
+            "'dmp++' is not allowed. Allowed: sde-dpm++|dpm++|",
+        ),
         (
             ["fit", "x", "--images-1", "1.5"],
             "Allowed: whole number from 1 to 1,000,000,000,000 or none.",

@@ -70,13 +70,13 @@ def test_evaluate_writes_what_it_prints(call: CommandLine, runs: list[Path]) -> 
 def test_a_map_of_settings_is_kept_and_used(
     call: CommandLine, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("latentbloom.evaluate.speed_search.MAPPED", ("dpm++",))
+    monkeypatch.setattr("latentbloom.evaluate.speed_search.MAPPED", ("sde-dpm++",))
     outcome = call("evaluate", runs[0], "-n", 16, "--per-label", 0, "--map")
     assert (outcome.code, outcome.err) == (0, "")
     found = SpeedMap.load(runs[0] / "quality.json")
     assert found is not None
     assert found.samples == 16
-    assert {point.setting.sampler for point in found.points} == {"dpm++"}
+    assert {point.setting.sampler for point in found.points} == {"sde-dpm++"}
     assert {point.setting.num_steps for point in found.points} >= {2, 4, 20, 40}
     assert found.chosen["draft"].num_steps <= 4
     for quality in found.chosen:

@@ -42,7 +42,7 @@ def test_all_settings_are_listed(call: CommandLine, monkeypatch: pytest.MonkeyPa
     for name, row in rows.items():
         if name.startswith(("--autoencoder.", "--denoiser.")):
             assert CHOSEN in row
-    assert "dpm++|unipc|ddim|ddpm|euler|heun" in rows["--sampling.sampler"]
+    assert "sde-dpm++|dpm++|unipc|ddim|ddpm|euler|heun" in rows["--sampling.sampler"]
 
 
 def test_all_settings_say_what_they_are() -> None:

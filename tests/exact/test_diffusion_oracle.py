@@ -78,6 +78,17 @@ def test_dpm_solver_plus_plus(num_steps):
 
 
 @pytest.mark.parametrize("num_steps", BOUNDS)
+def test_dpm_solver_plus_plus_that_adds_noise(num_steps):
+    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+
+    native = DPMSolverMultistepScheduler(
+        timestep_spacing="trailing", algorithm_type="sde-dpmsolver++"
+    )
+    by_hand = driven_by_hand(native, num_steps, generators_for(11, INDICES))
+    assert largest_error(ours("sde-dpm++", num_steps), by_hand) < BOUNDS[num_steps]
+
+
+@pytest.mark.parametrize("num_steps", BOUNDS)
 def test_unipc(num_steps):
     from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 

@@ -7,7 +7,8 @@ import torch
 
 from latentbloom.diffusion import SAMPLERS, make_schedule, sample_states
 from latentbloom.diffusion.exact import GaussianDenoiser
-from latentbloom.export.step_tables import step_table, table_sampler
+from latentbloom.diffusion.sampling import steady_sampler
+from latentbloom.export.step_tables import step_table
 
 
 @pytest.mark.parametrize("schedule", ["flow", "linear", "cosine"])
@@ -46,5 +47,5 @@ def combined(row: list[float], terms: list[torch.Tensor]) -> torch.Tensor:
 
 
 def test_a_sampler_that_adds_noise_is_replaced() -> None:
-    assert table_sampler("ddpm") == "dpm++"
-    assert table_sampler("heun") == "heun"
+    assert steady_sampler("ddpm") == "dpm++"
+    assert steady_sampler("heun") == "heun"

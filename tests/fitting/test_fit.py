@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 
 import latentbloom
+from latentbloom.diffusion import SAMPLERS
 from latentbloom.errors import CheckpointError, ConditionError, ConfigError, RunFolderError
 from latentbloom.runs.checkpoint import checkpoint_exists, load_checkpoint
 from latentbloom.train.loop import Trainer
@@ -176,7 +177,7 @@ def test_picture_k_is_the_same_in_any_company(finished: Path) -> None:
     assert (mixed[4].image == many[4].image).all()
 
 
-@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpm++", "unipc", "euler", "heun"])
+@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
 def test_every_sampler_makes_pictures(finished: Path, sampler: str) -> None:
     model = latentbloom.load(finished)
     records = model.sample({"label": "day"}, n=2, sampler=sampler, num_steps=4, path=True)

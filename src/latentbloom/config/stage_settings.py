@@ -26,7 +26,7 @@ from latentbloom.config.settings_base import (
 
 PerceptualName = Literal["vgg16", "squeezenet", "efficientnet-lite0", "none"]
 Prediction = Literal["eps", "v", "x0", "flow"]
-SamplerName = Literal["dpm++", "unipc", "ddim", "ddpm", "euler", "heun"]
+SamplerName = Literal["sde-dpm++", "dpm++", "unipc", "ddim", "ddpm", "euler", "heun"]
 
 
 KL_WEIGHT = 1e-3
@@ -167,7 +167,9 @@ class DecoderSettings(Settings):
 class SamplingSettings(Settings):
     """Defaults of `latentbloom sample`."""
 
-    sampler: SamplerName = Field("dpm++", description="Solver of the path from noise to picture")
+    sampler: SamplerName = Field(
+        "sde-dpm++", description="Solver of the path from noise to picture"
+    )
     num_steps: Annotated[int, Field(ge=1, le=10_000)] = Field(20, description="Solver steps")
     guidance: Weight = Field(
         1.75, description="1 plain conditional, 0 unconditional, above 1 stronger"

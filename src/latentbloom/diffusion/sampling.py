@@ -22,7 +22,10 @@ from torch import Tensor
 
 from latentbloom.diffusion.denoiser import Cond, X0Denoiser
 from latentbloom.diffusion.schedule import Schedule
-from latentbloom.diffusion.solvers import Solver, make_solver
+from latentbloom.diffusion.solvers import Solver, find_sampler, make_solver
+
+FEWEST_NOISY = 16
+"""Fewer steps are taken without noise of their own, unless such a sampler is asked for."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,26 @@ def sample_states(
             "for example generators_for(seed, indices)."
         )
     return _run(denoiser, x_1, cond, solver, num_steps, generators or ())
+
+
+def steady_sampler(name: str) -> str:
+    """The sampler itself, or "dpm++" in place of one that adds noise at its steps.
+
+    What a path starts from then says all: near noise gives near pictures.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
+    return "dpm++" if find_sampler(name).stochastic else name
+
+
+def suited_sampler(name: str, num_steps: int) -> str:
+    """A default sampler for so many steps: few steps cannot take out the noise that they add.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
+    return name if num_steps >= FEWEST_NOISY else steady_sampler(name)
 
 
 @torch.no_grad()  # as a decorator it is safe on a generator: between states the caller's mode holds

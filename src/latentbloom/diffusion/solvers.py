@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -166,12 +167,13 @@ def _ddpm(levels: list[tuple[float, float]]) -> Solver:
     return Solver(scheduler, levels, output="x0", stochastic=True)
 
 
-def _dpm(levels: list[tuple[float, float]]) -> Solver:
+def _dpm(levels: list[tuple[float, float]], *, noisy: bool = False) -> Solver:
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
-    scheduler = DPMSolverMultistepScheduler(**_vp_settings(levels))
+    kind = "sde-dpmsolver++" if noisy else "dpmsolver++"
+    scheduler = DPMSolverMultistepScheduler(**_vp_settings(levels), algorithm_type=kind)
     scheduler.set_timesteps(len(levels))
-    return Solver(scheduler, _edm_levels(scheduler.sigmas), output="x0")
+    return Solver(scheduler, _edm_levels(scheduler.sigmas), output="x0", stochastic=noisy)
 
 
 def _unipc(levels: list[tuple[float, float]]) -> Solver:
@@ -229,7 +231,10 @@ def _heun(levels: list[tuple[float, float]]) -> Solver:
 
 
 SAMPLERS: dict[str, Sampler] = {
-    "dpm++": Sampler("DPM-Solver++ (2M): second order, one evaluation a step; the default", _dpm),
+    "sde-dpm++": Sampler(
+        "dpm++ that adds noise at each step; the default", partial(_dpm, noisy=True), True
+    ),
+    "dpm++": Sampler("DPM-Solver++ (2M): second order, one evaluation a step", _dpm),
     "unipc": Sampler("UniPC: predictor and corrector, one evaluation a step", _unipc),
     "ddim": Sampler("DDIM: deterministic, first order", _ddim),
     "ddpm": Sampler(

@@ -22,12 +22,12 @@ from latentbloom.evaluate.speed_map import Point, Setting, SpeedMap, by_cost, ch
 from latentbloom.evaluate.workload import Samples, in_proportion, known_words
 
 GUIDANCE = (1.0, 1.375, 1.75, 2.25, 2.75, 3.5, 4.5)
-FIRST = ("dpm++", 20)
+FIRST = ("sde-dpm++", 20)
 """Sampler and steps under which the guidance is chosen."""
 
 MAP_SAMPLES = 256
 STEPS = (2, 3, 4, 6, 8, 12, 20, 40)
-MAPPED = ("dpm++", "unipc", "heun")
+MAPPED = ("sde-dpm++", "dpm++", "unipc", "heun")
 """Samplers that are tried."""
 
 

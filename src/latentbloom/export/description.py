@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from latentbloom.diffusion.sampling import steady_sampler
 from latentbloom.evaluate.speed_map import FILE_NAME, SpeedMap
 from latentbloom.export.data_terms import public_name, terms_of_run
-from latentbloom.export.step_tables import STEPS, step_table, table_sampler
+from latentbloom.export.step_tables import STEPS, step_table
 from latentbloom.model.generator import Model
 from latentbloom.version import __version__
 
@@ -58,7 +59,7 @@ def sampling_settings(model: Model, run: Path) -> dict[str, dict[str, Any]]:
     interval = None if usual.guidance_interval is None else list(usual.guidance_interval)
 
     def setting(sampler: str, num_steps: int, guidance: float) -> dict[str, Any]:
-        known = table_sampler(sampler)
+        known = steady_sampler(sampler)
         steps = num_steps if known == sampler else min(num_steps, STEPS[-1])
         return {
             "sampler": known,

@@ -18,7 +18,7 @@ import torch
 
 from latentbloom.diffusion.sampling import bridge
 from latentbloom.diffusion.schedule import Schedule
-from latentbloom.diffusion.solvers import find_sampler, make_solver
+from latentbloom.diffusion.solvers import make_solver
 
 STEPS = (4, 8, 12, 20, 30, 50)
 """Numbers of steps that every export has a table for."""
@@ -61,8 +61,3 @@ def step_table(sampler: str, schedule: Schedule, num_steps: int) -> dict[str, An
         "shows": solver.shows,
         "rows": rows,
     }
-
-
-def table_sampler(sampler: str) -> str:
-    """The sampler itself, or the default one where its steps add noise and fit into no table."""
-    return "dpm++" if find_sampler(sampler).stochastic else sampler

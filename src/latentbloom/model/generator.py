@@ -11,6 +11,7 @@ import torch
 from latentbloom.config import DenoiserConfig, DiffusionSettings
 from latentbloom.device import find_device, low_precision
 from latentbloom.diffusion import State, X0Denoiser, guide, sample_states
+from latentbloom.diffusion.sampling import steady_sampler, suited_sampler
 from latentbloom.errors import CheckpointError, check_count, check_number
 from latentbloom.model.autoencoder import CHUNK, finish_decoder, load_autoencoder
 from latentbloom.model.build import build_denoiser
@@ -68,7 +69,8 @@ class Model(EditingModel):
             guidance_interval: (low, high), times in [0, 1] between which guidance acts; outside
                 them sampling is plain conditional. Default as trained; (0, 1) is always.
             num_steps: Solver steps, at least 1; default as trained.
-            sampler: Name in `latentbloom.diffusion.SAMPLERS`; default as trained.
+            sampler: Name in `latentbloom.diffusion.SAMPLERS`; default as trained, see
+                `suited_sampler`.
             batch_size: Pictures between two reports of progress, at least 1; changes no picture.
             path: Keep all states of each path.
             on_progress: Called after each batch with how many are done, and how many there are.
@@ -84,7 +86,7 @@ class Model(EditingModel):
         guidance = usual.guidance if guidance is None else guidance
         interval = usual.guidance_interval if guidance_interval is None else guidance_interval
         num_steps = usual.num_steps if num_steps is None else num_steps
-        sampler = usual.sampler if sampler is None else sampler
+        sampler = suited_sampler(usual.sampler, num_steps) if sampler is None else sampler
         check_count("batch_size", batch_size)
         request = Request(cond, n, seed, indices)
         request.cond(self.spec)  # unknown words are refused before anything is computed
@@ -121,7 +123,8 @@ class Model(EditingModel):
 
         Arguments:
             request: What the pictures show, and their numbers.
-            x_1: Noise (n, C, h, w) to start from; default that of the request.
+            x_1: Noise (n, C, h, w) to start from; default that of the request. Given, it alone
+                decides: without `sampler`, none is used that adds noise of its own.
             denoiser: Takes x_t to x0_hat; default `guided()`.
             num_steps: Solver steps; default as trained.
             sampler: Name of the solver; default as trained.
@@ -130,13 +133,17 @@ class Model(EditingModel):
             An iterator over num_steps + 1 states of the request's n rows.
         """
         usual = self.config.sampling
+        num_steps = usual.num_steps if num_steps is None else num_steps
+        if sampler is None:
+            own = usual.sampler if x_1 is None else steady_sampler(usual.sampler)
+            sampler = suited_sampler(own, num_steps)
         noise = request.noise(self.autoencoder.latent_shape) if x_1 is None else x_1
         return sample_states(
             self.guided() if denoiser is None else denoiser,
             noise.to(self.device),
             request.cond(self.spec, self.device),
-            sampler=usual.sampler if sampler is None else sampler,
-            num_steps=usual.num_steps if num_steps is None else num_steps,
+            sampler=sampler,
+            num_steps=num_steps,
             generators=request.generators(),
         )
 

@@ -112,9 +112,12 @@ def sample_shard(
 
 def _told(model: Model, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the pictures depend on beside conditions and seed."""
+    from latentbloom.diffusion.sampling import suited_sampler
+
     usual = model.config.sampling
+    num_steps = settings.get("num_steps") or usual.num_steps
     named = {
-        "sampler": usual.sampler,
+        "sampler": suited_sampler(usual.sampler, num_steps),
         "num_steps": usual.num_steps,
         "guidance": usual.guidance,
         "guidance_interval": usual.guidance_interval,

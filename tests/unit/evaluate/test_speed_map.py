@@ -110,14 +110,14 @@ def test_a_known_optimum_is_found(shapes, reference: Reference, tmp_path: Path) 
     found = map_speed(
         Noisy(pool, pool.spec),
         reference,
-        samplers={"dpm++": int, "bad": lambda k: 2 * k},
+        samplers={"sde-dpm++": int, "bad": lambda k: 2 * k},
         n=40,
         steps=(2, 20),
         guidance=(1.0, 1.5, 3.0),
         on_progress=lambda what, done, total: said.append((done, total)),
     )
-    assert found.chosen["best"] == Setting(sampler="dpm++", num_steps=20, guidance=1.5)
-    assert found.chosen["draft"] == Setting(sampler="dpm++", num_steps=2, guidance=1.5)
+    assert found.chosen["best"] == Setting(sampler="sde-dpm++", num_steps=20, guidance=1.5)
+    assert found.chosen["draft"] == Setting(sampler="sde-dpm++", num_steps=2, guidance=1.5)
     # Three strengths, then two samplers with two numbers of steps but the one that was first.
     assert said[-1] == (6, 6)
     by_setting = {p.setting: p.kernel.value for p in found.points}

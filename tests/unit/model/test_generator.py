@@ -57,7 +57,7 @@ def pixels(records: Records) -> np.ndarray:
         ({"n": 3, "indices": [0, 1]}, "2 indices for n=3 pictures; give one each."),
         ({"batch_size": 0}, "batch_size is 0. It must be 1 or more."),
         ({"batch_size": math.nan}, "batch_size is nan. It must be a whole number."),
-        ({"sampler": "plms"}, "'plms' is no sampler. Choose one of: dpm++"),
+        ({"sampler": "plms"}, "'plms' is no sampler. Choose one of: sde-dpm++"),
     ],
 )
 def test_numbers_out_of_range_are_refused(
@@ -122,9 +122,23 @@ def test_noise_and_denoiser_may_be_the_callers(model: Model) -> None:
     assert len(states) == 3
     records = records_of(request, states, model.decode, path=True)
     assert [len(r.path) for r in records] == [3, 3, 3]
-    wanted = model.sample({"colour": "red"}, n=3, seed=1, guidance=2.0, num_steps=2)
+    # Noise of the caller's own is all that decides: no sampler is used that adds some.
+    wanted = model.sample(
+        {"colour": "red"}, n=3, seed=1, guidance=2.0, num_steps=2, sampler="dpm++"
+    )
     for mine, theirs in zip(records, wanted, strict=True):
         torch.testing.assert_close(mine.z, theirs.z, rtol=1e-4, atol=1e-4)  # 3 rows against 32
+
+
+@pytest.mark.parametrize(("num_steps", "named"), [(15, "dpm++"), (16, "sde-dpm++")])
+def test_few_steps_add_no_noise_unless_asked(model: Model, num_steps: int, named: str) -> None:
+    records = model.sample(n=2, num_steps=num_steps)
+    assert records.settings["sampler"] == named
+    wanted = model.sample(n=2, num_steps=num_steps, sampler=named)
+    assert np.array_equal(records.pixels, wanted.pixels)
+    noisy = model.sample(n=2, num_steps=num_steps, sampler="sde-dpm++")
+    assert noisy.settings["sampler"] == "sde-dpm++"
+    assert np.array_equal(records.pixels, noisy.pixels) == (named == "sde-dpm++")
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "cpu:x"])

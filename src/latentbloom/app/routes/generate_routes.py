@@ -143,8 +143,12 @@ async def path(run: Run, body: Body, request: Request) -> dict[str, Any]:
 
 
 def recipe_of(run: ServedRun, body: GenerateBody) -> Any:
-    """The recipe of a checked body. Call this in the queue's thread: it needs PyTorch."""
+    """The recipe of a checked body. Call this in the queue's thread: it needs PyTorch.
+
+    The sampler adds no noise at its steps, so that near noise gives near pictures.
+    """
     from latentbloom.app.work.generation import Recipe
+    from latentbloom.diffusion.sampling import steady_sampler
     from latentbloom.model.request import Request as Pictures
 
     chosen = _settings(run, body)
@@ -152,7 +156,7 @@ def recipe_of(run: ServedRun, body: GenerateBody) -> Any:
         Pictures(body.cond, _count(body), body.seed, body.indices),
         float(chosen["guidance"]),
         int(chosen["num_steps"]),
-        str(chosen["sampler"]),
+        steady_sampler(str(chosen["sampler"])),
         body.near.near() if body.near is not None else None,
     )
 

@@ -14,7 +14,7 @@ from latentbloom.conditions import ConditionSpec
 from latentbloom.diffusion.denoiser import Denoiser
 from latentbloom.diffusion.guidance import guide
 from latentbloom.diffusion.noise import generators_for, noise_for
-from latentbloom.diffusion.sampling import sample_states
+from latentbloom.diffusion.sampling import sample_states, suited_sampler
 from latentbloom.diffusion.schedule import make_schedule
 
 SAMPLER_NAMES = {
@@ -25,6 +25,8 @@ SAMPLER_NAMES = {
     "FlowMatchEulerDiscreteScheduler": "euler",
     "FlowMatchHeunDiscreteScheduler": "heun",
 }
+NOISY = "sde-dpmsolver++"
+"""The `algorithm_type` of a DPMSolverMultistepScheduler that adds noise at each step."""
 
 
 class StockUNet(nn.Module):
@@ -151,12 +153,11 @@ class LatentbloomPipeline(DiffusionPipeline):
             shown=None if shown is None else [tuple(row) for row in shown],
         )
         num_steps = num_inference_steps or settings["steps"]
-        sampler = SAMPLER_NAMES[type(self.scheduler).__name__]
         states = sample_states(
             guided,
             noise.float().to(device),
             indexed,
-            sampler=sampler,
+            sampler=suited_sampler(self._sampler(), num_steps),
             num_steps=num_steps,
             generators=generators_for(seed, numbers),
         )
@@ -165,6 +166,11 @@ class LatentbloomPipeline(DiffusionPipeline):
             z = state.x_t
         images = self._finished(z, output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
+
+    def _sampler(self) -> str:
+        if self.scheduler.config.get("algorithm_type") == NOISY:
+            return "sde-dpm++"
+        return SAMPLER_NAMES[type(self.scheduler).__name__]
 
     def _network(self, spec: ConditionSpec) -> Denoiser:
         stock = type(self.denoiser).__name__ == "UNet2DModel"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentbloom.figures.condition_words import condition_rows, phrase
-from latentbloom.figures.paths.states import paths
+from latentbloom.figures.paths.states import path_sampler, paths
 from latentbloom.figures.scene import Scene, need_latents
 from latentbloom.figures.sheets import make_sheet
 from latentbloom.pictures.grids import picture_grid
@@ -33,7 +33,7 @@ def draw_samples(scene: Scene) -> list[Path]:
     labels = [phrase(words) for words in conditions]
     usual = model.config.sampling
     note = (
-        f"{usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}. "
+        f"{usual.num_steps} steps of {records.settings['sampler']}, guidance {usual.guidance:g}. "
         f"The samples of a column start from the same noise: only the condition differs. "
         f"{left_out}".strip()
     )
@@ -59,8 +59,9 @@ def draw_samples(scene: Scene) -> list[Path]:
 def draw_classes(scene: Scene) -> list[Path]:
     """`sample_class_<class>.png` for each condition, and `vae_samples_grid_subset.png`."""
     found = paths(scene)
-    usual = scene.need_model().config.sampling
-    how = f"{usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}."
+    model = scene.need_model()
+    usual = model.config.sampling
+    how = f"{usual.num_steps} steps of {path_sampler(model)}, guidance {usual.guidance:g}."
     files = []
     for one in found:
         grid = picture_grid(one.records.pixels, rows=1, title=f"Samples of “{one.label}”", note=how)

@@ -10,7 +10,7 @@ import numpy as np
 
 from latentbloom.figures.maps.latent_map import legend_lines, scatter
 from latentbloom.figures.maps.latent_points import plane_of, real_latents
-from latentbloom.figures.paths.states import paths
+from latentbloom.figures.paths.states import path_sampler, paths
 from latentbloom.figures.scene import MissingPiece, Scene
 from latentbloom.figures.sheets import make_sheet
 from latentbloom.pictures.grids import picture_grid
@@ -62,7 +62,7 @@ def _rows(scene: Scene, records: Records, title: str) -> Pixels:
         scale=max(1, round(96 / model.size)),
         note="x_t: the noisy latent at that step. x0_hat: the denoiser's prediction of the final "
         "latent. Both are shown decoded. "
-        f"{usual.num_steps} steps of {usual.sampler}, guidance {usual.guidance:g}.",
+        f"{usual.num_steps} steps of {path_sampler(model)}, guidance {usual.guidance:g}.",
     )
 
 

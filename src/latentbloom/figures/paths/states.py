@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from latentbloom.diffusion.sampling import steady_sampler
 from latentbloom.figures.condition_words import phrase
 from latentbloom.figures.scene import Scene
 
 if TYPE_CHECKING:
     import torch
 
+    from latentbloom.model.generator import Model
     from latentbloom.model.records import Moment, Records
 
 SAMPLES = 5  # of each condition
@@ -36,13 +38,21 @@ class Paths:
         return phrase(self.words)
 
 
+def path_sampler(model: Model) -> str:
+    """The model's own sampler, or one without noise at its steps: paths are then smooth."""
+    return steady_sampler(model.config.sampling.sampler)
+
+
 def paths(scene: Scene) -> list[Paths]:
     """Samples of each condition, from the same noise for each."""
     if "paths" not in scene.memory:
         conditions = scene.conditions(MOST_CONDITIONS)
         asked = [words for words in conditions for _ in range(SAMPLES)]
         numbers = list(range(SAMPLES)) * len(conditions)
-        records = scene.need_model().sample(asked, indices=numbers, seed=scene.seed, path=True)
+        model = scene.need_model()
+        records = model.sample(
+            asked, indices=numbers, seed=scene.seed, sampler=path_sampler(model), path=True
+        )
         rows = [records[k : k + SAMPLES] for k in range(0, len(records), SAMPLES)]
         scene.memory["paths"] = list(map(Paths, conditions, rows))
     return scene.memory["paths"]
