@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from latentbloom.evaluate import FEW
-from latentbloom.report.facts import get
+from latentbloom.report.facts import few_pictures, get
 from latentbloom.report.run_files import RunFiles
 from latentbloom.report.sections import Section
 
@@ -48,8 +47,7 @@ def _table(scores: Mapping[str, Any], heading: str) -> str:
     from jinja2 import Environment
 
     pictures = scores["pictures"]
-    few = min(pictures.get("samples", 0), pictures.get("val", 0)) < FEW
-    order = ("kernel", "frechet") if few else ("frechet", "kernel")
+    order = ("kernel", "frechet") if few_pictures(pictures) else ("frechet", "kernel")
     page = files("latentbloom.report") / "templates" / "scores.html.j2"
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["short"] = _short

@@ -82,6 +82,23 @@ def test_forty_conditions_take_a_sentence_a_number_and_a_warning() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("samples", "value", "label"),
+    [
+        (2047, "0.100", "kernel distance (KID)"),
+        (2048, "2.1 ×", "distance to real pictures"),
+    ],
+)
+def test_the_headline_does_not_flatter_a_run_with_few_samples(
+    samples: int, value: str, label: str
+) -> None:
+    distance = {"value": {"value": 104.9}, "floor": {"value": 49.5}}
+    kernel = {"value": {"value": 0.1001}, "floor": {"value": -0.0003}}
+    pictures = {"samples": samples, "val": 4000, "frechet": distance, "kernel": kernel}
+    numbers = key_numbers(RunFiles(Path("run"), scores={"pictures": pictures}))
+    assert [(n.value, n.label) for n in numbers if "distance" in n.label] == [(value, label)]
+
+
 def test_a_warning_names_few_of_many_labels() -> None:
     text = said({"control": [control_of("species", 0.5, values=102)]})
     assert "v4 (50%), v5 (50%) and 96 more. Stronger guidance" in text
