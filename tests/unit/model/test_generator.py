@@ -118,13 +118,13 @@ def test_a_slice_of_records_is_records(model: Model) -> None:
 def test_noise_and_denoiser_may_be_the_callers(model: Model) -> None:
     request = Request({"colour": "red"}, n=3, seed=1)
     noise = request.noise(model.autoencoder.latent_shape)
-    states = list(model.states(request, x_1=noise, denoiser=model.guided(2.0), num_steps=2))
-    assert len(states) == 3
+    states = list(model.states(request, x_1=noise, denoiser=model.guided(2.0), num_steps=16))
+    assert len(states) == 17
     records = records_of(request, states, model.decode, path=True)
-    assert [len(r.path) for r in records] == [3, 3, 3]
+    assert [len(r.path) for r in records] == [17, 17, 17]
     # Noise of the caller's own is all that decides: no sampler is used that adds some.
     wanted = model.sample(
-        {"colour": "red"}, n=3, seed=1, guidance=2.0, num_steps=2, sampler="dpm++"
+        {"colour": "red"}, n=3, seed=1, guidance=2.0, num_steps=16, sampler="dpm++"
     )
     for mine, theirs in zip(records, wanted, strict=True):
         torch.testing.assert_close(mine.z, theirs.z, rtol=1e-4, atol=1e-4)  # 3 rows against 32
