@@ -32,14 +32,16 @@ if TYPE_CHECKING:
     from latentbloom.data.imageset import ImageSet
     from latentbloom.model.generator import Model
 
-STRENGTHS = (1.0, 1.4, 2.0, 2.8)
+STRENGTHS = (1.0, 1.2, 1.4, 2.0, 2.8)
 """Tried from the weakest; the same for every model, whatever it uses so far.
 
 None is stronger: after a short training the kernel distance, recall and control still gain there,
 while precision and the Fréchet distance lose.
 """
 
-SAMPLES = 160  # a strength, all from the same noise, so that differences are clearer than values
+# A strength, all from the same noise, so that differences are clearer than values.
+FEWEST_SAMPLES = 160
+MOST_SAMPLES = 640
 LOOKED_AT = 3000  # training pictures
 TRAINING_SHARE = 0.75  # of them for the classifier; the others show how often it is right
 FEWEST = 256  # training pictures below which nothing is chosen
@@ -76,26 +78,32 @@ def choose_guidance(
     began = clock()
     extractor = extractor or FeatureExtractor()
     looked = extractor.pictures_per_second(train.images(range(32)))
-    start = clock()
-    model.sample([{}] * 32, n=32, seed=0)
-    a_strength = SAMPLES * ((clock() - start) / 32 + 1 / looked) / group.count
+    for _ in range(2):  # the first time takes twice as long
+        start = clock()
+        model.sample([{}] * 32, n=32, seed=0)
+    a_sample = ((clock() - start) / 32 + 1 / looked) / group.count
     # Three strengths at least, and as many training pictures as there is time for.
-    spare = seconds - (clock() - began) - 3.5 * a_strength
+    spare = seconds - (clock() - began) - 3.5 * FEWEST_SAMPLES * a_sample
     affordable = spare * looked * group.count
-    limit = int(min(LOOKED_AT, 0.5 * affordable + SAMPLES)) if affordable >= SAMPLES else 0
-    limit = group.same(limit)
+    enough = affordable >= FEWEST_SAMPLES
+    limit = group.same(int(min(LOOKED_AT, 0.5 * affordable + FEWEST_SAMPLES)) if enough else 0)
     if not limit:
         return {}
     real, rows = real_features(
         train, extractor, limit=limit, cache=cache or cache_folder(), group=group
     )
-    yardstick = Yardstick(train, real, train.labels[rows])
+    count = FEWEST_SAMPLES
+    if seconds < float("inf"):  # without minutes, the same number on every machine
+        affordable = (seconds - (clock() - began)) / (len(STRENGTHS) * a_sample)
+        count = int(max(count, min(affordable, len(real) / 4, MOST_SAMPLES)))
+    count = group.same(count)
+    yardstick = Yardstick(train, real, train.labels[rows], count)
     words = train.spec.words(
         {n: torch.from_numpy(yardstick.asked[:, k].copy()) for k, n in enumerate(train.spec.names)}
     )
     found: dict[float, Tried] = {}
     for strength in STRENGTHS:
-        if group.same(len(found) > 1 and seconds - (clock() - began) < a_strength):
+        if group.same(len(found) > 1 and seconds - (clock() - began) < count * a_sample):
             break
         samples = sample_together(model, words, group, seed=0, guidance=strength)
         tried = yardstick.measure(features_together(extractor, samples.pixels, group))
@@ -112,20 +120,20 @@ class Yardstick:
         train: The set that they are from.
         real: Features of some of its pictures, in random order.
         labels: int64 (M, factors), theirs.
+        samples: How many samples it measures at once.
     """
 
-    def __init__(self, train: ImageSet, real: Features, labels: np.ndarray) -> None:
+    def __init__(self, train: ImageSet, real: Features, labels: np.ndarray, samples: int) -> None:
         self.spec = train.spec
-        self.asked = in_proportion(labels, SAMPLES, 0)
+        self.asked = in_proportion(labels, samples, 0)
         self.real = real
-        count = int(TRAINING_SHARE * len(real))
+        taught = int(TRAINING_SHARE * len(real))
         self.classifier: ConditionClassifier | None = None
         self.real_control = 1.0
-        if len(unlearnable(labels[:count], self.spec)) < len(self.spec.factors):
-            self.classifier = train_classifier(real[:count], labels[:count], self.spec)
-            self.real_control = float(self._met(real[count:], labels[count:]).mean())
-        some = real.pooled[:SAMPLES]
-        self.floor = biased_kernel_distance(some, real.pooled[SAMPLES:])
+        if len(unlearnable(labels[:taught], self.spec)) < len(self.spec.factors):
+            self.classifier = train_classifier(real[:taught], labels[:taught], self.spec)
+            self.real_control = float(self._met(real[taught:], labels[taught:]).mean())
+        self.floor = biased_kernel_distance(real.pooled[:samples], real.pooled[samples:])
 
     def measure(self, samples: Features) -> Tried:
         """Measure samples that answer what was `asked`."""

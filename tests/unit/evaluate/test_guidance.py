@@ -59,10 +59,12 @@ class Painter:
         self.images, self.wants, self.spec = images, wants, images.spec
         self.config = SimpleNamespace(sampling=SamplingSettings(guidance=uses))
         self.asked: list[float] = []
+        self.counts: set[int] = set()
 
     def sample(self, words: Any, n: int, seed: int, guidance: float | None = None) -> Any:
         if guidance is not None:
             self.asked.append(guidance)
+            self.counts.add(n)
         off = 30 * abs((guidance or 0.0) - self.wants)
         pictures = self.images.images(range(n)).float() + off
         return SimpleNamespace(pixels=pictures.clamp(0, 255).byte())
@@ -85,6 +87,12 @@ def images() -> ImageSet:
     source = open_source("synthetic-faces:300")
     entries = [entry for entry in source.entries if entry.split == "train"]
     return ImageSet(source, entries, size=32, channels=1)
+
+
+@pytest.fixture(scope="module")
+def many() -> ImageSet:
+    source = open_source("synthetic-faces:1200")
+    return ImageSet(source, source.entries[:1000], size=32, channels=1)
 
 
 def chosen(painter: Painter, tmp_path: Any, seconds: float = 1e9) -> dict[float, Tried]:
@@ -145,6 +153,26 @@ def test_little_time_tries_fewer_or_none(
     monkeypatch.setattr(Tried, "suffices", False)  # the blind classifier is right by chance
     assert 2 <= len(chosen(Painter(images, 4.5), tmp_path, seconds=75.0)) < 4
     assert chosen(Painter(images, 4.5), tmp_path, seconds=20.0) == {}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "most", "count"),
+    # To look at a picture takes 0.1 s. After 830 training pictures in 190 s, 107 s are left.
+    [(1e9, 640, 250), (1e9, 200, 200), (190.0, 640, 207), (110.0, 640, 160), (None, 640, 160)],
+)
+def test_time_that_is_left_gives_more_samples_up_to_a_quarter_of_the_real_ones(
+    many: ImageSet,
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float | None,
+    most: int,
+    count: int,
+) -> None:
+    monkeypatch.setattr(module, "MOST_SAMPLES", most)
+    monkeypatch.setattr(Tried, "suffices", False)
+    painter = Painter(many, 1.0)
+    assert len(chosen(painter, tmp_path, seconds=seconds or float("inf"))) > 1
+    assert painter.counts == {count}
 
 
 def test_few_pictures_tell_nothing(images: ImageSet, tmp_path: Any) -> None:
