@@ -38,6 +38,7 @@ STRENGTHS = (1.0, 1.2, 1.4, 2.0, 2.8)
 None is stronger: after a short training the kernel distance, recall and control still gain there,
 while precision and the Fréchet distance lose.
 """
+COARSE = (1.0, 1.4, 2.0, 2.8)  # where there is time for the fewest samples only
 
 # A strength, all from the same noise, so that differences are clearer than values.
 FEWEST_SAMPLES = 160
@@ -92,17 +93,18 @@ def choose_guidance(
     real, rows = real_features(
         train, extractor, limit=limit, cache=cache or cache_folder(), group=group
     )
-    count = FEWEST_SAMPLES
+    yardstick = Yardstick(train, real, train.labels[rows])
+    count, strengths = FEWEST_SAMPLES, STRENGTHS
     if seconds < float("inf"):  # without minutes, the same number on every machine
-        affordable = (seconds - (clock() - began)) / (len(STRENGTHS) * a_sample)
-        count = int(max(count, min(affordable, len(real) / 4, MOST_SAMPLES)))
-    count = group.same(count)
-    yardstick = Yardstick(train, real, train.labels[rows], count)
+        affordable = (seconds - (clock() - began)) / ((len(STRENGTHS) + 1) * a_sample)
+        count = group.same(int(max(count, min(affordable, len(real) / 4, MOST_SAMPLES))))
+        strengths = STRENGTHS if group.same(affordable >= FEWEST_SAMPLES) else COARSE
+    asked = yardstick.ask_for(count)
     words = train.spec.words(
-        {n: torch.from_numpy(yardstick.asked[:, k].copy()) for k, n in enumerate(train.spec.names)}
+        {n: torch.from_numpy(asked[:, k].copy()) for k, n in enumerate(train.spec.names)}
     )
     found: dict[float, Tried] = {}
-    for strength in STRENGTHS:
+    for strength in strengths:
         if group.same(len(found) > 1 and seconds - (clock() - began) < count * a_sample):
             break
         samples = sample_together(model, words, group, seed=0, guidance=strength)
@@ -120,20 +122,25 @@ class Yardstick:
         train: The set that they are from.
         real: Features of some of its pictures, in random order.
         labels: int64 (M, factors), theirs.
-        samples: How many samples it measures at once.
     """
 
-    def __init__(self, train: ImageSet, real: Features, labels: np.ndarray, samples: int) -> None:
+    def __init__(self, train: ImageSet, real: Features, labels: np.ndarray) -> None:
         self.spec = train.spec
-        self.asked = in_proportion(labels, samples, 0)
         self.real = real
+        self.labels = labels
         taught = int(TRAINING_SHARE * len(real))
         self.classifier: ConditionClassifier | None = None
         self.real_control = 1.0
         if len(unlearnable(labels[:taught], self.spec)) < len(self.spec.factors):
             self.classifier = train_classifier(real[:taught], labels[:taught], self.spec)
             self.real_control = float(self._met(real[taught:], labels[taught:]).mean())
-        self.floor = biased_kernel_distance(real.pooled[:samples], real.pooled[samples:])
+
+    def ask_for(self, samples: int) -> np.ndarray:
+        """Labels (samples, factors) in the proportions of the pictures, which are measured next."""
+        self.asked = in_proportion(self.labels, samples, 0)
+        some, others = self.real.pooled[:samples], self.real.pooled[samples:]
+        self.floor = biased_kernel_distance(some, others)
+        return self.asked
 
     def measure(self, samples: Features) -> Tried:
         """Measure samples that answer what was `asked`."""

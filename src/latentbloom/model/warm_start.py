@@ -12,6 +12,7 @@ from latentbloom.conditions import ANY, ConditionSpec
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, DiffusionSettings, RunConfig
 from latentbloom.errors import ConfigError, RunFolderError
 from latentbloom.model.carried import (
+    CLUSTERS,
     Carried,
     carry,
     carry_autoencoder,
@@ -62,7 +63,9 @@ class WarmStart:
                 f"{self.autoencoder.family}, or leave --from away."
             )
         # A model of an earlier version names no convolutions, and has none.
-        denoiser = self.denoiser.model_copy(update={"stem": self.denoiser.stem or 0})
+        # Clusters are those of the new pictures.
+        open_ = {"stem": self.denoiser.stem or 0, "clusters": None}
+        denoiser = self.denoiser.model_copy(update=open_)
         return config.model_copy(
             update={
                 "autoencoder": config.autoencoder or self.autoencoder,
@@ -98,7 +101,10 @@ class WarmStart:
 
         carried = carry(backbone, old, fit)
         gone = [place for place, name in enumerate(self.spec.names) if name not in spec.names]
-        shift_tables(backbone, [self._any_row(place) for place in gone])
+        rows = [self._any_row(place) for place in gone]
+        if CLUSTERS in old and CLUSTERS not in backbone.state_dict():
+            rows.append(old[CLUSTERS][0])
+        shift_tables(backbone, rows)
         return carried
 
     def _any_row(self, place: int) -> Tensor:
