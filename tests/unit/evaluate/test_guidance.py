@@ -205,8 +205,8 @@ def test_each_of_the_three_counts() -> None:
 
 
 def test_more_control_than_real_pictures_have_is_no_gain() -> None:
-    assert best_of({1.4: tried(control=0.9), 2.8: tried(control=0.99)}) == 1.4
-    assert best_of({1.4: tried(control=0.9), 2.8: tried(control=0.99, distance=1.1)}) == 1.4
+    assert best_of({1.4: tried(control=0.95), 2.8: tried(control=0.99)}) == 1.4
+    assert best_of({1.4: tried(control=0.95), 2.8: tried(control=0.99, distance=1.1)}) == 1.4
 
 
 def test_what_cannot_be_told_apart_goes_to_the_weaker() -> None:
@@ -256,11 +256,19 @@ def test_nothing_shown_is_next_to_nothing() -> None:
     assert measured(1.0, 0.9, 0.5).suffices
 
 
+def test_by_chance_as_often_as_real_pictures_is_not_enough() -> None:
+    # As on CelebA after 20 minutes: 2,000 samples at 1 are below real ones, and these were above.
+    seems = tried(control=0.91)
+    assert not seems.suffices
+    assert tried(control=0.93).suffices
+    assert best_of({1.0: seems, 1.4: tried(control=0.96, shaken=0.25)}) == 1.4
+
+
 def test_of_those_the_weakest_that_is_as_sure_as_real_pictures_is_taken() -> None:
     # As on CelebA: what 1.4 gains in control, it loses elsewhere, within one standard error.
     found = {
         1.0: tried(control=0.83, recall=0.53),
-        1.4: tried(control=0.92, shaken=0.25),
+        1.4: tried(control=0.94, shaken=0.25),
         2.0: tried(control=0.96, shaken=0.25),
     }
     assert not found[1.0].falls_short_of(max(found.values(), key=lambda one: one.merit))

@@ -37,8 +37,13 @@ class Tried(NamedTuple):
 
     @property
     def suffices(self) -> bool:
-        """Whether samples show what was asked for as often as real pictures do."""
-        return self.control >= self.real_control
+        """Whether samples show what was asked for as often as real pictures do, for sure.
+
+        That is, by a standard error: strengths are tried from the weakest, so that one that seems
+        to by chance would be the last.
+        """
+        error = float(self.met.std(ddof=1)) / len(self.met) ** 0.5
+        return self.control - error >= self.real_control
 
     @property
     def useful_control(self) -> float:
