@@ -226,7 +226,6 @@ def main() -> int:
     settings = {
         **sizes,
         "denoiser.stem": STEM,
-        "denoiser.clusters": 0,
         "train.vae_gan_images": KEPT if kept else args.images,
         "train.diffusion_images": args.latents,
         "train.minutes": None,

@@ -31,7 +31,6 @@ def make_finished_run(
     shown: Sequence[Sequence[int]] | None = None,
     sampling: SamplingSettings | None = None,
     channels: int = 3,
-    clusters: Sequence[Sequence[int]] | None = None,
 ) -> Path:
     """Write the settings and both networks of a run with 32-pixel pictures."""
     torch.manual_seed(0)
@@ -43,11 +42,8 @@ def make_finished_run(
         }
     )  # fmt: skip
     denoiser_config = DenoiserConfig.model_validate(
-        {
-            "kind": KINDS[family], "width": 32, "depth": 1, "head_width": 16, "stem": 8,
-            "clusters": max(row[-2] for row in clusters) if clusters else 0,
-        }
-    )  # fmt: skip
+        {"kind": KINDS[family], "width": 32, "depth": 1, "head_width": 16, "stem": 8}
+    )
     autoencoder = build_autoencoder(autoencoder_config, SPEC)
     denoiser = build_denoiser(
         denoiser_config, config.diffusion, SPEC, autoencoder.latent_shape
@@ -56,8 +52,6 @@ def make_finished_run(
         # What begins at zero would make all pictures alike.
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)
-    if clusters:
-        torch.nn.init.normal_(denoiser.get_parameter("condition.clusters.weight"))
     if family != "pixel":
         autoencoder.set_normalisation(
             0.1 * torch.randn_like(autoencoder.shift), 0.5 + torch.rand_like(autoencoder.scale)
@@ -85,7 +79,6 @@ def make_finished_run(
         "shape": list(autoencoder.latent_shape),
         "autoencoder": mark,
         "shown": shown if shown is None else [list(row) for row in shown],
-        "clusters": clusters,
     }
     final = folder / "conditional_diffusion_final"
     save_checkpoint(final, {"model": denoiser.state_dict()}, meta)

@@ -12,7 +12,6 @@ from finished_run import make_finished_run
 from latentbloom.export.onnx_folder.write import export_onnx
 
 SHOWN = [[0, 0], [0, 1], [1, 1], [1, 2], [0, 2]]  # never a red day
-CLUSTERS = [[0, 0, 1, 3], [0, 1, 2, 5], [0, 1, 5, 4], [1, 1, 3, 2], [1, 2, 4, 1], [0, 2, 1, 6]]
 
 
 class OnnxExport(NamedTuple):
@@ -31,8 +30,7 @@ def onnx_export(
     family = request.param
     base = tmp_path_factory.mktemp(family)
     shown = SHOWN if family == "swift" else None
-    clusters = CLUSTERS if family == "swift" else None
-    run = make_finished_run(base / "run", family, shown=shown, clusters=clusters)
+    run = make_finished_run(base / "run", family, shown=shown)
     said: list[str] = []
     return OnnxExport(run, base / "onnx", said, export_onnx(run, base / "onnx", say=said.append))
 

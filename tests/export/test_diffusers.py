@@ -16,7 +16,7 @@ from finished_run import SPEC, make_finished_run, run_without
 from latentbloom.config import SamplingSettings
 from latentbloom.export.diffusers_folder.write import export_diffusers
 from latentbloom.export.standalone import standalone_source
-from tests.export.conftest import CLUSTERS, SHOWN
+from tests.export.conftest import SHOWN
 
 pytestmark = pytest.mark.slow
 
@@ -70,13 +70,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     sampling = SamplingSettings(num_steps=4, guidance=2.0, guidance_interval=(0.0, 0.9))
     for family in FAMILIES:
         shown = SHOWN if family == "swift" else None
-        run = make_finished_run(
-            base / f"{family}-run",
-            family,
-            shown=shown,
-            sampling=sampling,
-            clusters=CLUSTERS if shown else None,
-        )
+        run = make_finished_run(base / f"{family}-run", family, shown=shown, sampling=sampling)
         export_diffusers(run, base / family, say=lambda _: None)
     done = run_without(
         ["latentbloom"], SAMPLE, base / "modules", json.dumps(ASKED), *map(base.joinpath, FAMILIES)

@@ -56,7 +56,6 @@ def test_the_same_pictures_as_here(onnx_export: OnnxExport) -> None:
     exported = Sampler(onnx_export.folder)
     rows = np.array([exported.indices(words) for words in ASKED], np.int64)
     noise = noise_for(5, [0, 1, 2, 7, 400], exported.about["latent_shape"])
-    rows = exported.with_clusters(rows, 5, [0, 1, 2, 7, 400])
     z = exported.latents(noise, rows)
     expected = torch.stack([r.z for r in records]).numpy()
     assert np.abs(z - expected).max() < 1e-5 * max(10.0, np.abs(expected).max())
@@ -92,8 +91,6 @@ def test_guidance_is_inside(onnx_export: OnnxExport) -> None:
         "cond_0": np.array([0, 1, 1, 1]),
         "cond_1": np.array([0, 2, 2, 2]),
     }
-    if about["clusters"] is not None:
-        feed["cluster"] = np.array([1, 2, 2, 2])
     free, also_free, plain, strong = outputs(session, feed)[0]
     np.testing.assert_allclose(free, also_free, rtol=1e-5, atol=1e-5)
     assert np.abs(plain - free).max() > 1e-2

@@ -69,22 +69,9 @@ def test_in_a_browser(made: Path, page: Page) -> None:
     sampler = Sampler(made / "restored")
     rows = np.tile(np.array([[1, 0]], np.int64), (4, 1))
     noise = noise_for(11, [0, 1, 2, 3], sampler.about["latent_shape"])
-    z = sampler.latents(noise, rows, table=sampler.table("dpm++", 8))  # no clusters: never shown
+    z = sampler.latents(noise, rows, table=sampler.table("dpm++", 8))
     assert np.abs(np.array(result["latents"]).reshape(z.shape) - z).max() < 1e-3
     assert np.abs(z[0] - z[1]).max() > 0.1
-
-    rows = sampler.with_clusters(np.tile(np.array([[0, 1]], np.int64), (4, 1)), 11, [0, 1, 2, 3])
-    page.locator("#factor-0").select_option(label="night")
-    page.locator("#factor-1").select_option(label="blue=ish")  # of two clusters
-    page.locator("#go").click()
-    page.wait_for_function("document.querySelector('#go').disabled === false")
-    result = page.evaluate("window.result")
-    z = sampler.latents(noise, rows, table=sampler.table("dpm++", 8))
-    assert set(rows[:, 2]) == {2, 5}
-    assert np.abs(np.array(result["latents"]).reshape(z.shape) - z).max() < 1e-3
-    assert (
-        np.abs(z - sampler.latents(noise, rows[:, :2], table=sampler.table("dpm++", 8))).max() > 0.1
-    )
 
     # The picture on the canvas is the decoded latent.
     drawn = page.evaluate(

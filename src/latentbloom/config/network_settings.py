@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from latentbloom.config.settings_base import MOST_CLUSTERS, MOST_WIDTH, Settings, Size
+from latentbloom.config.settings_base import MOST_WIDTH, Settings, Size
 
 LARGE = 128
 """Side, in pixels, from which on the planner takes a smaller latent map with more channels."""
@@ -60,9 +60,4 @@ class DenoiserConfig(Settings):
         None,
         description="transformer: channels of the convolutions before and after it, on the whole "
         "map; 0: no convolutions; default 64 where a patch is 2, else 0",
-    )
-    clusters: Annotated[int, Field(ge=0, le=MOST_CLUSTERS)] | None = Field(
-        None,
-        description="transformer: clusters of similar training pictures, one of which it is told "
-        "beside what is asked; 0: none; default 64 from 2,000 pictures a combination of labels on",
     )

@@ -15,7 +15,6 @@ MOST_MINUTES = 525_600.0  # a year
 MOST_SEED = 2**63 - 1
 MOST_BATCH = 65_536
 MOST_WIDTH = 4096
-MOST_CLUSTERS = 4096
 
 
 def _split(value: Any) -> Any:

@@ -138,9 +138,6 @@ class DiffusionSettings(Settings):
     drop_each: Share = Field(
         0.1, description="Probability of hiding each of several factors, independently"
     )
-    drop_cluster: Share = Field(
-        0.3, description="Probability of hiding the cluster, where there are denoiser.clusters"
-    )
 
 
 class DecoderSettings(Settings):

@@ -59,8 +59,7 @@ class ClassifierFreeGuidance:
         null = self.spec.null_like(cond)
         if bool((w == 0).all()):
             return self.denoiser(x_t, t, null)
-        # What stands beside the factors has 0 for "any".
-        both = {k: torch.cat([v, null.get(k, torch.zeros_like(v))]) for k, v in cond.items()}
+        both = {name: torch.cat([cond[name], null[name]]) for name in self.spec.names}
         x0_hat = self.denoiser(torch.cat([x_t, x_t]), torch.cat([t, t]), both)
         x0_c, x0_u = x0_hat.chunk(2)
         return x0_u + expand_like(w, x_t).to(x_t.dtype) * (x0_c - x0_u)

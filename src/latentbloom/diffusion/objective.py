@@ -141,28 +141,20 @@ def sample_times(
 
 
 def drop_conditions(
-    spec: ConditionSpec,
-    cond: Cond,
-    u: Tensor,
-    *,
-    drop_all: float,
-    drop_each: float = 0.0,
-    drop_beside: float = 0.0,
+    spec: ConditionSpec, cond: Cond, u: Tensor, *, drop_all: float, drop_each: float = 0.0
 ) -> Cond:
     """Drop conditions, that is set them to "any", in some rows.
 
     With probability `drop_all` a row loses all factors: this trains the unconditional estimate
-    that guidance needs. If there are several conditions, each one is also dropped on its own with
-    probability `drop_each` or `drop_beside`: this trains estimates under some of them.
+    that guidance needs. If there are several factors, each one is also dropped on its own with
+    probability `drop_each`: this trains estimates under some of the factors.
 
     Arguments:
         spec: The factors.
-        cond: LongTensor (B,) for each factor, and for what stands beside the factors, such as
-            clusters, numbers with 0 for "any".
-        u: Uniform numbers in [0, 1), shape (B, 1 + number of conditions).
+        cond: LongTensor (B,) for each factor.
+        u: Uniform numbers in [0, 1), shape (B, 1 + number of factors).
         drop_all: Probability in [0, 1].
-        drop_each: Of a factor, in [0, 1]; no effect with one condition.
-        drop_beside: Of what stands beside the factors, in [0, 1].
+        drop_each: Probability in [0, 1]; no effect with one factor.
 
     Returns:
         New conditions, of the same shapes.
@@ -172,13 +164,7 @@ def drop_conditions(
     """
     check_number("drop_all", drop_all, least=0, most=1)
     check_number("drop_each", drop_each, least=0, most=1)
-    check_number("drop_beside", drop_beside, least=0, most=1)
     everything = u[:, 0] < drop_all
-    each = drop_each if len(cond) > 1 else 0.0
+    each = drop_each if len(spec.names) > 1 else 0.0
     masks = {name: everything | (u[:, 1 + i] < each) for i, name in enumerate(spec.names)}
-    dropped = spec.drop(cond, masks)
-    for i, name in enumerate(
-        [name for name in cond if name not in spec.names], 1 + len(spec.names)
-    ):
-        dropped[name] = cond[name].masked_fill(everything | (u[:, i] < drop_beside), 0)
-    return dropped
+    return spec.drop(cond, masks)

@@ -130,10 +130,12 @@ class Yardstick:
         self.labels = labels
         taught = int(TRAINING_SHARE * len(real))
         self.classifier: ConditionClassifier | None = None
-        self.real_control = 1.0
+        self.real_control, self.real_error = 1.0, 0.0
         if len(unlearnable(labels[:taught], self.spec)) < len(self.spec.factors):
             self.classifier = train_classifier(real[:taught], labels[:taught], self.spec)
-            self.real_control = float(self._met(real[taught:], labels[taught:]).mean())
+            met = self._met(real[taught:], labels[taught:])
+            self.real_control = float(met.mean())
+            self.real_error = float(met.std(ddof=1)) / len(met) ** 0.5
 
     def ask_for(self, samples: int) -> np.ndarray:
         """Labels (samples, factors) in the proportions of the pictures, which are measured next."""
@@ -151,6 +153,7 @@ class Yardstick:
             recalled=near.in_samples,
             met=self._met(samples, self.asked),
             real_control=self.real_control,
+            real_error=self.real_error,
         )
 
     def _met(self, features: Features, labels: np.ndarray) -> np.ndarray:

@@ -22,8 +22,7 @@ def describe_model(model: Model, run: Path) -> dict[str, Any]:
 
     Returns:
         A tree for JSON. The order of `factors` is the order of the conditions; the index of a
-        value is its place in `values`, and "any" is the index after the last one. Rows of
-        `clusters` are labels, a cluster from 1, and how many training pictures have them.
+        value is its place in `values`, and "any" is the index after the last one.
     """
     schedule = model.denoiser.schedule
     source = model.config.data.source
@@ -38,9 +37,6 @@ def describe_model(model: Model, run: Path) -> dict[str, Any]:
         "latent_shape": list(model.autoencoder.latent_shape),
         "factors": model.spec.to_json(),
         "shown": None if model.shown is None else sorted(map(list, model.shown)),
-        "clusters": None
-        if model.clusters is None
-        else {"count": model.clusters.count, "rows": model.clusters.rows.tolist()},
         "schedule": {
             "name": schedule.name,
             "t_min": schedule.t_min,

@@ -10,7 +10,6 @@ import torch
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig
 from latentbloom.errors import LatentbloomError
 from latentbloom.latents.cache import LatentCache, Latents
-from latentbloom.latents.clustering import read_clusters, write_clusters
 from latentbloom.latents.encode import encode_raw_latents, finish_latents
 from latentbloom.latents.feature_maps import FeatureMaps, write_feature_maps
 from latentbloom.latents.pixel_latents import PixelLatents
@@ -118,35 +117,12 @@ def prepare_feature_maps(
     say: Callable[[str], None],
     group: Group = ALONE,
 ) -> None:
-    """Write what stage 2 aligns its tokens with, where it does; on the group's first process.
-
-    Clusters, where it is told of them, are found in these maps.
-    """
+    """Write what stage 2 aligns its tokens with, where it does; on the group's first process."""
     grid = _grid_of_run(config)
-    if grid is None or not group.first:
-        return
-    network = build_perceptual(config.vae_gan.perceptual, say)
-    if network is None:
-        return
-    place, mark = folder.latents("train"), train.fingerprint
-    write_feature_maps(network.to(device), train, place, grid, device)
-    assert config.denoiser is not None
-    if config.denoiser.clusters:
-        maps = FeatureMaps(place, mark, grid)
-        write_clusters(maps, place, mark, len(train), config.denoiser.clusters)
-
-
-def open_clusters(folder: RunFolder, config: RunConfig, train: ImageSet) -> torch.Tensor | None:
-    """Numbers (N,) of the training pictures' clusters; None where stage 2 knows none.
-
-    Raises:
-        LatentbloomError: They are missing, or of other pictures.
-    """
-    assert config.denoiser is not None
-    clusters = config.denoiser.clusters
-    if not clusters:
-        return None
-    return read_clusters(folder.latents("train"), train.fingerprint, len(train), clusters)
+    if grid is not None and group.first:
+        network = build_perceptual(config.vae_gan.perceptual, say)
+        if network is not None:
+            write_feature_maps(network.to(device), train, folder.latents("train"), grid, device)
 
 
 def open_feature_maps(folder: RunFolder, config: RunConfig, train: ImageSet) -> FeatureMaps | None:

@@ -12,7 +12,6 @@ from latentbloom.device import default_device
 from latentbloom.fitting.decoder_training import decoder_stage
 from latentbloom.fitting.encoding import (
     latents_ready,
-    open_clusters,
     open_feature_maps,
     open_latents,
     prepare_feature_maps,
@@ -194,7 +193,6 @@ class Work:
             say=self.say,
             start=denoiser_start(self.folder, config, previews.train.spec, self.say),
             maps=open_feature_maps(self.folder, config, previews.train),
-            clusters=open_clusters(self.folder, config, previews.train),
         )
         at_epoch = EpochEnds(
             stage,

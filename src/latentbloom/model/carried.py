@@ -20,7 +20,6 @@ from latentbloom.conditions import ANY, ConditionSpec
 Fit = Callable[[str, Tensor], Tensor | None]
 """A weight fitted to a tensor of that name, or None where it is copied as it is or left fresh."""
 
-CLUSTERS = "condition.clusters.weight"
 NORMALISATION = ("shift", "scale")  # of the old latents; the new ones are measured anew
 
 
@@ -131,12 +130,7 @@ def fit_table(
 
 
 def fit_denoiser(name: str, old: Tensor, new: Tensor) -> Tensor | None:
-    """Positions, and the first and last convolution between other numbers of latent channels.
-
-    Clusters are others, whatever their number: all start as "any" was.
-    """
-    if name == CLUSTERS:
-        return old[:1].expand_as(new) if old.shape[1] == new.shape[1] else None
+    """Positions, and the first and last convolution between other numbers of latent channels."""
     if name == "position":
         return fit_positions(old, new)
     if name == "first.weight":

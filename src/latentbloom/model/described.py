@@ -6,7 +6,7 @@ must not ask for its memory: its shapes are worked out without any, and compared
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,6 @@ from torch import nn
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.config import Settings
-from latentbloom.diffusion.cluster_draw import Clusters
 from latentbloom.errors import CheckpointError, LatentbloomError
 from latentbloom.runs.checkpoint_headers import checkpoint_shapes
 
@@ -59,31 +58,6 @@ def described_spec(meta: Mapping[str, Any], folder: Path) -> ConditionSpec:
     raise CheckpointError(f"{folder} is not usable: its meta.json has no readable 'spec'.")
 
 
-def described_clusters(
-    meta: Mapping[str, Any], spec: ConditionSpec, count: int, folder: Path
-) -> Clusters | None:
-    """The clusters in a checkpoint's meta data; None where it was trained without.
-
-    Arguments:
-        meta: The meta data.
-        spec: The factors.
-        count: How many clusters its network has.
-        folder: The checkpoint, for messages.
-
-    Raises:
-        CheckpointError: They are missing or out of bounds.
-    """
-    if not count:
-        return None
-    rows = meta.get("clusters")
-    if not isinstance(rows, list) or not _sound(rows, [f.null_index for f in spec.factors], count):
-        raise CheckpointError(
-            f"{folder} is not usable: its meta.json has no readable 'clusters', rows of "
-            f"{len(spec.factors)} labels, a cluster from 1 to {count} and a number of pictures."
-        )
-    return Clusters(spec, rows, count)
-
-
 def check_shapes(folder: Path, part: str, build: Callable[[], nn.Module]) -> None:
     """Refuse a checkpoint whose tensors are not those of the network that it describes.
 
@@ -110,20 +84,3 @@ def check_shapes(folder: Path, part: str, build: Callable[[], nn.Module]) -> Non
 
 def _shape(shape: tuple[int, ...] | None) -> str:
     return "missing" if shape is None else " x ".join(map(str, shape)) or "a single number"
-
-
-def _sound(rows: list[object], most: Sequence[int], count: int) -> bool:
-    """Whether these are rows of whole numbers within their bounds, at least one."""
-    bounds = [*((0, m) for m in most), (1, count), (1, 2**53)]
-
-    def fits(row: object) -> bool:
-        return (
-            isinstance(row, list)
-            and len(row) == len(bounds)
-            and all(
-                type(n) is int and least <= n <= most
-                for n, (least, most) in zip(row, bounds, strict=True)
-            )
-        )
-
-    return bool(rows) and all(fits(row) for row in rows)

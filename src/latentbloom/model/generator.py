@@ -11,12 +11,11 @@ import torch
 from latentbloom.config import DenoiserConfig, DiffusionSettings
 from latentbloom.device import find_device, low_precision
 from latentbloom.diffusion import State, X0Denoiser, guide, sample_states
-from latentbloom.diffusion.cluster_draw import CLUSTER
 from latentbloom.diffusion.sampling import steady_sampler, suited_sampler
 from latentbloom.errors import CheckpointError, check_count, check_number
 from latentbloom.model.autoencoder import CHUNK, finish_decoder, load_autoencoder
 from latentbloom.model.build import build_denoiser
-from latentbloom.model.described import check_shapes, described, described_clusters, described_spec
+from latentbloom.model.described import check_shapes, described, described_spec
 from latentbloom.model.editing.editor import EditingModel
 from latentbloom.model.records import Record, Records
 from latentbloom.model.request import Asked, Request, records_of
@@ -39,7 +38,6 @@ class Model(EditingModel):
         device: Where to compute.
         autocast_dtype: Lower precision for the networks, or None.
         shown: Combinations of values that training showed; None: all of them.
-        clusters: Clusters that samples belong to; None: there are none, or they stay open.
         run: The run folder, whose training latents tell what a real picture shows.
     """
 
@@ -120,20 +118,16 @@ class Model(EditingModel):
         denoiser: X0Denoiser | None = None,
         num_steps: int | None = None,
         sampler: str | None = None,
-        cluster: torch.Tensor | None = None,
     ) -> Iterator[State]:
         """The states of a request's pictures on the path from noise, in one batch.
 
         Arguments:
             request: What the pictures show, and their numbers.
             x_1: Noise (n, C, h, w) to start from; default that of the request. Given, it alone
-                decides: without `sampler`, none is used that adds noise of its own, and without
-                `cluster` that stays open.
+                decides: without `sampler`, none is used that adds noise of its own.
             denoiser: Takes x_t to x0_hat; default `guided()`.
             num_steps: Solver steps; default as trained.
             sampler: Name of the solver; default as trained.
-            cluster: Numbers (n,) of the clusters that the pictures belong to, from 1; default
-                those that the request draws.
 
         Returns:
             An iterator over num_steps + 1 states of the request's n rows.
@@ -143,16 +137,11 @@ class Model(EditingModel):
         if sampler is None:
             own = usual.sampler if x_1 is None else steady_sampler(usual.sampler)
             sampler = suited_sampler(own, num_steps)
-        cond = request.cond(self.spec, self.device)
-        if cluster is None and x_1 is None and self.clusters is not None:
-            cluster = self.clusters.draw(cond, request.seed, request.indices)
-        if cluster is not None:
-            cond[CLUSTER] = cluster.to(self.device)
         noise = request.noise(self.autoencoder.latent_shape) if x_1 is None else x_1
         return sample_states(
             self.guided() if denoiser is None else denoiser,
             noise.to(self.device),
-            cond,
+            request.cond(self.spec, self.device),
             sampler=sampler,
             num_steps=num_steps,
             generators=request.generators(),
@@ -224,7 +213,6 @@ def load(run: Path | str, *, device: str | None = None, full_precision: bool = F
         device=find_device(device),
         autocast_dtype=None if full_precision else low_precision(config),
         shown=_shown(meta),
-        clusters=described_clusters(meta, spec, network.clusters or 0, place),
         run=folder.path,
     )
 

@@ -11,7 +11,6 @@ import torch
 from latentbloom.conditions import ConditionSpec
 from latentbloom.config import RunConfig
 from latentbloom.diffusion import Denoiser
-from latentbloom.diffusion.cluster_draw import Clusters
 from latentbloom.diffusion.guidance import MOST_FACTORS
 from latentbloom.model.autoencoder import AutoencoderModel
 from latentbloom.nn.autoencoders.base import Autoencoder
@@ -30,7 +29,6 @@ class LatentModel(AutoencoderModel):
         device: torch.device | None = None,
         autocast_dtype: torch.dtype | None = None,
         shown: Collection[tuple[int, ...]] | None = None,
-        clusters: Clusters | None = None,
         run: Path | None = None,
     ) -> None:
         super().__init__(config, spec, autoencoder, device=device, autocast_dtype=autocast_dtype)
@@ -41,5 +39,4 @@ class LatentModel(AutoencoderModel):
         self.denoiser = denoiser.with_backbone(backbone).eval().requires_grad_(False)
         # Exports describe the model with it, and guide as it does.
         self.shown = None if len(spec.factors) > MOST_FACTORS else shown
-        self.clusters = clusters
         self.run = run

@@ -12,7 +12,6 @@ from latentbloom.conditions import ANY, ConditionSpec
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, DiffusionSettings, RunConfig
 from latentbloom.errors import ConfigError, RunFolderError
 from latentbloom.model.carried import (
-    CLUSTERS,
     Carried,
     carry,
     carry_autoencoder,
@@ -63,9 +62,7 @@ class WarmStart:
                 f"{self.autoencoder.family}, or leave --from away."
             )
         # A model of an earlier version names no convolutions, and has none.
-        # Clusters are those of the new pictures.
-        open_ = {"stem": self.denoiser.stem or 0, "clusters": None}
-        denoiser = self.denoiser.model_copy(update=open_)
+        denoiser = self.denoiser.model_copy(update={"stem": self.denoiser.stem or 0})
         return config.model_copy(
             update={
                 "autoencoder": config.autoencoder or self.autoencoder,
@@ -101,10 +98,7 @@ class WarmStart:
 
         carried = carry(backbone, old, fit)
         gone = [place for place, name in enumerate(self.spec.names) if name not in spec.names]
-        rows = [self._any_row(place) for place in gone]
-        if CLUSTERS in old and CLUSTERS not in backbone.state_dict():
-            rows.append(old[CLUSTERS][0])
-        shift_tables(backbone, rows)
+        shift_tables(backbone, [self._any_row(place) for place in gone])
         return carried
 
     def _any_row(self, place: int) -> Tensor:

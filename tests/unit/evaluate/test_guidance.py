@@ -261,6 +261,7 @@ def test_by_chance_as_often_as_real_pictures_is_not_enough() -> None:
     seems = tried(control=0.91)
     assert not seems.suffices
     assert tried(control=0.93).suffices
+    assert not tried(control=0.93)._replace(real_error=0.03).suffices  # of few real pictures
     assert best_of({1.0: seems, 1.4: tried(control=0.96, shaken=0.25)}) == 1.4
 
 

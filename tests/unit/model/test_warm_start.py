@@ -242,22 +242,3 @@ def test_fit_from_a_run_with_other_labels(tmp_path: Path, monkeypatch: pytest.Mo
     start = {"train.start_from": str(tmp_path / "new")}
     with pytest.raises(RunFolderError, match="start_from was '', now"):
         fit(before, out=tmp_path / "old", overrides={**TINY, **start}, console=told)
-
-
-def test_clusters_start_as_any_was() -> None:
-    clustered = SMALL.model_copy(update={"clusters": 3})
-    old = backbone(SPEC, config=clustered)
-    weights = {k: v.clone() for k, v in old.state_dict().items()}
-    was = WarmStart(Path("old"), autoencoder(1).config, {}, clustered, DIFFUSION, weights, SPEC)
-    more = backbone(SPEC, config=SMALL.model_copy(update={"clusters": 5}), seed=1)
-    was.start_denoiser(more, SPEC, DIFFUSION)
-    table = more.condition.clusters.weight
-    assert table.shape == (6, 32)
-    assert torch.equal(table, weights["condition.clusters.weight"][:1].expand(6, -1))
-    none = backbone(SPEC, seed=1)
-    was.start_denoiser(none, SPEC, DIFFUSION)
-    cond = SPEC.encode({"label": "day"}, 2)
-    torch.testing.assert_close(none.condition(cond), old.condition(cond))
-    assert was.fill_in(RunConfig()).denoiser == SMALL.model_copy(
-        update={"stem": 0, "clusters": None}
-    )

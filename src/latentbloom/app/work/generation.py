@@ -87,7 +87,6 @@ def generate(
         states = model.states(
             filled,
             x_1=_noise(model, filled, recipe.near),
-            cluster=_cluster(model, filled, recipe.near),
             denoiser=denoiser,
             num_steps=recipe.num_steps,
             sampler=recipe.sampler,
@@ -160,14 +159,6 @@ def _noise(model: Model, request: Request, near: Near | None) -> torch.Tensor | 
     other = Request(n=len(request), seed=-request.seed - 1, indices=request.indices).noise(shape)
     angle = near.distance * math.pi / 2
     return math.cos(angle) * centre + math.sin(angle) * other  # independent: unit variance stays
-
-
-def _cluster(model: Model, request: Request, near: Near | None) -> torch.Tensor | None:
-    """That of the picture in the middle; None leaves it to each picture."""
-    if near is None or model.clusters is None:
-        return None
-    same = [near.index] * len(request)
-    return model.clusters.draw(request.cond(model.spec), request.seed, same)
 
 
 def _watched(

@@ -17,6 +17,7 @@ class Tried(NamedTuple):
         met: Which samples show what was asked for, (N,) in [0, 1], a mean over the factors, by a
             classifier trained on training pictures.
         real_control: Mean of the same for real pictures.
+        real_error: Standard error of this mean.
     """
 
     distance: float
@@ -24,6 +25,7 @@ class Tried(NamedTuple):
     recalled: np.ndarray
     met: np.ndarray
     real_control: float
+    real_error: float = 0.0
 
     @property
     def recall(self) -> float:
@@ -39,11 +41,11 @@ class Tried(NamedTuple):
     def suffices(self) -> bool:
         """Whether samples show what was asked for as often as real pictures do, for sure.
 
-        That is, by a standard error: strengths are tried from the weakest, so that one that seems
-        to by chance would be the last.
+        That is, by the standard error of the difference: strengths are tried from the weakest, so
+        that one that seems to by chance would be the last.
         """
-        error = float(self.met.std(ddof=1)) / len(self.met) ** 0.5
-        return self.control - error >= self.real_control
+        variance = float(self.met.var(ddof=1)) / len(self.met) + self.real_error**2
+        return self.control - variance**0.5 >= self.real_control
 
     @property
     def useful_control(self) -> float:

@@ -25,7 +25,6 @@ class LatentbloomDenoiser(ModelMixin, ConfigMixin):
         shape: Shape (C, h, w) of a latent.
         factors: Names and values of the conditions, in order.
         stem: Channels of the convolutions around a transformer; 0: none.
-        clusters: Clusters that it is told of.
     """
 
     @register_to_config
@@ -39,17 +38,10 @@ class LatentbloomDenoiser(ModelMixin, ConfigMixin):
         shape: list[int],
         factors: list[dict[str, Any]],
         stem: int = 0,
-        clusters: int = 0,
     ) -> None:
         super().__init__()
         sizes = SimpleNamespace(
-            kind=kind,
-            width=width,
-            depth=depth,
-            head_width=head_width,
-            patch=patch,
-            stem=stem,
-            clusters=clusters,
+            kind=kind, width=width, depth=depth, head_width=head_width, patch=patch, stem=stem
         )
         spec = ConditionSpec.from_json(factors)
         self.net = build_backbone(cast(Any, sizes), spec, (shape[0], shape[1], shape[2]))

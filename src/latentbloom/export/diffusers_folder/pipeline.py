@@ -11,7 +11,6 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline, ImagePipelineO
 from torch import Tensor, nn
 
 from latentbloom.conditions import ConditionSpec
-from latentbloom.diffusion.cluster_draw import CLUSTER, Clusters
 from latentbloom.diffusion.denoiser import Denoiser
 from latentbloom.diffusion.guidance import guide
 from latentbloom.diffusion.noise import generators_for, noise_for
@@ -61,8 +60,6 @@ class LatentbloomPipeline(DiffusionPipeline):
         autoencoder: Decodes latents; None where diffusion runs on pixels.
         factors: Names and values of the conditions, in order.
         shown: Combinations of values that training showed; None: all of them.
-        clusters: Labels, a cluster and how many training pictures have them, in rows; None: the
-            network knows no clusters.
         schedule: Name of the noise schedule that the network was trained on.
         prediction: What the network predicts.
         shape: Shape (C, h, w) of a latent.
@@ -81,7 +78,6 @@ class LatentbloomPipeline(DiffusionPipeline):
         autoencoder=None,
         factors=None,
         shown=None,
-        clusters=None,
         schedule="flow",
         prediction="flow",
         shape=None,
@@ -94,7 +90,6 @@ class LatentbloomPipeline(DiffusionPipeline):
         self.register_to_config(
             factors=factors,
             shown=shown,
-            clusters=clusters,
             schedule=schedule,
             prediction=prediction,
             shape=shape,
@@ -148,9 +143,6 @@ class LatentbloomPipeline(DiffusionPipeline):
         indexed = {n: torch.cat([row[n] for row in rows]).to(device) for n in spec.names}
         numbers = list(range(count) if indices is None else indices)
         noise = noise_for(seed, numbers, settings["shape"]) if latents is None else latents
-        if latents is None and settings["clusters"]:
-            clusters = Clusters(spec, settings["clusters"], self.denoiser.config["clusters"])
-            indexed[CLUSTER] = clusters.draw(indexed, seed, numbers).to(device)
         interval = settings["guidance_interval"]
         shown = settings["shown"]
         guided = guide(

@@ -72,7 +72,6 @@ def _fill(model: Model, run: Path, place: Path, say: Callable[[str], None]) -> N
             "autoencoder": autoencoder,
             "factors": model.spec.to_json(),
             "shown": None if model.shown is None else sorted(map(list, model.shown)),
-            "clusters": None if model.clusters is None else model.clusters.rows.tolist(),
             "schedule": model.denoiser.schedule.name,
             "prediction": model.denoiser.kind,
             "shape": list(model.autoencoder.latent_shape),

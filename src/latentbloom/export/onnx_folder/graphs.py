@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from latentbloom.conditions import ConditionSpec
 from latentbloom.diffusion import Denoiser
-from latentbloom.diffusion.cluster_draw import CLUSTER
 from latentbloom.diffusion.parameterisation import expand_like
 from latentbloom.model.generator import Model
 from latentbloom.nn.autoencoders.base import Autoencoder
@@ -34,20 +33,18 @@ class GuidedNetwork(nn.Module):
     Arguments:
         denoiser: The denoiser, in float32.
         spec: Its conditions.
-        clusters: Whether it is told of clusters, too.
     """
 
-    def __init__(self, denoiser: Denoiser, spec: ConditionSpec, *, clusters: bool) -> None:
+    def __init__(self, denoiser: Denoiser, spec: ConditionSpec) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.spec = spec
-        self.names = [*spec.names, CLUSTER] if clusters else [*spec.names]
 
     def forward(self, x_t: Tensor, t: Tensor, guidance: Tensor, *indices: Tensor) -> Tensor:
-        """x0_hat (B, C, h, w); x_t of that shape, t, guidance and each condition (B,)."""
-        cond = dict(zip(self.names, indices, strict=True))
+        """x0_hat (B, C, h, w); x_t of that shape, t and guidance (B,), an int64 (B,) a factor."""
+        cond = dict(zip(self.spec.names, indices, strict=True))
         null = self.spec.null_like(cond)
-        both = {k: torch.cat([v, null.get(k, torch.zeros_like(v))]) for k, v in cond.items()}
+        both = {name: torch.cat([cond[name], null[name]]) for name in self.spec.names}
         x0_hat = self.denoiser(torch.cat([x_t, x_t]), torch.cat([t, t]), both)
         rows = x_t.shape[0]  # `chunk` would fix the batch size
         x0_c, x0_u = x0_hat[:rows], x0_hat[rows:]
@@ -79,28 +76,24 @@ class Decoder(nn.Module):
         return self.autoencoder.decode(z)
 
 
-def input_names(model: Model) -> list[str]:
-    """Names of the condition inputs of the denoiser's graph, factors first."""
-    factors = [f"cond_{place}" for place in range(len(model.spec.factors))]
-    return factors if model.clusters is None else [*factors, "cluster"]
+def input_names(spec: ConditionSpec) -> list[str]:
+    """Names of the condition inputs of the denoiser's graph, in the order of the factors."""
+    return [f"cond_{place}" for place in range(len(spec.factors))]
 
 
 def write_denoiser(model: Model, path: Path) -> None:
     """Write the denoiser with guidance inside.
 
     Inputs: `x_t` float32 (B, C, h, w), `t` float32 (B,), `guidance` float32 (B,), and an int64
-    (B,) named `cond_K` for factor K; with clusters, another one named `cluster`. Output: `x0_hat`
-    float32 (B, C, h, w).
+    (B,) named `cond_K` for factor K. Output: `x0_hat` float32 (B, C, h, w).
     """
-    network = GuidedNetwork(model.denoiser, model.spec, clusters=model.clusters is not None)
+    network = GuidedNetwork(model.denoiser, model.spec)
     x_t = torch.randn(EXAMPLES, *model.autoencoder.latent_shape)
     # A schedule keeps tables of its own. They are made here, before tracing makes symbolic ones.
     model.denoiser.schedule(torch.zeros(EXAMPLES))
     indices = [torch.arange(EXAMPLES) % len(f.values) for f in model.spec.factors]
-    if model.clusters is not None:
-        indices.append(torch.arange(EXAMPLES) % model.clusters.count)
     t = torch.linspace(0.1, 0.9, EXAMPLES)
-    names = ["x_t", "t", "guidance", *input_names(model)]
+    names = ["x_t", "t", "guidance", *input_names(model.spec)]
     _write(network, (x_t, t, torch.full((EXAMPLES,), 2.0), *indices), names, ["x0_hat"], path)
 
 

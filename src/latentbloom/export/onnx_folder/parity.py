@@ -45,7 +45,6 @@ def measure_parity(model: Model, folder: Path) -> dict[str, float]:
     last = noise
     for state in model.states(
         request,
-        x_1=noise,
         denoiser=model.guided(w),
         sampler=settings["sampler"],
         num_steps=settings["num_steps"],

@@ -60,26 +60,6 @@ class Sampler:
             found.append(values.index(word))
         return found
 
-    def with_clusters(self, rows: np.ndarray, seed: int, indices: list[int]) -> np.ndarray:
-        """Conditions (n, factors) with a cluster drawn for each picture, where there are any.
-
-        Of a combination of values that no training picture shows, those with most of them count.
-        """
-        about = self.about["clusters"]
-        if about is None:
-            return rows
-        count, known = about["count"], np.array(about["rows"])
-        nulls = [len(factor["values"]) for factor in self.factors]
-        noise = noise_for(seed, indices, [2, max(8, count)], stream="cluster")
-        drawn = []
-        for row, numbers in zip(rows, noise[..., :count].astype(np.float64), strict=True):
-            agreeing = ((known[:, :-2] == row) & (row != nulls)).sum(axis=1)
-            pictures = known[:, -1] * (agreeing == agreeing.max())
-            shares = np.bincount(known[:, -2] - 1, pictures, count) / pictures.sum()
-            with np.errstate(divide="ignore"):
-                drawn.append(1 + np.argmin(np.square(numbers).sum(axis=0) / shares))
-        return np.column_stack([rows, drawn]).astype(np.int64)
-
     def table(self, sampler: str | None = None, num_steps: int | None = None) -> dict[str, Any]:
         """The step table of a sampler.
 
@@ -107,7 +87,7 @@ class Sampler:
 
         Arguments:
             noise: Standard normal, float32 (n, C, h, w).
-            rows: Indices of the conditions, int64 (n, factors), or with a cluster (n, factors + 1).
+            rows: Indices of the conditions, int64 (n, factors).
             guidance: 1 plain conditional, 0 unconditional, above 1 stronger.
             table: A step table; default the usual one.
 
@@ -125,7 +105,7 @@ class Sampler:
         return _combined(table["rows"][-1], terms)
 
     def estimate(self, x_t: np.ndarray, t: float, rows: np.ndarray, guidance: float) -> np.ndarray:
-        """x0_hat (n, C, h, w) under conditions, one time and one guidance."""
+        """x0_hat (n, C, h, w) under conditions (n, factors), one time and one guidance."""
         unseen = self._unseen(rows)
         if not unseen.any():
             return self._run(x_t, t, rows, guidance)
@@ -146,11 +126,7 @@ class Sampler:
             "t": np.full(len(x_t), t, np.float32),
             "guidance": np.full(len(x_t), w, np.float32),
         }
-        factors = len(self.factors)
-        feed |= {f"cond_{k}": np.ascontiguousarray(rows[:, k]) for k in range(factors)}
-        if self.about["clusters"] is not None:
-            open_ = np.zeros(len(rows), np.int64)
-            feed["cluster"] = np.ascontiguousarray([*rows.T, open_][factors])
+        feed |= {f"cond_{k}": np.ascontiguousarray(rows[:, k]) for k in range(rows.shape[1])}
         return outputs(self.denoiser, feed)[0]
 
     def _unseen(self, rows: np.ndarray) -> np.ndarray:
@@ -159,7 +135,6 @@ class Sampler:
         if shown is None or len(self.factors) < 2:
             return np.zeros(len(rows), bool)
         nulls = [len(factor["values"]) for factor in self.factors]
-        rows = rows[:, : len(nulls)]
         known = {tuple(row) for row in shown}
         named = (rows != nulls).all(axis=1)
         return named & np.array([tuple(row) not in known for row in rows.tolist()])
@@ -172,7 +147,6 @@ class Sampler:
         """
         shown = np.array(self.about["shown"])  # (S, factors)
         nulls = np.array([len(factor["values"]) for factor in self.factors])
-        rows = rows[:, : len(nulls)]
         turn = float(np.float32(t)) * 617.3 % 1.0
         unconditional = self._run(x_t, t, np.tile(nulls, (len(rows), 1)), 0.0)
         total = np.zeros_like(x_t)
@@ -202,9 +176,7 @@ def _combined(row: list[float], terms: list[np.ndarray]) -> np.ndarray:
     return total
 
 
-def noise_for(
-    seed: int, indices: list[int], shape: list[int], *, stream: str = "start"
-) -> np.ndarray:
+def noise_for(seed: int, indices: list[int], shape: list[int]) -> np.ndarray:
     """The noise that pictures start from, as PyTorch draws it on a CPU.
 
     Each picture has a Mersenne Twister of its own. Its numbers become normal ones in groups of
@@ -214,12 +186,11 @@ def noise_for(
         seed: Any integer.
         indices: Numbers of the pictures.
         shape: Shape of one latent, of at least 16 values.
-        stream: What the numbers are for.
 
     Returns:
         float32 (n, *shape).
     """
-    digest = hashlib.sha256(f"{stream}/{seed}".encode()).digest()
+    digest = hashlib.sha256(f"start/{seed}".encode()).digest()
     start, stride = struct.unpack("<II", digest[:8])
     count = math.prod(shape)
     pictures = []

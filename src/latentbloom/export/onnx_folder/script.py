@@ -64,8 +64,7 @@ def main() -> int:
     for first in range(0, args.n, 16):
         part = list(range(first, min(first + 16, args.n)))
         noise = noise_for(args.seed, part, model.about["latent_shape"])
-        asked = model.with_clusters(rows[: len(part)], args.seed, part)
-        z = model.latents(noise, asked, guidance=guidance, table=table)
+        z = model.latents(noise, rows[: len(part)], guidance=guidance, table=table)
         for index, image in zip(part, model.decode(z), strict=True):
             (args.out / f"seed{args.seed}_{index:04d}.png").write_bytes(png(image))
     print(f"{args.n} pictures in {args.out}")

@@ -71,7 +71,7 @@ def _fill(model: Model, run: Path, place: Path, say: Callable[[str], None]) -> d
 def write_description(model: Model, run: Path, path: Path) -> None:
     """Write `model.json`, with each row of a table on a line."""
     about = describe_model(model, run)
-    for factor, name in zip(about["factors"], graphs_inputs(model), strict=False):
+    for factor, name in zip(about["factors"], graphs_inputs(model), strict=True):
         factor["input"] = name
     tables = sampler_tables(model, about["sampling"])
     body = json.dumps(about, indent=1, ensure_ascii=False).removesuffix("\n}")
@@ -81,19 +81,7 @@ def write_description(model: Model, run: Path, path: Path) -> None:
 
 def graphs_inputs(model: Model) -> list[str]:
     """Names of the condition inputs, without importing the exporter."""
-    factors = [f"cond_{place}" for place in range(len(model.spec.factors))]
-    return factors if model.clusters is None else [*factors, "cluster"]
-
-
-def _about_clusters(model: Model) -> list[str]:
-    if model.clusters is None:
-        return []
-    return [
-        "",
-        f"The network also knows {model.clusters.count} clusters of similar training pictures: "
-        "`cluster` is the number of one, from 1, or 0 for any. `sample.py` draws one for each "
-        "picture, as often as the training pictures of its labels have it.",
-    ]
+    return [f"cond_{place}" for place in range(len(model.spec.factors))]
 
 
 def _readme(model: Model, run: Path, parity: dict[str, float]) -> str:
@@ -128,7 +116,6 @@ def _readme(model: Model, run: Path, parity: dict[str, float]) -> str:
         "`model.json` has the labels in their order, the schedule, and for each sampler a table: "
         "x_t at evaluation i is row[0] noise + sum of row[j + 1] x0_hat of evaluation j; the last "
         'row gives the latent of the picture. The index after the last value means "any".',
-        *_about_clusters(model),
         "",
         "Largest absolute differences from latentbloom in float32, for the same noise:",
         "",

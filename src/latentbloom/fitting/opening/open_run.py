@@ -11,7 +11,6 @@ from latentbloom.errors import RunFolderError
 from latentbloom.fitting.opening.audit_together import audit_together
 from latentbloom.fitting.opening.processes import is_first_process
 from latentbloom.fitting.opening.stored_plan import StoredPlan
-from latentbloom.fitting.planning.choices import with_clusters
 from latentbloom.fitting.planning.plan_words import describe_plan
 from latentbloom.fitting.planning.planner import make_plan
 from latentbloom.latents.cache import MANIFEST
@@ -145,7 +144,6 @@ def plan_run(
         "train.threads": speeds.threads,
         "train.processes": speeds.processes,
     }
-    config = with_clusters(config, source.spec, count)
     config = config.updated(chosen)  # checks the chosen networks, too
     for line in describe_plan(config, plan, machine, count):
         console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
-from latentbloom.conditions import ConditionSpec
 from latentbloom.config import AutoencoderConfig, DenoiserConfig, RunConfig
 from latentbloom.config.network_settings import LARGE
 from latentbloom.config.stage_settings import KL_WEIGHT
-from latentbloom.errors import ConfigError
-from latentbloom.fitting.encoding import grid_of_tokens
 from latentbloom.presets import PIXEL_DENOISER
 
 REFERENCE_DENOISER = DenoiserConfig()
 TOKENS_A_SIDE = 4
 """Of the denoiser at 64 px and above: its attention and most of its time depend on it."""
-
-CLUSTERS = 64
-"""Of similar pictures that the denoiser is told of, where the labels say little by themselves."""
-FEWEST_CLUSTERED = 2_000
-"""Training pictures of each combination of labels, as a mean, from which on it is told."""
 
 STEM, STEM_PATCH = 64, 2
 """Channels of the convolutions around it, and the tokens' side with which it has them."""
@@ -103,40 +93,6 @@ def with_stem(denoiser: DenoiserConfig) -> DenoiserConfig:
         return denoiser
     suits = denoiser.kind == "transformer" and denoiser.patch == STEM_PATCH
     return denoiser.model_copy(update={"stem": STEM if suits else 0})
-
-
-def with_clusters(config: RunConfig, spec: ConditionSpec, count: int) -> RunConfig:
-    """Planned settings with the denoiser's number of clusters chosen, where it is still open.
-
-    Arguments:
-        config: Settings with both networks.
-        spec: The factors.
-        count: Training pictures.
-
-    Raises:
-        ConfigError: There are fewer pictures than the clusters asked for, or nothing to find them
-            by.
-    """
-    assert config.autoencoder is not None
-    assert config.denoiser is not None
-    found = grid_of_tokens(config, config.autoencoder, config.denoiser) is not None
-    clusters = config.denoiser.clusters
-    if clusters is None:
-        combinations = math.prod(len(factor.values) for factor in spec.factors)
-        clusters = CLUSTERS if found and count >= FEWEST_CLUSTERED * combinations else 0
-    if clusters and not found:
-        raise ConfigError(
-            f"denoiser.clusters is {clusters}. Clusters are found in the feature maps that a "
-            "transformer of the family swift is aligned with: leave it away, or give "
-            "--diffusion.alignment_weight 1 and a perceptual network."
-        )
-    if clusters > count:
-        raise ConfigError(
-            f"denoiser.clusters is {clusters}, and there are {count:,} training pictures. Give at "
-            f"most {count}, or leave it away."
-        )
-    denoiser = config.denoiser.model_copy(update={"clusters": clusters})
-    return config.model_copy(update={"denoiser": denoiser})
 
 
 def with_kl_weight(config: RunConfig, autoencoder: AutoencoderConfig) -> RunConfig:

@@ -85,7 +85,7 @@ class Transformer(nn.Module):
         self.embed = nn.Linear(values, d)
         self.position = nn.Parameter(0.02 * torch.randn(1, tokens, d))
         self.time = TimeEmbedding(d)
-        self.condition = ConditionEmbedding(spec, d, config.clusters or 0)
+        self.condition = ConditionEmbedding(spec, d)
         heads = max(1, d // config.head_width)
         self.blocks = nn.ModuleList(Block(d, heads) for _ in range(config.depth))
         self.final_modulation = zero_init(nn.Linear(d, 2 * d))

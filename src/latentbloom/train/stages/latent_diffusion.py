@@ -13,11 +13,9 @@ from torch import Tensor
 from latentbloom.conditions import Cond, ConditionSpec
 from latentbloom.config import DenoiserConfig, DiffusionSettings, TrainSettings
 from latentbloom.device import sent
-from latentbloom.diffusion.cluster_draw import CLUSTER
 from latentbloom.diffusion.denoiser import Denoiser
 from latentbloom.diffusion.objective import diffusion_loss, drop_conditions, sample_times
 from latentbloom.latents.cache import Latents
-from latentbloom.latents.clustering import cluster_rows
 from latentbloom.model.build import build_denoiser
 from latentbloom.nn.backbones.transformer import Transformer
 from latentbloom.train.order import combination_numbers, mix, tempered_weights
@@ -29,7 +27,6 @@ from latentbloom.train.stepping.sharding import average_and_spread
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-FREE = ("tables", "clusters", "position")  # matrices without weight decay
 VALIDATION_LATENTS = 512
 AT_ONCE = 128
 MOST_LABELS = 4
@@ -51,7 +48,6 @@ class LatentDiffusionStage:
         say: Receives remarks.
         start: Gives the fresh backbone its first weights; None leaves it as it is.
         maps: Features of the training pictures that tokens are aligned with, or None.
-        clusters: Numbers (N,) of the training pictures' clusters, from 1, or None.
     """
 
     name = "diffusion"
@@ -69,14 +65,12 @@ class LatentDiffusionStage:
         say: Callable[[str], None] = lambda text: None,
         start: Callable[[torch.nn.Module], object] | None = None,
         maps: Maps | None = None,
-        clusters: Tensor | None = None,
     ) -> None:
         self.config = config
         self.settings = settings
         self.spec = spec
         self.latents = latents
         self.val = val
-        self.clusters = clusters
         self.accelerator = accelerator
         self.num_images = len(latents)
         self.batch_size = settings.batch_size
@@ -116,11 +110,8 @@ class LatentDiffusionStage:
         mean, std = self.latents.posterior(mine, mirrored)
         x0 = mean + std * torch.randn(whole, *mean.shape[1:])[rows]
         cond = self.latents.cond(self.spec, mine)
-        if self.clusters is not None:
-            cond[CLUSTER] = self.clusters[mine]
-        hide = torch.rand(whole, 1 + len(cond))[rows]
-        dropped = {"drop_all": s.drop_all, "drop_each": s.drop_each, "drop_beside": s.drop_cluster}
-        cond = drop_conditions(self.spec, cond, hide, **dropped)
+        hide = torch.rand(whole, 1 + len(self.spec.names))[rows]
+        cond = drop_conditions(self.spec, cond, hide, drop_all=s.drop_all, drop_each=s.drop_each)
         t = sample_times(s.times, torch.rand(whole), stratified=True)[rows]
         batch = {
             "x0": sent(x0, device),
@@ -213,9 +204,6 @@ class LatentDiffusionStage:
             "shape": list(self.latents.shape),
             "autoencoder": self.latents.fingerprint,
             "shown": shown_combinations(self.latents.labels, self.spec),
-            "clusters": None
-            if self.clusters is None
-            else cluster_rows(self.latents.labels, self.clusters),
         }
 
 
@@ -242,7 +230,7 @@ def _groups(module: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]
     """Weight decay for matrices only, not for biases, norms and embeddings."""
     decayed, free = [], []
     for name, parameter in module.named_parameters():
-        matrix = parameter.ndim >= 2 and not any(word in name for word in FREE)
+        matrix = parameter.ndim >= 2 and "tables" not in name and "position" not in name
         (decayed if matrix else free).append(parameter)
     return [
         {"params": decayed, "weight_decay": weight_decay},

@@ -125,8 +125,8 @@ function groupOf16(uniform, values, start) {
   }
 }
 
-function noiseFor(seed, index, size, stream = "start") {
-  const digest = sha256(`${stream}/${seed}`);
+function noiseFor(seed, index, size) {
+  const digest = sha256(`start/${seed}`);
   const first = digest.getUint32(0, true), stride = digest.getUint32(4, true) | 1;
   const next = twister((first + Math.imul(stride, index)) >>> 0);
   const uniform = Array.from({ length: size }, () => next() / 2 ** 24);
@@ -159,10 +159,6 @@ async function run(x, t, rows, guidance) {
   about.factors.forEach((_, k) => {
     feeds[`cond_${k}`] = new ort.Tensor("int64", BigInt64Array.from(rows, (row) => BigInt(row[k])), [n]);
   });
-  if (about.clusters) {
-    const clusters = BigInt64Array.from(rows, (row) => BigInt(row[about.factors.length] ?? 0));
-    feeds.cluster = new ort.Tensor("int64", clusters, [n]);
-  }
   return (await denoiser.run(feeds)).x0_hat.data;
 }
 
@@ -205,21 +201,8 @@ function combined(row, terms) {
   return total;
 }
 
-// A row of conditions with a cluster, drawn as often as training pictures of its labels have it.
-function withCluster(row, seed, index) {
-  if (!about.clusters) return row;
-  const { count, rows } = about.clusters, size = Math.max(8, count);
-  const agreeing = rows.map((known) => row.filter((v, k) => v === known[k] && v !== about.factors[k].values.length).length);
-  const most = Math.max(...agreeing), pictures = new Float64Array(count);
-  rows.forEach((known, i) => { if (agreeing[i] === most) pictures[known.at(-2) - 1] += known.at(-1); });
-  const noise = noiseFor(seed, index, 2 * size, "cluster");
-  const times = Array.from(pictures, (n, k) => (noise[k] ** 2 + noise[size + k] ** 2) / n);
-  return [...row, 1 + times.indexOf(Math.min(...times))];
-}
-
 async function sample(rows, seed, guidance, table, onStep = () => {}) {
   const noise = new Float32Array(rows.length * latentSize);
-  rows = rows.map((row, k) => withCluster(row, seed, k));
   rows.forEach((_, k) => noise.set(noiseFor(seed, k, latentSize), k * latentSize));
   const [low, high] = about.sampling.default.guidance_interval || [0, 1];
   const terms = [noise];
