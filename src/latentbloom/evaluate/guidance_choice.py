@@ -60,7 +60,8 @@ def choose_guidance(
 ) -> dict[float, Tried]:
     """Try one strength after the other, from the weakest, until the next one is worse.
 
-    Once samples show what was asked for as often as real pictures do, no stronger one is tried.
+    Once samples show what was asked for as often as real pictures do, for sure, no stronger one is
+    tried. `COARSE` strengths are, where time allows the fewest samples only.
 
     Arguments:
         model: Sampled from, with its own sampler and steps.

@@ -81,8 +81,8 @@ class Tried(NamedTuple):
 def best_of(found: dict[float, Tried]) -> float:
     """The weakest guidance whose merit is the greatest, within one standard error.
 
-    If one of these shows what was asked for as often as real pictures do, the weakest such one;
-    what is stronger does not count, because it would exaggerate.
+    If one of these shows what was asked for as often as real pictures do, for sure, the weakest
+    such one; what is stronger does not count, because it would exaggerate.
 
     Source: the one-standard-error rule of Breiman et al. 1984, section 3.4.3.
     """
