@@ -148,7 +148,7 @@ class DecoderSettings(Settings):
         2048, description="Latents that are generated for it"
     )
     num_steps: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        10, description="Solver steps that generate them"
+        16, description="Solver steps that generate them"
     )
     muon_lr: Rate = Field(5e-4, description="Peak learning rate of the decoder's matrices")
     lr: Rate = Field(1.5e-4, description="AdamW: peak learning rate of the rest of the decoder")

@@ -101,14 +101,13 @@ class LatentDiffusionStage:
             self.phases.append(self.alignment.phase)
 
     def batch(self, indices: list[int], rows: slice = ALL) -> Batch:
-        """Latents sampled from their posteriors, conditions with some dropped, times and noise."""
+        """Means of the latents' posteriors, conditions with some dropped, times and noise."""
         s, device = self.settings, self.accelerator.device
         whole, mine = len(indices), indices[rows]
         mirrored = None
         if self.latents.mirrored:
             mirrored = torch.randint(0, 2, (whole,))[rows].tolist()
-        mean, std = self.latents.posterior(mine, mirrored)
-        x0 = mean + std * torch.randn(whole, *mean.shape[1:])[rows]
+        x0, _ = self.latents.posterior(mine, mirrored)
         cond = self.latents.cond(self.spec, mine)
         hide = torch.rand(whole, 1 + len(self.spec.names))[rows]
         cond = drop_conditions(self.spec, cond, hide, drop_all=s.drop_all, drop_each=s.drop_each)
@@ -117,7 +116,7 @@ class LatentDiffusionStage:
             "x0": sent(x0, device),
             "cond": {name: sent(index, device) for name, index in cond.items()},
             "t": sent(t, device),
-            "eps": sent(torch.randn(whole, *mean.shape[1:])[rows], device),
+            "eps": sent(torch.randn(whole, *x0.shape[1:])[rows], device),
         }
         if self.alignment is not None:
             batch["features"] = sent(self.alignment.maps.rows(mine, mirrored), device)
